@@ -1,0 +1,1 @@
+"""What a request costs and who pays: holds, postings, prices times usage. Pure, but for the store protocol."""

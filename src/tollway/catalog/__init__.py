@@ -1,0 +1,1 @@
+"""What can be bought: models, where each is served, and what a token of it costs since when."""

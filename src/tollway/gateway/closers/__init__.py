@@ -1,0 +1,1 @@
+"""What runs once at the end of every request."""

@@ -1,0 +1,1 @@
+"""Edge in: bytes to our types and back, no decisions."""

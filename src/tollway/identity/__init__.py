@@ -1,0 +1,1 @@
+"""Who is calling: keys, tokens, users, organizations, and the verdicts about them."""

@@ -1,0 +1,39 @@
+"""Caller: what is known about who sent a request, as a value."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tollway.money import Microdollars
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    MEMBER = "member"
+    BILLING_MANAGER = "billing_manager"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated caller.
+
+    `organization_id` is set only after the membership was read from the database; `key_id` only for API keys.
+    `member_daily_limit` (µ$ per UTC day) applies inside the organization; None means unlimited.
+    """
+
+    user_id: str
+    email: str
+    organization_id: str | None = None
+    role: Role | None = None
+    member_daily_limit: Microdollars | None = None
+    key_id: str | None = None
+    key_limit: Microdollars | None = None
+    bot_id: str | None = None
+    token_source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a credential was not accepted: for the log only, the caller sees one body for all (guarantees A2)."""
+
+    reason: str
+    user_id: str | None = None

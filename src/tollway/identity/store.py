@@ -1,0 +1,60 @@
+"""What identity needs from storage. Rows come back as dataclasses with named columns only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tollway.identity.caller import Role
+from tollway.money import Microdollars
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """`blocked_reason` set means refused; `pepper` None accepts any otherwise valid token (taken-over accounts)."""
+
+    id: str
+    email: str
+    pepper: str | None
+    blocked_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """An API key as stored. `secret_hash` is HMAC-SHA-256 hex of the whole key under the server pepper."""
+
+    id: str
+    secret_hash: str
+    user_id: str
+    organization_id: str | None
+    label: str
+    last_four: str
+    limit_microdollars: Microdollars | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipRow:
+    """A user's place in an organization that is not deleted; `daily_limit` None means unlimited."""
+
+    organization_id: str
+    user_id: str
+    role: Role
+    daily_limit: Microdollars | None
+
+
+class IdentityStore(Protocol):
+    """Raises StoreUnavailableError when the database cannot answer."""
+
+    async def user(self, user_id: str) -> UserRow | None: ...
+
+    async def key_by_hash(self, secret_hash: str) -> tuple[KeyRow, UserRow] | None: ...
+
+    async def membership(self, organization_id: str, user_id: str) -> MembershipRow | None:
+        """None when not a member or the organization is deleted."""
+        ...
+
+    async def revision(self) -> int:
+        """A number that grows whenever any user, key, membership or limit changes; caches are dropped when it does."""
+        ...

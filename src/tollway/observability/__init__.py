@@ -1,0 +1,1 @@
+"""Logs, metrics and what must never appear in them."""

@@ -1,0 +1,1 @@
+"""Upstream providers as records, one file each."""

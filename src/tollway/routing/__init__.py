@@ -1,0 +1,1 @@
+"""Who serves a request: ordered candidates, as pure functions."""

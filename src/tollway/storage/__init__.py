@@ -1,0 +1,1 @@
+"""Edge out: the only SQL, cache and file code."""

@@ -1,0 +1,1 @@
+"""One SQLAlchemy Core text for SQLite and PostgreSQL."""

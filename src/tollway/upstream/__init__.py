@@ -1,0 +1,1 @@
+"""Edge out: the only code that calls upstreams."""
