@@ -1,0 +1,274 @@
+"""Every knob, typed. The only file that reads the environment.
+
+Precedence: defaults < `tollway.toml` (or the file `TOLLWAY_CONFIG` names) < `TOLLWAY_*`, nested with `__`. A secret may
+come from a file: `<NAME>_FILE`. Unknown keys refuse to start. `make docs` writes the reference page from the help here.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from tollway.ids import random_bytes
+
+PREFIX: Final = "TOLLWAY_"
+_NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", "TOLLWAY_WORKER"})
+
+
+class SettingsError(Exception):
+    """One clear line that names the setting, never its value."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Limits(Section):
+    """Bounds on what comes in and what is kept. Source: guarantees §3, §6, §12."""
+
+    connections: int = Field(20_000, gt=0, description="Open client connections of one worker; more are closed.")
+    connections_per_address: int = Field(2_000, gt=0, description="Open connections of one client address.")
+    in_flight: int = Field(12_000, gt=0, description="Requests a worker handles at once; more get 503.")
+    in_flight_per_account: int = Field(200, gt=0, description="Requests of one payer at once; more get 429.")
+    in_flight_per_key: int = Field(100, gt=0, description="Requests of one API key at once; more get 429.")
+    request_line_bytes: int = Field(8_192, gt=0, description="Longest request line in bytes; over it 414.")
+    header_value_bytes: int = Field(8_192, gt=0, description="Longest header value in bytes; over it 431.")
+    headers_bytes: int = Field(32_768, gt=0, description="All request headers together in bytes; over it 431.")
+    headers_count: int = Field(100, gt=0, description="Number of request headers; over it 431.")
+    completion_body_bytes: int = Field(20 * 1024**2, gt=0, description="Body of a completion request; over it 413.")
+    api_body_bytes: int = Field(1024**2, gt=0, description="Body of any other request in bytes; over it 413.")
+    upstream_headers_bytes: int = Field(65_536, gt=0, description="Headers of an upstream's answer in bytes.")
+    upstream_body_bytes: int = Field(64 * 1024**2, gt=0, description="Body of a non-streamed upstream answer in bytes.")
+    upstream_stream_bytes: int = Field(256 * 1024**2, gt=0, description="Bytes of one upstream stream.")
+    upstream_line_bytes: int = Field(1024**2, gt=0, description="One line (event) of an upstream stream in bytes.")
+    stream_buffer_bytes: int = Field(262_144, gt=0, description="Bytes one stream may buffer for a slow client.")
+    upstream_in_flight: int = Field(1_000, gt=0, description="Requests at one upstream at once; more get 503.")
+    upstream_connecting: int = Field(100, gt=0, description="Connects under way to one upstream at once.")
+    upstream_idle: int = Field(256, ge=0, description="Idle connections kept to one upstream.")
+    drains: int = Field(100, ge=0, description="Answers read to their end at once after their client went away.")
+    identities: int = Field(200_000, gt=0, description="Cached verdicts about credentials.")
+
+
+class Timeouts(Section):
+    """Waits in seconds. "Total" ones are absolute, so a peer that drips bytes gains nothing. Source: guarantees §4."""
+
+    first_byte_s: float = Field(10, gt=0, description="First byte on a new connection, then it is closed.")
+    headers_s: float = Field(10, gt=0, description="All request headers, total; then 408.")
+    body_s: float = Field(60, gt=0, description="Request body, total; then 408.")
+    body_grace_s: float = Field(10, gt=0, description="After this, a body must have come at body_bytes_per_s.")
+    body_bytes_per_s: int = Field(8_192, ge=0, description="Slowest body accepted after the grace, bytes per second.")
+    keep_alive_s: float = Field(75, gt=0, description="Idle keep-alive connection, then it is closed.")
+    client_stall_s: float = Field(30, gt=0, description="Client takes no byte while data waits; then it is dropped.")
+    resolve_s: float = Field(3, gt=0, description="Look-up of an upstream's address.")
+    connect_s: float = Field(5, gt=0, description="Connect and TLS handshake with an upstream.")
+    send_s: float = Field(30, gt=0, description="Sending the request to an upstream.")
+    stream_headers_s: float = Field(60, gt=0, description="Upstream's response headers of a stream.")
+    answer_s: float = Field(600, gt=0, description="Whole non-streamed answer of an upstream, total.")
+    first_event_s: float = Field(120, gt=0, description="First event of a stream.")
+    silence_s: float = Field(120, gt=0, description="Silence between bytes of a stream.")
+    stream_s: float = Field(1_800, gt=0, description="Whole stream, total.")
+    comment_s: float = Field(15, gt=0, description="Keep-alive comment to a client that waits in a stream.")
+    drain_s: float = Field(60, gt=0, description="Reading an answer to its end after its client went away.")
+    retry_total_s: float = Field(20, gt=0, description="All retries of one request together.")
+    upstream_idle_s: float = Field(55, gt=0, description="Idle upstream connection, then it is closed.")
+    shutdown_s: float = Field(120, gt=0, description="Streams may finish for this long after SIGTERM.")
+    identity_cache_s: float = Field(60, gt=0, le=60, description="Longest life of a cached verdict.")
+    identity_poll_s: float = Field(2, gt=0, le=5, description="How often revocations are looked for.")
+
+
+class Retries(Section):
+    """What may be tried again, before the first byte reached the client. Source: guarantees U1 to U3."""
+
+    count_max: int = Field(2, ge=0, description="Retries of one request; 0 turns them off.")
+    backoff_s: float = Field(0.2, ge=0, description="First pause; it doubles, with full jitter.")
+    retry_after_s_max: float = Field(10, ge=0, description="Longest Retry-After of an upstream that is obeyed.")
+    budget_share: float = Field(0.2, ge=0, le=1, description="Retries as a share of first attempts over 10 s.")
+    budget_min: int = Field(3, ge=0, description="Retries always allowed over 10 s.")
+
+
+class ProviderSettings(Section):
+    """One upstream. `kind` names the provider record; by default it is the table's own name."""
+
+    kind: str = Field("", description="Provider record: openrouter, openai or compatible.")
+    base_url: str = Field("", description="Base URL, up to and without /chat/completions.")
+    api_key: SecretStr | None = Field(None, description="Operator's key for this upstream.")
+    api_key_file: Path | None = Field(None, description="File that holds the operator's key.")
+    ca_file: Path | None = Field(None, description="PEM file of the authority that signed the upstream's certificate.")
+    stops_billing_on_abort: bool | None = Field(None, description="Upstream stops billing when a stream is aborted.")
+    reports_cost: bool | None = Field(None, description="Charge the cost that the upstream reports.")
+
+
+class ModelSettings(Section):
+    """A model the operator adds or overrides. Prices are USD per million tokens, exact decimals."""
+
+    id: str = Field(min_length=1, max_length=256, description="Public id, vendor/name.")
+    provider: str = Field(min_length=1, description="Name of a provider of this file.")
+    upstream_model: str = Field("", description="Id at the upstream; by default the public id.")
+    name: str = Field("", description="Name shown in listings.")
+    context_length: int = Field(128_000, gt=0, description="Context window in tokens.")
+    completion_tokens_max: int = Field(16_384, gt=0, description="Longest completion in tokens.")
+    prompt_usd_per_million: Decimal = Field(ge=0, description="Price of a million prompt tokens in USD.")
+    completion_usd_per_million: Decimal = Field(ge=0, description="Price of a million completion tokens in USD.")
+    cached_usd_per_million: Decimal | None = Field(None, ge=0, description="Price of a million cached prompt tokens.")
+    cache_write_usd_per_million: Decimal | None = Field(None, ge=0, description="Price of a million cache writes.")
+    request_usd: Decimal = Field(Decimal(0), ge=0, description="Price of one request in USD.")
+
+
+class JwtSettings(Section):
+    """Bearer tokens signed by another system. Source: request-path §6."""
+
+    secret: SecretStr | None = Field(None, description="HS256 secret; without it no token is accepted.")
+    secret_file: Path | None = Field(None, description="File that holds the HS256 secret.")
+    environment: str = Field("", description="Expected env claim; empty: not compared.")
+    skew_s: int = Field(60, ge=0, le=60, description="Clock skew allowed for iat and nbf.")
+    expiry_skew_s: int = Field(0, ge=0, le=60, description="Clock skew allowed for exp.")
+
+
+class Settings(Section):
+    """The whole tree, as `tollway.toml` spells it."""
+
+    listen: str = Field("127.0.0.1:8788", description="Address and port to serve on; port 0 picks a free one.")
+    workers: int = Field(1, ge=1, le=256, description="Worker processes, each with a listener of its own.")
+    state_dir: Path = Field(Path("./var"), description="Folder for the database file, generated secrets and journals.")
+    database_url: str = Field("sqlite:///./var/tollway.db", description="sqlite:///path or postgresql://….")
+    database_pool_size: int = Field(5, ge=1, le=100, description="Database connections of one worker.")
+    migrate_on_start: bool = Field(True, description="Bring the schema up to date when serving starts.")
+    key_pepper: SecretStr | None = Field(None, description="Pepper of stored key hashes; made and kept if unset.")
+    key_pepper_file: Path | None = Field(None, description="File that holds the key pepper.")
+    jwt: JwtSettings = Field(default=JwtSettings(), description="Bearer tokens signed by another system.")
+    hold_policy: Literal["partial", "strict"] = Field(
+        "partial", description="partial: hold what is left; strict: all or 402."
+    )
+    trusted_proxies: tuple[str, ...] = Field((), description="Networks whose X-Forwarded-For is believed.")
+    app_url: str = Field("http://127.0.0.1:8788", description="Where people buy credits; shown in the 402 body.")
+    first_topup_bonus_usd: int = Field(20, ge=0, description="Bonus named in the 402 body of a new account.")
+    http_referer: str = Field("https://github.com/tollway/tollway", description="HTTP-Referer sent to OpenRouter.")
+    x_title: str = Field("Tollway", description="X-Title sent to OpenRouter.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    providers: dict[str, ProviderSettings] = Field(default_factory=dict, description="Upstreams by name.")
+    models: tuple[ModelSettings, ...] = Field((), description="Models added or overridden by the operator.")
+    limits: Limits = Field(default=Limits(), description="Bounds.")
+    timeouts: Timeouts = Field(default=Timeouts(), description="Waits.")
+    retries: Retries = Field(default=Retries(), description="Retries.")
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            raise ValueError("must be host:port")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("must start with sqlite:/// or postgresql://")
+        return value
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+    def jwt_secret(self) -> bytes | None:
+        """The HS256 secret, or None when tokens are off."""
+        text = secret_text("jwt.secret", self.jwt.secret, self.jwt.secret_file)
+        return text.encode() if text else None
+
+    def pepper(self) -> bytes:
+        """The pepper of key hashes; without a setting one is made once and kept in the state folder, mode 0600."""
+        text = secret_text("key_pepper", self.key_pepper, self.key_pepper_file)
+        return text.encode() if text else _kept_pepper(self.state_dir / "key-pepper")
+
+
+def secret_text(name: str, value: SecretStr | None, file: Path | None) -> str | None:
+    """A secret given directly or by file. Raises SettingsError when the file cannot be read."""
+    if file is not None:
+        try:
+            return file.read_text().strip()
+        except OSError:
+            raise SettingsError(f"{name}_file: the file cannot be read") from None
+    return value.get_secret_value() if value else None
+
+
+def _kept_pepper(path: Path) -> bytes:
+    """Read or make the pepper file; the link makes two starting processes agree on one."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(random_bytes(32).hex())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip().encode()
+
+
+_PROVIDER_KEYS: Final = {
+    "OPENROUTER_API_KEY": "openrouter",
+    "OPENAI_API_KEY": "openai",
+}
+
+ConfigPath = Annotated[Path | None, "None: TOLLWAY_CONFIG, else ./tollway.toml if it is there"]
+
+
+def load(config: ConfigPath = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read file and environment. Raises SettingsError with one line naming the setting."""
+    environ = os.environ if environ is None else environ
+    tree = _read_file(config, environ)
+    for name, value in sorted(environ.items()):
+        if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
+            _place(tree, name.removeprefix(PREFIX).lower().split("__"), value)
+    for name, provider in _PROVIDER_KEYS.items():
+        if environ.get(name):
+            section = tree.setdefault("providers", {}).setdefault(provider, {})
+            section.setdefault("api_key", environ[name])
+    return parse(tree)
+
+
+def parse(tree: Mapping[str, Any]) -> Settings:
+    """Validate a tree of plain values. Raises SettingsError with one line naming the setting."""
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        what = "is not a setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise SettingsError(f"{name}: {what}") from None
+
+
+def _read_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    named = config or (Path(environ["TOLLWAY_CONFIG"]) if environ.get("TOLLWAY_CONFIG") else None)
+    path = named or Path("tollway.toml")
+    if named is None and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(), parse_float=Decimal)
+    except OSError:
+        raise SettingsError(f"{path}: the configuration file cannot be read") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def _place(tree: dict[str, Any], path: list[str], value: str) -> None:
+    """Put an environment value at its nested place; lists are comma-separated."""
+    for part in path[:-1]:
+        nested = tree.setdefault(part, {})
+        if not isinstance(nested, dict):
+            raise SettingsError(f"{'.'.join(path)}: is not a setting")
+        tree = nested
+    leaf: Any = value
+    if path == ["trusted_proxies"]:
+        leaf = tuple(part.strip() for part in value.split(",") if part.strip())
+    tree[path[-1]] = leaf
