@@ -143,7 +143,6 @@ class Settings(Section):
     hold_policy: Literal["partial", "strict"] = Field(
         "partial", description="partial: hold what is left; strict: all or 402."
     )
-    trusted_proxies: tuple[str, ...] = Field((), description="Networks whose X-Forwarded-For is believed.")
     app_url: str = Field("http://127.0.0.1:8788", description="Where people buy credits; shown in the 402 body.")
     first_topup_bonus_usd: int = Field(20, ge=0, description="Bonus named in the 402 body of a new account.")
     http_referer: str = Field("https://github.com/tollway/tollway", description="HTTP-Referer sent to OpenRouter.")
@@ -268,7 +267,4 @@ def _place(tree: dict[str, Any], path: list[str], value: str) -> None:
         if not isinstance(nested, dict):
             raise SettingsError(f"{'.'.join(path)}: is not a setting")
         tree = nested
-    leaf: Any = value
-    if path == ["trusted_proxies"]:
-        leaf = tuple(part.strip() for part in value.split(",") if part.strip())
-    tree[path[-1]] = leaf
+    tree[path[-1]] = value

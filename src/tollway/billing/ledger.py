@@ -120,8 +120,8 @@ class UsageRecord:
 class Outcome:
     """How a request ended, in money. `charge` is what the caller pays, `absorbed` what the operator bears.
 
-    `market_cost` is what it was worth before waivers; `list_cost` tokens times price, `reported_cost` the upstream's own
-    figure (None: it gave none), both kept so that a difference can be seen.
+    `market_cost` is what it was worth before waivers; `list_cost` tokens times price; `reported_cost` what the
+    upstream named (None: nothing). Both are kept, so that a difference can be seen.
     """
 
     hold: Hold

@@ -1,0 +1,5 @@
+"""`python -m tollway` is `tollway`."""
+
+from tollway.cli.main import main
+
+main()

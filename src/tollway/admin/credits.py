@@ -1,0 +1,110 @@
+"""Credits: grant (free), record a payment, list, show the balance. An account is a user's or an organization's."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tollway.admin.fields import TEXT_CHARS_MAX, bad, check_amount, check_page, check_text
+from tollway.admin.organizations import find_organization
+from tollway.admin.records import AccountBalance, CreditTransaction, Page
+from tollway.admin.store import AdminStore
+from tollway.admin.users import show_user
+from tollway.billing.ledger import BudgetKind, BudgetRef
+from tollway.errors import Code, Problem
+from tollway.ids import new_id
+from tollway.money import MoneyOverflowError
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose account, by id, e-mail address or name. Both: the organization's, and the user is who pays."""
+
+    user: str | None = None
+    organization: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCredit:
+    """`is_free` tells a grant from a payment. `category` groups promotions."""
+
+    owner: Owner
+    amount_microdollars: int
+    is_free: bool
+    description: str = ""
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    transaction: CreditTransaction
+    balance: AccountBalance
+
+
+async def add_credit(store: AdminStore, order: NewCredit, now: datetime) -> Credited | Problem:
+    """Transaction, ledger entry and balance change together. Refuses: bad_request, not_found."""
+    amount = check_amount("amount", order.amount_microdollars, least=1)
+    if isinstance(amount, Problem):
+        return amount
+    description = check_text("description", order.description, most=TEXT_CHARS_MAX)
+    if isinstance(description, Problem):
+        return description
+    category = None if order.category is None else check_text("category", order.category, least=1)
+    if isinstance(category, Problem):
+        return category
+    account = await _find_account(store, order.owner)
+    if isinstance(account, Problem):
+        return account
+    credit = CreditTransaction(
+        id=new_id(),
+        user_id=account.user_id,
+        organization_id=account.organization_id,
+        amount_microdollars=amount,
+        is_free=order.is_free,
+        description=description or None,
+        credit_category=category,
+        expiry_date=None,
+        created_at=now,
+    )
+    try:
+        balance = await store.add_credit(account.budget, credit)
+    except MoneyOverflowError:
+        return bad("amount", "the account cannot hold that much")
+    return Credited(credit, balance)
+
+
+async def list_credits(store: AdminStore, owner: Owner, page: Page) -> tuple[CreditTransaction, ...] | Problem:
+    """Newest first. Refuses: bad_request, not_found."""
+    checked = check_page(page)
+    if isinstance(checked, Problem):
+        return checked
+    account = await _find_account(store, owner)
+    return account if isinstance(account, Problem) else await store.list_credits(account.budget, checked)
+
+
+async def show_balance(store: AdminStore, owner: Owner) -> AccountBalance | Problem:
+    """Refuses: bad_request, not_found."""
+    account = await _find_account(store, owner)
+    return account if isinstance(account, Problem) else await store.account_balance(account.budget)
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    budget: BudgetRef
+    user_id: str | None
+    organization_id: str | None
+
+
+async def _find_account(store: AdminStore, owner: Owner) -> _Account | Problem:
+    user_id = None
+    if owner.user is not None:
+        user = await show_user(store, owner.user)
+        if isinstance(user, Problem):
+            return user
+        user_id = user.id
+    if owner.organization is not None:
+        organization = await find_organization(store, owner.organization)
+        if isinstance(organization, Problem):
+            return organization
+        return _Account(BudgetRef(BudgetKind.ORGANIZATION, organization.id), user_id, organization.id)
+    if user_id is None:
+        return Problem(Code.BAD_REQUEST, shown="name a user or an organization")
+    return _Account(BudgetRef(BudgetKind.USER, user_id), user_id, None)

@@ -1,0 +1,132 @@
+"""Organizations and their members."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from tollway.admin.fields import (
+    DAILY_LIMIT_MICRODOLLARS_MAX,
+    bad,
+    check_amount,
+    check_page,
+    check_reference,
+    check_text,
+    missing,
+)
+from tollway.admin.records import Member, Organization, Page, User
+from tollway.admin.store import AdminStore, OrganizationStore, Removal
+from tollway.admin.users import show_user
+from tollway.errors import Code, Problem
+from tollway.identity.caller import Role
+from tollway.ids import new_id
+
+PLANS: Final = ("teams", "enterprise")
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrganization:
+    name: str
+    plan: str = "teams"
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationDetails:
+    organization: Organization
+    members: tuple[Member, ...]
+
+
+async def create_organization(
+    store: OrganizationStore, order: NewOrganization, now: datetime
+) -> Organization | Problem:
+    """Refuses: bad_request."""
+    name = check_text("name", order.name, least=1)
+    if isinstance(name, Problem):
+        return name
+    if order.plan not in PLANS:
+        return bad("plan", f"must be one of {', '.join(PLANS)}")
+    organization = Organization(new_id(), name, order.plan, now)
+    await store.add_organization(organization)
+    return organization
+
+
+async def find_organization(store: OrganizationStore, id_or_name: str) -> Organization | Problem:
+    """Refuses: not_found, conflict (several have this name)."""
+    found = await store.find_organizations(named) if (named := check_reference(id_or_name)) else ()
+    if not found:
+        return missing("organization", id_or_name)
+    if len(found) > 1:
+        return Problem(Code.CONFLICT, f"{len(found)} organizations are named {id_or_name!r}: use the id")
+    return found[0]
+
+
+async def show_organization(store: OrganizationStore, id_or_name: str) -> OrganizationDetails | Problem:
+    organization = await find_organization(store, id_or_name)
+    if isinstance(organization, Problem):
+        return organization
+    return OrganizationDetails(organization, await store.list_members(organization.id))
+
+
+async def list_organizations(store: OrganizationStore, page: Page) -> tuple[Organization, ...] | Problem:
+    checked = check_page(page)
+    return checked if isinstance(checked, Problem) else await store.list_organizations(checked)
+
+
+async def add_member(
+    store: AdminStore, id_or_name: str, id_or_email: str, role: Role, now: datetime
+) -> Member | Problem:
+    """Refuses: not_found, conflict (a member already)."""
+    found = await _find_both(store, id_or_name, id_or_email)
+    if isinstance(found, Problem):
+        return found
+    organization, user = found
+    member = Member(organization.id, user.id, user.email, role, None)
+    if not await store.add_member(member, new_id(), now):
+        return Problem(Code.CONFLICT, f"{user.email!r} is already a member of {organization.name!r}")
+    return member
+
+
+async def remove_member(store: AdminStore, id_or_name: str, id_or_email: str) -> Problem | None:
+    """Membership and daily limit end. Refuses: not_found, conflict (the last owner)."""
+    found = await _find_both(store, id_or_name, id_or_email)
+    if isinstance(found, Problem):
+        return found
+    organization, user = found
+    match await store.remove_member(organization.id, user.id):
+        case Removal.NO_MEMBER:
+            return _no_member(user, organization)
+        case Removal.LAST_OWNER:
+            return Problem(Code.CONFLICT, shown="An organization needs at least one owner")
+        case Removal.DONE:
+            return None
+
+
+async def set_daily_limit(
+    store: AdminStore, id_or_name: str, id_or_email: str, limit_microdollars: int | None
+) -> Member | Problem:
+    """What the member may spend per UTC day; None lifts it. Refuses: bad_request, not_found."""
+    if limit_microdollars is not None:
+        limit = check_amount("limit", limit_microdollars, most=DAILY_LIMIT_MICRODOLLARS_MAX)
+        if isinstance(limit, Problem):
+            return limit
+    found = await _find_both(store, id_or_name, id_or_email)
+    if isinstance(found, Problem):
+        return found
+    organization, user = found
+    for member in await store.list_members(organization.id):
+        if member.user_id == user.id:
+            changed = replace(member, daily_limit_microdollars=limit_microdollars)
+            await store.set_daily_limit(changed, new_id())
+            return changed
+    return _no_member(user, organization)
+
+
+async def _find_both(store: AdminStore, id_or_name: str, id_or_email: str) -> tuple[Organization, User] | Problem:
+    organization = await find_organization(store, id_or_name)
+    if isinstance(organization, Problem):
+        return organization
+    user = await show_user(store, id_or_email)
+    return user if isinstance(user, Problem) else (organization, user)
+
+
+def _no_member(user: User, organization: Organization) -> Problem:
+    return Problem(Code.NOT_FOUND, f"{user.email!r} is not a member of {organization.name!r}")

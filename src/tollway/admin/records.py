@@ -1,0 +1,85 @@
+"""What the use cases return: values ready to show. Amounts are whole micro-dollars, instants aware UTC."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tollway.identity.caller import Role
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: str
+    email: str
+    name: str
+    blocked_reason: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    id: str
+    name: str
+    plan: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`daily_limit_microdollars` None means unlimited."""
+
+    organization_id: str
+    user_id: str
+    email: str
+    role: Role
+    daily_limit_microdollars: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key without its secret. `spent_microdollars` counts against the limit; it is 0 before the first charge."""
+
+    id: str
+    user_id: str
+    organization_id: str | None
+    label: str
+    last_four: str
+    limit_microdollars: int | None
+    spent_microdollars: int
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CreditTransaction:
+    """One grant (`is_free`) or payment. With `organization_id` the organization was credited, and `user_id` paid."""
+
+    id: str
+    user_id: str | None
+    organization_id: str | None
+    amount_microdollars: int
+    is_free: bool
+    description: str | None
+    credit_category: str | None
+    expiry_date: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """`balance` = credited − spent; `available` is what is left of it besides what open requests hold."""
+
+    account: str
+    credited_microdollars: int
+    spent_microdollars: int
+    held_microdollars: int
+    balance_microdollars: int
+    available_microdollars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a listing, newest first: at most `limit` rows, those that follow the row with the id `before`."""
+
+    limit: int = 100
+    before: str | None = None

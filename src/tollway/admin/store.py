@@ -1,0 +1,93 @@
+"""What administration needs from storage. Every change is one transaction that also bumps the identity revision.
+
+Ids and instants are drawn by the use case, so that a transaction may be run again under the same id without doubling.
+All methods raise StoreUnavailableError when the database cannot answer.
+"""
+
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from tollway.admin.records import (
+    AccountBalance,
+    ApiKey,
+    CreditTransaction,
+    Member,
+    Organization,
+    Page,
+    User,
+)
+from tollway.billing.ledger import BudgetRef
+from tollway.identity.store import KeyRow
+
+
+class UserStore(Protocol):
+    async def add_user(self, user: User, pepper: str) -> bool:
+        """False when the e-mail address is taken."""
+        ...
+
+    async def find_user(self, id_or_email: str) -> User | None: ...
+
+    async def list_users(self, page: Page) -> tuple[User, ...]: ...
+
+    async def set_blocked(self, user_id: str, reason: str | None, now: datetime) -> User | None:
+        """None when there is no such user."""
+        ...
+
+
+class Removal(Enum):
+    DONE = "done"
+    NO_MEMBER = "no member"
+    LAST_OWNER = "last owner"
+
+
+class OrganizationStore(Protocol):
+    async def add_organization(self, organization: Organization) -> None: ...
+
+    async def find_organizations(self, id_or_name: str) -> tuple[Organization, ...]:
+        """The one with this id, else all with this name; deleted ones are not found."""
+        ...
+
+    async def list_organizations(self, page: Page) -> tuple[Organization, ...]: ...
+
+    async def add_member(self, member: Member, membership_id: str, now: datetime) -> bool:
+        """False when the user is a member already."""
+        ...
+
+    async def list_members(self, organization_id: str) -> tuple[Member, ...]: ...
+
+    async def remove_member(self, organization_id: str, user_id: str) -> Removal: ...
+
+    async def set_daily_limit(self, member: Member, limit_id: str) -> None:
+        """Set, or with None lift, what the member may spend per UTC day."""
+        ...
+
+
+class KeyStore(Protocol):
+    async def add_key(self, key: KeyRow) -> bool:
+        """False when the user is not a member of the key's organization."""
+        ...
+
+    async def list_keys(self, page: Page, user_id: str | None, organization_id: str | None) -> tuple[ApiKey, ...]: ...
+
+    async def revoke_key(self, key_id: str, now: datetime) -> ApiKey | None:
+        """None when there is no such key. A revoked key keeps the time it was first revoked."""
+        ...
+
+
+class CreditStore(Protocol):
+    async def add_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance:
+        """Transaction row, ledger entry and budget together. Raises MoneyOverflowError beyond 64 bits."""
+        ...
+
+    async def list_credits(self, account: BudgetRef, page: Page) -> tuple[CreditTransaction, ...]: ...
+
+    async def account_balance(self, account: BudgetRef) -> AccountBalance: ...
+
+    async def has_paid(self, user_id: str) -> bool:
+        """Whether the user ever paid, for anyone: decides the text of a 402 (request-path 9.4)."""
+        ...
+
+
+class AdminStore(UserStore, OrganizationStore, KeyStore, CreditStore, Protocol):
+    """All of it, as the command line and the management API hold it."""

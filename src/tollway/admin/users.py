@@ -1,0 +1,67 @@
+"""Users: create, list, show, block, unblock."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from tollway.admin.fields import bad, check_email, check_page, check_reference, check_text, missing
+from tollway.admin.records import Page, User
+from tollway.admin.store import UserStore
+from tollway.errors import Code, Problem
+from tollway.ids import new_id, random_text
+
+PEPPER_CHARS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    email: str
+    name: str = ""
+
+
+async def create_user(store: UserStore, order: NewUser, now: datetime) -> User | Problem:
+    """A user with a fresh pepper. Refuses: bad_request, conflict (the e-mail address is taken)."""
+    email = check_email(order.email)
+    if isinstance(email, Problem):
+        return email
+    name = check_text("name", order.name)
+    if isinstance(name, Problem):
+        return name
+    user = User(new_id(), email, name, None, now)
+    if not await store.add_user(user, random_text(PEPPER_CHARS)):
+        return Problem(Code.CONFLICT, f"there is a user {email!r} already")
+    return user
+
+
+async def show_user(store: UserStore, id_or_email: str) -> User | Problem:
+    """Refuses: not_found."""
+    user = await store.find_user(named) if (named := check_reference(id_or_email)) else None
+    return missing("user", id_or_email) if user is None else user
+
+
+async def list_users(store: UserStore, page: Page) -> tuple[User, ...] | Problem:
+    checked = check_page(page)
+    return checked if isinstance(checked, Problem) else await store.list_users(checked)
+
+
+async def block_user(store: UserStore, id_or_email: str, reason: str, now: datetime) -> User | Problem:
+    """From now on every credential of the user is refused. Refuses: bad_request (no reason), not_found."""
+    text = check_text("reason", reason, least=1)
+    if isinstance(text, Problem):
+        return text
+    return await _set_blocked(store, id_or_email, text, now)
+
+
+async def unblock_user(store: UserStore, id_or_email: str, now: datetime) -> User | Problem:
+    """Refuses: not_found, and bad_request for an account that was deleted."""
+    return await _set_blocked(store, id_or_email, None, now)
+
+
+async def _set_blocked(store: UserStore, id_or_email: str, reason: str | None, now: datetime) -> User | Problem:
+    user = await show_user(store, id_or_email)
+    if isinstance(user, Problem):
+        return user
+    if user.blocked_reason and user.blocked_reason.startswith("soft-deleted at "):
+        return bad("user", "was deleted")
+    changed = await store.set_blocked(user.id, reason, now)
+    return missing("user", id_or_email) if changed is None else changed

@@ -1,0 +1,146 @@
+"""Who pays what for one answer: the decision at its end, made from facts alone.
+
+Source: guarantees M3, M5–M7; response-path 6.8, §14; the amount: where the provider reports its cost, that cost, else
+tokens times the price the hold was cut at.
+"""
+
+from dataclasses import dataclass
+
+from tollway.billing.cost import is_plausible, list_cost, reported_cost
+from tollway.billing.estimate import estimate_usage
+from tollway.billing.ledger import Basis
+from tollway.catalog.model import Price
+from tollway.money import Microdollars
+from tollway.wire.usage import NO_USAGE, Usage
+
+NOTHING = Microdollars(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is known about an answer when it has ended, for whatever reason.
+
+    From the hold: `price`, `worst_case` and the bounds it was reckoned from; `completion_tokens_max` is for all choices
+    together. From the answer: `status`, `usage`, `finish_reason`, `has_error` (it carried an error), `interrupted` (it
+    broke, timed out, or the client went away), `has_output`, `deltas` (of a stream), `text_bytes` (of a body).
+    `is_free`: the model costs callers nothing; `is_byok`: the upstream bills the caller's own key; `reports_cost`: the
+    provider's answers carry what it charges.
+    """
+
+    price: Price
+    worst_case: Microdollars
+    prompt_tokens_max: int
+    completion_tokens_max: int
+    prompt_text_bytes: int
+    status: int
+    usage: Usage | None
+    has_output: bool
+    finish_reason: str | None
+    has_error: bool = False
+    interrupted: bool = False
+    deltas: int = 0
+    text_bytes: int = 0
+    images: int = 0
+    reports_cost: bool = False
+    is_free: bool = False
+    is_byok: bool = False
+
+    @property
+    def is_broken(self) -> bool:
+        return self.interrupted or self.has_error or self.finish_reason == "error"
+
+    @property
+    def is_failed(self) -> bool:
+        """Costs the caller nothing: a refusal, or no output and either an error or no finish reason (M7)."""
+        is_unfinished = self.finish_reason is None or self.has_error or self.finish_reason == "error"
+        return self.status >= 400 or (not self.has_output and is_unfinished)
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """The decision. The caller pays `charge`, the operator bears `absorbed`; `market_cost` is the worth of the answer
+    before anything was waived; `list_cost` the price of `usage`, `reported_cost` the upstream's own figure if any."""
+
+    basis: Basis
+    charge: Microdollars
+    absorbed: Microdollars
+    market_cost: Microdollars
+    list_cost: Microdollars
+    reported_cost: Microdollars | None
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class _Worth:
+    amount: Microdollars
+    basis: Basis
+    usage: Usage
+
+
+def decide_charge(ending: Ending) -> Charge:
+    """The charge for an answer. Never raises for what an upstream reports.
+
+    - An upstream's own-key request (`is_byok`) costs nobody here anything; `market_cost` says what it was worth.
+    - A free model or a failed answer (M7) costs the caller nothing; what the upstream bills is absorbed.
+    - Everything else is charged what it is worth: by report, or by estimate where nothing usable was reported.
+    """
+    worth = _worth(ending)
+    charge, absorbed, basis = worth.amount, NOTHING, worth.basis
+    if ending.is_byok:
+        charge, basis = NOTHING, Basis.BYOK
+    elif ending.is_free:
+        charge, absorbed, basis = NOTHING, worth.amount, Basis.FREE
+    elif ending.is_failed:
+        charge, absorbed, basis = NOTHING, worth.amount, Basis.ABSORBED
+    return Charge(
+        basis=basis,
+        charge=charge,
+        absorbed=absorbed,
+        market_cost=worth.amount,
+        list_cost=_list_cost(ending, worth.usage),
+        reported_cost=None if ending.usage is None else reported_cost(ending.usage),
+        usage=worth.usage,
+    )
+
+
+def _worth(ending: Ending) -> _Worth:
+    """What the answer is worth and how that is known, whoever pays."""
+    usage = ending.usage
+    if usage is None or not _has_plausible_tokens(ending, usage):
+        return _estimated(ending)
+    # A stream that broke after a running usage, before it finished, may have used more than that says.
+    is_final = not (ending.is_broken and ending.finish_reason is None)
+    basis = Basis.REPORTED if is_final else Basis.INTERRUPTED
+    named = reported_cost(usage) if ending.reports_cost else None
+    if named is not None and _is_plausible_amount(ending, named):
+        return _Worth(named, basis, usage)
+    if not usage.is_counted:
+        return _estimated(ending)
+    amount = _list_cost(ending, usage)
+    if not _is_plausible_amount(ending, amount):
+        return _estimated(ending)
+    return _Worth(amount, basis if named is None else Basis.ESTIMATED, usage)
+
+
+def _estimated(ending: Ending) -> _Worth:
+    """From what passed. A failed answer without a usable report is taken to have cost the upstream nothing."""
+    if ending.is_failed:
+        return _Worth(NOTHING, Basis.ESTIMATED, NO_USAGE)
+    usage = estimate_usage(ending.prompt_text_bytes, max(ending.deltas, int(ending.has_output)), ending.text_bytes)
+    basis = Basis.INTERRUPTED if ending.is_broken else Basis.ESTIMATED
+    return _Worth(_list_cost(ending, usage), basis, usage)
+
+
+def _list_cost(ending: Ending, usage: Usage) -> Microdollars:
+    return NOTHING if usage == NO_USAGE else list_cost(usage, ending.price, ending.images)
+
+
+def _has_plausible_tokens(ending: Ending, usage: Usage) -> bool:
+    return is_plausible(usage.prompt_tokens, ending.prompt_tokens_max) and is_plausible(
+        usage.completion_tokens, ending.completion_tokens_max
+    )
+
+
+def _is_plausible_amount(ending: Ending, amount: Microdollars) -> bool:
+    """Where the caller pays nothing there was no hold to compare with, and nobody to protect."""
+    return ending.is_free or ending.is_byok or is_plausible(amount, ending.worst_case)

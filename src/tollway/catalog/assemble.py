@@ -1,0 +1,67 @@
+"""Put the snapshot together: the operator's own models first, then dated prices of the configured providers."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from tollway.catalog.model import Model, Offer, Price, normal_id
+from tollway.catalog.snapshot import CatalogSnapshot, build_snapshot
+from tollway.catalog.store import PriceRow
+from tollway.settings import ModelSettings, ProviderSettings, Settings, SettingsError
+
+_MILLION: Final = Decimal(1_000_000)
+CONTEXT_LENGTH: Final = 128_000  # tokens, where the source of a price names none
+COMPLETION_TOKENS_MAX: Final = 32_768
+
+
+def assemble_catalog(settings: Settings, rows: Iterable[PriceRow], now: datetime) -> CatalogSnapshot:
+    """Models that a configured provider serves. `rows` are the prices in force at `now`.
+
+    Raises SettingsError when a model names a provider that is not configured.
+    """
+    own = [_own_model(model, settings.providers, now) for model in settings.models]
+    named = {model.id for model in own}
+    seeded = (model for model in _seeded(settings.providers, rows) if model.id not in named)
+    return build_snapshot([*own, *seeded])
+
+
+def _own_model(model: ModelSettings, providers: dict[str, ProviderSettings], now: datetime) -> Model:
+    if model.provider not in providers:
+        raise SettingsError(f"models.{model.id}.provider: {model.provider} is not a provider of these settings")
+    price = Price(
+        version=f"settings/{model.id}",
+        effective_from=now,
+        prompt_usd=model.prompt_usd_per_million / _MILLION,
+        completion_usd=model.completion_usd_per_million / _MILLION,
+        cached_usd=_per_token(model.cached_usd_per_million),
+        cache_write_usd=_per_token(model.cache_write_usd_per_million),
+        request_usd=model.request_usd,
+    )
+    return Model(
+        id=normal_id(model.id),
+        name=model.name or model.id,
+        context_length=model.context_length,
+        completion_tokens_max=model.completion_tokens_max,
+        offers=(Offer(model.provider, model.upstream_model or model.id, price),),
+    )
+
+
+def _seeded(providers: dict[str, ProviderSettings], rows: Iterable[PriceRow]) -> Iterator[Model]:
+    by_provider: dict[str, list[PriceRow]] = {}
+    for row in rows:
+        by_provider.setdefault(row.provider_id, []).append(row)
+    for name, provider in providers.items():
+        for row in by_provider.get(provider.kind or name, ()):
+            context_length = row.context_length or CONTEXT_LENGTH
+            yield Model(
+                id=normal_id(row.model_id),
+                name=row.name,
+                context_length=context_length,
+                completion_tokens_max=min(context_length, COMPLETION_TOKENS_MAX),
+                offers=(Offer(name, row.upstream_model, row.price),),
+            )
+
+
+def _per_token(per_million: Decimal | None) -> Decimal | None:
+    return None if per_million is None else per_million / _MILLION

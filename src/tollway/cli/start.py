@@ -1,0 +1,32 @@
+"""What must be true before anything serves: providers configured, schema current, prices there."""
+
+import asyncio
+
+from tollway.catalog.assemble import assemble_catalog
+from tollway.clock import utc_now
+from tollway.providers.registry import configured
+from tollway.settings import Settings, SettingsError
+from tollway.storage.migrations.run import migrate
+from tollway.storage.sql.catalog import SqlPrices
+from tollway.storage.sql.database import open_database
+from tollway.storage.sql.schema import schema_is_current
+
+
+async def prepare(settings: Settings) -> None:
+    """Check what a worker relies on. Raises SettingsError or StoreUnavailableError with one clear line."""
+    configured(settings)
+    settings.pepper()
+    settings.jwt_secret()
+    try:
+        database = open_database(settings.database_url, pool_size=1)
+    except ValueError as error:
+        raise SettingsError(f"database_url: {error}") from None
+    try:
+        if not await schema_is_current(database):
+            if not settings.migrate_on_start:
+                raise SettingsError("database_url: the schema is not current; run `tollway migrate`")
+            await asyncio.to_thread(migrate, settings.database_url)
+        now = utc_now()
+        assemble_catalog(settings, await SqlPrices(database).in_force(now), now)
+    finally:
+        await database.close()

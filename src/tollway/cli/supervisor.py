@@ -1,0 +1,148 @@
+"""The parent of the workers: starts them, restarts the dead with back-off, passes signals on, never touches traffic."""
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Final
+
+from tollway.clock import monotonic
+from tollway.http.listener import open_listener
+from tollway.settings import Settings
+
+READY_BYTE: Final = b"r"
+START_SECONDS_MAX: Final = 60.0
+_BACKOFF_S: Final = 0.25
+_BACKOFF_S_MAX: Final = 10.0
+_HEALTHY_AFTER_S: Final = 10.0
+_ONE_GIB: Final = str(1024**3)
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One worker's place. `failures` in a row decide the back-off; `restart_at` is monotonic seconds."""
+
+    index: int
+    process: subprocess.Popen[bytes] | None = None
+    ready: socket.socket | None = None
+    life: socket.socket | None = None
+    is_ready: bool = False
+    started_at: float = 0.0
+    failures: int = 0
+    restart_at: float = field(default=float("inf"))
+
+
+class Supervisor:
+    """Runs until the workers are told to stop and have ended."""
+
+    def __init__(self, settings: Settings, on_ready: Callable[[str], None]) -> None:
+        """`on_ready(address)` is called once, when every worker serves. Raises OSError when the port is taken."""
+        self._settings = settings
+        self._on_ready = on_ready
+        # Bound but not listening: it keeps the port ours while workers come and go, and takes no connection.
+        self._reserved = open_listener(settings.host, settings.port)
+        self._port = self._reserved.getsockname()[1]
+        self._slots = [_Slot(index) for index in range(settings.workers)]
+        self._selector = selectors.DefaultSelector()
+        self._stopping = 0
+        self._announced = False
+        self._exit_code = 0
+        self._wake, self._woken = socket.socketpair()
+
+    def run(self) -> int:
+        """The exit code: 0 after an orderly stop."""
+        self._wake.setblocking(False)
+        self._woken.setblocking(False)
+        signal.set_wakeup_fd(self._wake.fileno())
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(name, self._on_signal)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        for slot in self._slots:
+            self._start(slot)
+        while any(slot.process for slot in self._slots) or not self._stopping:
+            self._wait()
+        self._reserved.close()
+        return self._exit_code
+
+    def _wait(self) -> None:
+        due = min((slot.restart_at for slot in self._slots), default=float("inf"))
+        timeout = None if due == float("inf") else max(0.0, due - monotonic())
+        for key, _ in self._selector.select(timeout):
+            if key.fileobj is self._woken:
+                self._woken.recv(4_096)
+            else:
+                self._hear(key.data)
+        self._reap()
+        now = monotonic()
+        for slot in self._slots:
+            if slot.restart_at <= now and not self._stopping:
+                self._start(slot)
+
+    def _start(self, slot: _Slot) -> None:
+        slot.restart_at = float("inf")
+        slot.ready, ready_theirs = socket.socketpair()
+        slot.life, life_theirs = socket.socketpair()
+        slot.started_at = monotonic()
+        slot.is_ready = False
+        theirs = (ready_theirs.fileno(), life_theirs.fileno())
+        slot.process = subprocess.Popen(  # noqa: S603  (our own module, arguments of ours)
+            [sys.executable, "-m", "tollway.cli.worker", str(self._port), *map(str, theirs)],
+            pass_fds=theirs,
+            env={
+                # Returning memory to the system after every big body costs more than keeping it (measurements §2).
+                "MALLOC_TRIM_THRESHOLD_": _ONE_GIB,
+                "MALLOC_MMAP_THRESHOLD_": _ONE_GIB,
+                **os.environ,
+                "TOLLWAY_WORKER": str(slot.index),
+            },
+            start_new_session=True,  # a terminal's Ctrl-C reaches us, and we pass it on once
+        )
+        ready_theirs.close()
+        life_theirs.close()
+        self._selector.register(slot.ready, selectors.EVENT_READ, slot)
+
+    def _hear(self, slot: _Slot) -> None:
+        assert slot.ready
+        if slot.ready.recv(1) == READY_BYTE:
+            slot.is_ready = True
+            if not self._announced and all(one.is_ready for one in self._slots):
+                self._announced = True
+                self._on_ready(f"{self._settings.listen.rpartition(':')[0]}:{self._port}")
+        self._selector.unregister(slot.ready)
+        slot.ready.close()
+        slot.ready = None
+
+    def _reap(self) -> None:
+        for slot in self._slots:
+            if slot.process is None or slot.process.poll() is None:
+                continue
+            code = slot.process.returncode
+            slot.process = None
+            if slot.life:
+                slot.life.close()
+            if self._stopping:
+                self._exit_code = self._exit_code or int(code != 0)
+            elif not self._announced:
+                self._exit_code = 1  # a worker that cannot even start has said why
+                self._stop(signal.SIGTERM)
+            else:
+                lived = monotonic() - slot.started_at
+                slot.failures = 0 if lived > _HEALTHY_AFTER_S else slot.failures + 1
+                slot.restart_at = monotonic() + min(_BACKOFF_S * 2**slot.failures, _BACKOFF_S_MAX)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        if number != signal.SIGCHLD:
+            self._stop(signal.SIGTERM)
+
+    def _stop(self, number: signal.Signals) -> None:
+        """The first time: drain. The second: the workers end at once."""
+        self._stopping += 1
+        for slot in self._slots:
+            slot.restart_at = float("inf")
+            if slot.process:
+                slot.process.send_signal(number)

@@ -1,0 +1,53 @@
+"""A worker process, as the supervisor starts it: `python -m tollway.cli.worker PORT READY_FD LIFE_FD`.
+
+It says on READY_FD that it serves, and drains when LIFE_FD ends: the supervisor is gone, and nobody else would stop it.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+
+import uvloop
+
+from tollway.app import open_worker
+from tollway.billing.store import StoreUnavailableError
+from tollway.cli.supervisor import READY_BYTE
+from tollway.http.listener import open_listener
+from tollway.observability.logs import configure_logs
+from tollway.settings import Settings, SettingsError, load
+
+
+def main() -> int:
+    port, ready_fd, life_fd = (int(argument) for argument in sys.argv[1:4])
+    try:
+        settings = load()
+        configure_logs(settings.log_level)
+        listener = open_listener(settings.host, port)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, listener, ready_fd, life_fd))
+    except (SettingsError, StoreUnavailableError, OSError) as error:
+        print(f"tollway: {error}", file=sys.stderr)  # noqa: T201  (the one line a start that fails says)
+        return 1
+    return 0
+
+
+async def _serve(settings: Settings, listener: socket.socket, ready_fd: int, life_fd: int) -> None:
+    worker = await open_worker(settings)
+    ready = socket.socket(fileno=ready_fd)
+
+    def say_ready() -> None:
+        ready.send(READY_BYTE)
+        ready.close()
+        asyncio.get_running_loop().add_reader(life_fd, on_supervisor_gone)
+
+    def on_supervisor_gone() -> None:
+        asyncio.get_running_loop().remove_reader(life_fd)
+        os.close(life_fd)
+        worker.server.stop()
+
+    await worker.run(listener, say_ready)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Exchange: what is known about one request so far.
+
+Each part is its own frozen value, given once by one stage; only the runner in `pipeline.py` puts it here. (A frozen
+Exchange copied by every stage costs 2 µs a copy, a tenth of the whole budget: docs/adr/0006.) Reading a part too early
+raises MissingPartError, which is a bug and never a refusal.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tollway.billing.ledger import Hold, Outcome
+from tollway.catalog.model import Model
+from tollway.errors import Problem
+from tollway.gateway.reply import Reply
+from tollway.gateway.services import Client
+from tollway.identity.caller import Caller
+from tollway.routing.plan import Plan
+from tollway.wire.chat import ChatRequest
+
+
+class MissingPartError(AttributeError):
+    """A stage read a part that no stage has given yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """The request as it came in. Header names are lower-cased; `query` includes its `?`; `peer` is the TCP address.
+
+    `drop_in`: it came by one of the two prefixes whose error bodies are historic.
+    """
+
+    path: str
+    query: bytes
+    headers: dict[bytes, bytes]
+    body: bytes
+    peer: str
+    drop_in: bool
+
+
+class Exchange:
+    """One request from its first byte to the end of its answer."""
+
+    __slots__ = (
+        "attempts",
+        "caller",
+        "client",
+        "counted",
+        "hold",
+        "id",
+        "inbound",
+        "model",
+        "outcome",
+        "plan",
+        "prepared",
+        "problem",
+        "received_at",
+        "reply",
+        "request",
+        "started",
+    )
+
+    id: str
+    inbound: Inbound
+    client: Client
+    received_at: datetime
+    started: float  # monotonic seconds
+    # parts, in the order in which stages give them
+    request: ChatRequest
+    caller: Caller | None
+    model: Model
+    counted: tuple[str, ...]  # the concurrency slots taken, given back at the end
+    plan: Plan
+    hold: Hold
+    prepared: dict[str, object]
+    reply: Reply
+    # the end
+    attempts: list[str]  # what was tried, for the log
+    problem: Problem | None
+    outcome: Outcome | None
+
+    def __init__(self, id_: str, inbound: Inbound, client: Client, received_at: datetime, started: float) -> None:
+        self.id = id_
+        self.inbound = inbound
+        self.client = client
+        self.received_at = received_at
+        self.started = started
+        self.attempts = []
+        self.problem = None
+        self.outcome = None
+
+    def __getattr__(self, name: str) -> object:
+        # Only called for what is not set: the ordinary read costs nothing extra.
+        raise MissingPartError(f"no stage has given {name!r} yet")
+
+    def has(self, part: str) -> bool:
+        """Whether a stage has given `part`."""
+        try:
+            getattr(self, part)
+        except MissingPartError:
+            return False
+        return True

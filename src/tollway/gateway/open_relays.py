@@ -1,0 +1,32 @@
+"""The relays under way, so that a worker that must end can end them honestly."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Stoppable(Protocol):
+    def shut_down(self) -> None: ...
+
+
+class OpenRelays:
+    """All relays of a worker that wait for their upstream."""
+
+    def __init__(self) -> None:
+        self._open: set[Stoppable] = set()
+
+    @contextmanager
+    def kept(self, relay: Stoppable) -> Iterator[None]:
+        """Known from here to the end of the block."""
+        self._open.add(relay)
+        try:
+            yield
+        finally:
+            self._open.discard(relay)
+
+    def shut_down(self) -> int:
+        """End every one with an error event; how many there were."""
+        relays = tuple(self._open)
+        for relay in relays:
+            relay.shut_down()
+        return len(relays)

@@ -1,0 +1,95 @@
+"""The life of one request: STAGES top to bottom, then CLOSERS, on every exit. Read this file first.
+
+The order of the stages is observable (which refusal wins) and is the table of request-path §0.4. A stage returns the
+part it gives, or a Problem that ends the request. Closers run exactly once, whatever happened: the money first, because
+the last bytes of an answer leave only after its charge is durable.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any, Final
+
+from tollway.errors import Code, Problem
+from tollway.gateway.closers import answer_client, emit_metrics, free_slots, record_request, settle_funds
+from tollway.gateway.exchange import Exchange
+from tollway.gateway.services import Services
+from tollway.gateway.stages import (
+    authenticate,
+    choose_model,
+    gate_anonymous,
+    limit_concurrency,
+    parse_request,
+    plan_route,
+    prepare_request,
+    reserve_funds,
+    send_upstream,
+)
+
+Run = Callable[[Exchange, Services], Any]
+Closer = Callable[[Exchange, Services], Awaitable[None] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step. `needs` are the parts it reads, `gives` the part it returns ("" for none)."""
+
+    run: Run
+    needs: tuple[str, ...] = ()
+    gives: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.run.__module__.rpartition(".")[2]
+
+
+STAGES: Final = (
+    Stage(parse_request.run, gives="request"),
+    Stage(authenticate.run, gives="caller"),
+    Stage(gate_anonymous.run, needs=("caller", "request")),
+    Stage(limit_concurrency.run, needs=("caller",), gives="counted"),
+    Stage(choose_model.run, needs=("request",), gives="model"),
+    Stage(plan_route.run, needs=("request", "model"), gives="plan"),
+    Stage(reserve_funds.run, needs=("caller", "plan"), gives="hold"),
+    Stage(prepare_request.run, needs=("request",), gives="prepared"),
+    Stage(send_upstream.run, needs=("request", "prepared", "plan", "hold"), gives="reply"),
+)
+
+CLOSERS: Final[tuple[Closer, ...]] = (
+    settle_funds.run,
+    answer_client.run,
+    free_slots.run,
+    emit_metrics.run,
+    record_request.run,
+)
+
+
+Guard = Callable[[Awaitable[None]], Awaitable[bool]]
+"""Awaits work that may have a bug; False when it raised (it has then been reported)."""
+
+
+async def handle(exchange: Exchange, services: Services, guard: Guard) -> None:
+    """One request from parsed bytes to the end of its answer. A bug becomes `internal_error`; closers run anyway."""
+    if not await guard(run_stages(exchange, services)):
+        exchange.problem = Problem(Code.INTERNAL_ERROR)
+    for closer in CLOSERS:
+        await guard(_close(closer, exchange, services))
+
+
+async def run_stages(exchange: Exchange, services: Services) -> None:
+    """Run the stages in order until one refuses; a refusal is left in `exchange.problem`."""
+    for stage in STAGES:
+        result = stage.run(exchange, services)
+        if isawaitable(result):
+            result = await result
+        if result.__class__ is Problem:
+            exchange.problem = result
+            return
+        if stage.gives:
+            setattr(exchange, stage.gives, result)
+
+
+async def _close(closer: Closer, exchange: Exchange, services: Services) -> None:
+    waiting = closer(exchange, services)
+    if waiting is not None:
+        await waiting

@@ -1,0 +1,306 @@
+"""Upstream bytes → client bytes, with the usage tap beside them. No task, queue or JSON parse per chunk.
+
+A stream is forwarded event by event as events complete; its last event is kept back in the Reply until the charge is
+durable. Any other answer is collected (bounded) and handed over whole, so a broken one can still become a status.
+"""
+
+import asyncio
+from enum import Enum, auto
+from typing import Final
+
+from tollway.deadlines import NEVER, Deadlines
+from tollway.gateway.drains import Drains
+from tollway.gateway.reply import NO_FACTS, AnswerFacts, Reply
+from tollway.gateway.services import Client, Failure, FailureKind, UpstreamConnection
+from tollway.routing.plan import Candidate
+from tollway.settings import Limits, Timeouts
+from tollway.wire.answer import read_answer
+from tollway.wire.scan import StreamScanner
+
+KEEP_ALIVE_COMMENT: Final = b": keep-alive\n\n"
+ERROR_BODY_BYTES_MAX: Final = 65_536
+_AFTER_DONE_S: Final = 1.0  # a stream that said [DONE] may end its framing for this long, or its connection is closed
+
+
+class _State(Enum):
+    HEAD = auto()
+    STREAM = auto()
+    COLLECT = auto()
+    OVER = auto()
+
+
+class Relay:
+    """One attempt: takes an upstream's answer (ReplySink), minds the client (ClientListener), ends in `finished`."""
+
+    def __init__(
+        self,
+        client: Client,
+        candidate: Candidate,
+        deadlines: Deadlines,
+        limits: Limits,
+        timeouts: Timeouts,
+        drains: Drains,
+        extra_headers: bytes,
+    ) -> None:
+        self.deadline = NEVER  # of the keep-alive comment
+        self.finished: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._client = client
+        self._candidate = candidate
+        self._deadlines = deadlines
+        self._limits = limits
+        self._timeouts = timeouts
+        self._drains = drains
+        self._extra_headers = extra_headers
+        self._connection: UpstreamConnection | None = None
+        self._state = _State.HEAD
+        self._status = 0
+        self._content_type = b"application/json"
+        self._date = b""
+        self._retry_after_s: int | None = None
+        self._scanner: StreamScanner | None = None
+        self._collected: list[bytes] = []
+        self._collected_bytes = 0
+        self._started = False  # the client has the head of a stream
+        self._any_event = False
+        self._last_write = 0.0
+        self._ends_at = NEVER  # absolute end of the whole answer
+        self._draining = False
+        self._paused = False
+
+    # upstream → us
+
+    def attach(self, connection: UpstreamConnection) -> None:
+        """The request is on its way; from here on the client's leaving matters."""
+        self._connection = connection
+        if self._state is _State.OVER:  # it failed while being sent
+            return
+        self._client.listener = self
+        if self._client.gone:
+            self.client_gone()
+
+    def head_arrived(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self._status = status
+        for name, value in headers:
+            if name == b"content-type":
+                self._content_type = value
+            elif name == b"date":
+                self._date = value
+            elif name == b"retry-after" and value.isdigit():
+                self._retry_after_s = min(int(value), 86_400)
+        now = self._deadlines.now()
+        if 200 <= status < 300 and self._content_type.lower().startswith(b"text/event-stream"):
+            self._state = _State.STREAM
+            self._scanner = StreamScanner(self._limits.upstream_line_bytes)
+            self._end_by(now + self._timeouts.stream_s)
+            self._wait(now + self._timeouts.first_event_s, "the first event")
+            self._last_write = now
+            self.deadline = now + self._timeouts.comment_s
+            self._deadlines.watch(self)
+        else:
+            self._state = _State.COLLECT
+            self._end_by(now + self._timeouts.answer_s)
+            self._wait(self._ends_at, "the answer's body")
+
+    def body_arrived(self, data: bytes) -> None:
+        if self._state is _State.COLLECT:
+            self._collect(data)
+        elif self._state is _State.STREAM:
+            self._forward(data)
+
+    def ended(self) -> None:
+        if self._state is _State.COLLECT:
+            self._finish_collected()
+        elif self._state is _State.STREAM and self._scanner:
+            rest = self._scanner.close()
+            if rest:
+                self._write(rest)
+            scanner = self._scanner
+            if scanner.done or scanner.finish_reason or scanner.usage:
+                self._finish()
+            else:
+                self._finish(Failure(FailureKind.BROKEN, "the stream ended without an ending", True))
+        elif self._state is _State.HEAD:
+            self._finish(Failure(FailureKind.BROKEN, "ended without an answer", True))
+
+    def failed(self, failure: Failure) -> None:
+        if self._state is not _State.OVER:
+            self._finish(failure)
+
+    # streams
+
+    def _forward(self, data: bytes) -> None:
+        scanner = self._scanner
+        assert scanner
+        events = scanner.feed(data)
+        now = self._deadlines.now()
+        if events:
+            self._any_event = True
+            self._last_write = now
+            self._write(events)
+        if scanner.done:
+            self._finish()
+        elif scanner.too_long:
+            self._break(FailureKind.TOO_LARGE, "an event is too long")
+        elif scanner.body_bytes > self._limits.upstream_stream_bytes:
+            self._break(FailureKind.TOO_LARGE, "the stream is too long")
+        elif self._any_event and not self._paused:
+            self._wait(now + self._timeouts.silence_s, "more of the stream")
+
+    def _write(self, data: bytes) -> None:
+        if self._draining:
+            return
+        if not self._started:
+            self._start()
+        self._client.write(data)
+
+    def _start(self) -> None:
+        self._started = True
+        date = b"date: %b\r\n" % self._date if self._date else b""
+        headers = b"content-type: %b\r\n%b%b" % (self._content_type, date, self._extra_headers)
+        self._client.start_stream(self._status, headers)
+
+    def expire(self, now: float) -> None:
+        """Nothing was written for a while: show the client that the stream lives, between two events only."""
+        self.deadline = self._last_write + self._timeouts.comment_s
+        scanner = self._scanner
+        if self.deadline > now or scanner is None:
+            return
+        self._last_write = now
+        self.deadline = now + self._timeouts.comment_s
+        if scanner.at_boundary and not self._paused:
+            self._write(KEEP_ALIVE_COMMENT)
+
+    # whole answers
+
+    def _collect(self, data: bytes) -> None:
+        self._collected_bytes += len(data)
+        if self._status >= 300:
+            if self._collected_bytes <= ERROR_BODY_BYTES_MAX:
+                self._collected.append(data)
+            else:
+                self._finish_collected()  # the start of an error text is enough
+                self._abandon()
+        elif self._collected_bytes > self._limits.upstream_body_bytes:
+            self._break(FailureKind.TOO_LARGE, "the answer is too large")
+        else:
+            self._collected.append(data)
+
+    def _finish_collected(self) -> None:
+        body = b"".join(self._collected)
+        answer = read_answer(body)
+        if self._status < 300 and not answer.is_json:
+            self._finish(Failure(FailureKind.BROKEN, "the answer is not JSON", True))
+            return
+        facts = AnswerFacts(
+            message_id=answer.message_id,
+            model=answer.model,
+            inference_provider=answer.inference_provider,
+            finish_reason=answer.finish_reason,
+            usage=answer.usage,
+            has_error=answer.has_error or self._status >= 400,
+            has_output=answer.has_output,
+            text_bytes=answer.text_bytes,
+        )
+        self._finish(facts=facts, body=body)
+
+    # the client
+
+    def client_gone(self) -> None:
+        """Read on without a client, unless the upstream stops billing when it is left (guarantees M6)."""
+        if self._state is _State.OVER or self._draining:
+            return
+        self._client.listener = None
+        if self._candidate.upstream.provider.stops_billing_on_abort or not self._drains.take():
+            self._abandon()
+            self._finish(abandoned=True)
+            return
+        self._draining = True
+        self.deadline = NEVER
+        now = self._deadlines.now()
+        self._end_by(now + self._timeouts.drain_s)
+        self.client_resumed()
+
+    def client_paused(self) -> None:
+        if self._connection and not self._draining:
+            self._paused = True
+            self._connection.pause_reading()
+            self._wait(self._ends_at, "the client")
+
+    def client_resumed(self) -> None:
+        if self._connection:
+            self._paused = False
+            self._connection.resume_reading()
+            if self._any_event:
+                self._wait(self._deadlines.now() + self._timeouts.silence_s, "more of the stream")
+            elif self._draining:
+                self._wait(self._ends_at, "the rest of the answer")
+
+    def shut_down(self) -> None:
+        """The worker ends before this answer does."""
+        if self._state is not _State.OVER:
+            self._break(FailureKind.SHUTDOWN, "the server is shutting down")
+
+    # endings
+
+    def _end_by(self, at: float) -> None:
+        self._ends_at = min(self._ends_at, at)
+
+    def _wait(self, until: float, what: str) -> None:
+        if self._connection:
+            self._connection.deadline = min(until, self._ends_at)
+            self._connection.waiting_for = what
+
+    def _break(self, kind: FailureKind, detail: str) -> None:
+        self._abandon()
+        self._finish(Failure(kind, detail, True))
+
+    def _abandon(self) -> None:
+        if self._connection:
+            self._connection.abandon()
+
+    def _finish(
+        self,
+        failure: Failure | None = None,
+        facts: AnswerFacts | None = None,
+        body: bytes = b"",
+        abandoned: bool = False,
+    ) -> None:
+        scanner = self._scanner
+        if self._draining:
+            self._drains.give_back()
+        if self._client.listener is self:
+            self._client.listener = None
+        self._deadlines.forget(self)
+        self._state = _State.OVER
+        if scanner and scanner.done and self._connection:
+            self._connection.deadline = self._deadlines.now() + _AFTER_DONE_S
+            self._connection.resume_reading()
+        if not self.finished.done():
+            self.finished.set_result(
+                Reply(
+                    candidate=self._candidate,
+                    status=self._status,
+                    facts=facts or (_facts_of(scanner) if scanner else NO_FACTS),
+                    streamed=scanner is not None,
+                    body=body,
+                    ending=scanner.ending if scanner else b"",
+                    content_type=self._content_type,
+                    date=self._date,
+                    failure=failure,
+                    abandoned=abandoned,
+                    retry_after_s=self._retry_after_s,
+                )
+            )
+
+
+def _facts_of(scanner: StreamScanner) -> AnswerFacts:
+    return AnswerFacts(
+        message_id=scanner.message_id,
+        model=scanner.model,
+        inference_provider=scanner.inference_provider,
+        finish_reason=scanner.finish_reason,
+        usage=scanner.usage,
+        has_error=scanner.has_error,
+        has_output=scanner.has_output,
+        output_units=scanner.deltas,
+    )

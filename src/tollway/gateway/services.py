@@ -1,0 +1,142 @@
+"""The ports a stage may use. Implementations live at the edges and are put together in `app.py`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from tollway.billing.store import FundsStore
+from tollway.catalog.snapshot import CatalogSnapshot
+from tollway.deadlines import Deadlines
+from tollway.errors import Problem
+from tollway.gateway.drains import Drains
+from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.slots import Slots
+from tollway.gateway.unsettled import Unsettled
+from tollway.identity.authenticator import Authenticator
+from tollway.observability.logs import RequestLog
+from tollway.observability.metrics import Metrics
+from tollway.providers.registry import Upstream
+from tollway.routing.fallback import RetryBudget
+from tollway.settings import Settings
+
+
+class ClientListener(Protocol):
+    """Who wants to know how the client's connection fares."""
+
+    def client_gone(self) -> None: ...
+
+    def client_paused(self) -> None: ...
+
+    def client_resumed(self) -> None: ...
+
+
+class Client(Protocol):
+    """The connection that waits for an answer. Every call on a client that has gone does nothing."""
+
+    gone: bool
+    started: bool  # the head of an answer was written (or would have been, had the client stayed)
+    status: int
+    listener: ClientListener | None
+
+    def refuse(self, problem: Problem, request_id: str) -> None:
+        """A whole answer that says why not."""
+        ...
+
+    def answer(self, status: int, headers: bytes, body: bytes) -> None:
+        """A whole answer. `headers` are complete lines, each ended by CR LF."""
+        ...
+
+    def start_stream(self, status: int, headers: bytes) -> None:
+        """Status and headers of an answer whose length is not known."""
+        ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def finish_stream(self, data: bytes) -> None:
+        """The last bytes (b"" for none) and the proper end."""
+        ...
+
+    def abort(self) -> None:
+        """Break the connection, so that what was sent cannot look complete."""
+        ...
+
+
+class FailureKind(StrEnum):
+    """How an attempt at an upstream failed."""
+
+    SATURATED = "saturated"
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    STALE = "stale"  # a pooled connection found dead before any response byte
+    NO_ANSWER = "no_answer"  # fully sent, connection ended before any response byte
+    SEND = "send"  # ended before the request was fully sent
+    BROKEN = "broken"  # not HTTP, or ended inside the answer
+    TOO_LARGE = "too_large"
+    TIMEOUT = "timeout"
+    SHUTDOWN = "shutdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`may_have_billed`: the request was fully sent, so the upstream may charge for it. `detail` is for logs."""
+
+    kind: FailureKind
+    detail: str
+    may_have_billed: bool
+
+
+class ReplySink(Protocol):
+    """Takes an upstream's answer as it arrives. After `ended` or `failed` nothing more comes."""
+
+    def head_arrived(self, status: int, headers: list[tuple[bytes, bytes]]) -> None: ...
+
+    def body_arrived(self, data: bytes) -> None: ...
+
+    def ended(self) -> None: ...
+
+    def failed(self, failure: Failure) -> None: ...
+
+
+class UpstreamConnection(Protocol):
+    """One exchange under way. The sink may move `deadline` (monotonic seconds) and say what it waits for."""
+
+    deadline: float
+    waiting_for: str
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def abandon(self) -> None:
+        """Close at once; the sink hears nothing more."""
+        ...
+
+
+class UpstreamClient(Protocol):
+    async def send(
+        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+    ) -> UpstreamConnection | Failure:
+        """Send one request over a pooled or new connection; the answer goes to the sink, its headers within
+        `headers_s` seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a stage or closer may touch besides the exchange."""
+
+    settings: Settings
+    deadlines: Deadlines
+    authenticator: Authenticator
+    funds: FundsStore
+    unsettled: Unsettled
+    catalog: Callable[[], CatalogSnapshot]
+    upstreams: Mapping[str, Upstream]
+    client: UpstreamClient
+    retry_budget: RetryBudget
+    slots: Slots
+    drains: Drains
+    relays: OpenRelays
+    metrics: Metrics
+    request_log: RequestLog

@@ -1,0 +1,47 @@
+"""Find out who is calling. Ends nothing by itself: without a usable credential the caller is anonymous (None).
+
+Refuses only when nobody can know: ledger_unavailable. Source: request-path §6.
+"""
+
+from collections.abc import Awaitable
+
+from tollway.billing.store import StoreUnavailableError
+from tollway.errors import Code, Problem
+from tollway.gateway.exchange import Exchange
+from tollway.gateway.services import Services
+from tollway.identity.bearer import read_bearer
+from tollway.identity.caller import Caller, Refusal
+from tollway.observability.logs import get_log
+
+_log = get_log()
+
+
+def run(exchange: Exchange, services: Services) -> Caller | Problem | Awaitable[Caller | Problem | None] | None:
+    headers = exchange.inbound.headers
+    credential = read_bearer(headers.get(b"authorization", b""))
+    if not credential:
+        return None
+    named = headers.get(b"x-tollway-organizationid") or headers.get(b"x-kilocode-organizationid") or b""
+    organization = named.decode("latin-1")
+    verdict = services.authenticator.known(credential, organization)
+    if isinstance(verdict, Caller):
+        return verdict
+    if isinstance(verdict, Refusal):
+        _log_refusal(verdict)
+        return None
+    return _ask(credential, organization, services)
+
+
+async def _ask(credential: str, organization: str, services: Services) -> Caller | Problem | None:
+    try:
+        verdict = await services.authenticator.authenticate(credential, organization)
+    except StoreUnavailableError as error:
+        return Problem(Code.LEDGER_UNAVAILABLE, str(error))
+    if isinstance(verdict, Caller):
+        return verdict
+    _log_refusal(verdict)
+    return None
+
+
+def _log_refusal(refusal: Refusal) -> None:
+    _log.warning("AUTH-FAIL", user=refusal.user_id or "?", reason=refusal.reason)

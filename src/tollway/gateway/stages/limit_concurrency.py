@@ -1,0 +1,20 @@
+"""Take this request's places among those under way: of its payer and of its API key.
+
+Refuses: too_many_requests (429 is about you, guarantees O3). The places come back in `closers/free_slots.py`.
+"""
+
+from tollway.errors import Code, Problem
+from tollway.gateway.exchange import Exchange
+from tollway.gateway.services import Services
+
+
+def run(exchange: Exchange, services: Services) -> tuple[str, ...] | Problem:
+    caller, limits = exchange.caller, services.settings.limits
+    assert caller
+    places = [(caller.organization_id or caller.user_id, limits.in_flight_per_account)]
+    if caller.key_id:
+        places.append((caller.key_id, limits.in_flight_per_key))
+    full = services.slots.take(places)
+    if full:
+        return Problem(Code.TOO_MANY_REQUESTS, full, retry_after_s=1)
+    return tuple(name for name, _ in places)

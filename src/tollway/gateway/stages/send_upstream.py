@@ -1,0 +1,113 @@
+"""Call the candidates until one answers, and relay that answer up to its last bytes.
+
+Tries again only while the client has received nothing, within the rules of `routing/fallback.py`. Refuses:
+upstream_unreachable, upstream_timeout, upstream_broken, upstream_error, overloaded, client_gone.
+"""
+
+import asyncio
+
+from msgspec.json import encode
+
+from tollway import ids
+from tollway.errors import Code, Problem
+from tollway.gateway.exchange import Exchange
+from tollway.gateway.relay import Relay
+from tollway.gateway.reply import NO_FACTS, Reply
+from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.routing.fallback import Tried, pause_before_retry
+from tollway.routing.plan import Candidate
+
+_UNSENT = frozenset({FailureKind.SATURATED, FailureKind.RESOLVE, FailureKind.CONNECT, FailureKind.SEND})
+_ANSWERLESS = frozenset({FailureKind.NO_ANSWER, FailureKind.STALE}) | _UNSENT
+
+
+async def run(exchange: Exchange, services: Services) -> Reply | Problem:
+    candidates = exchange.plan.candidates
+    started = services.deadlines.now()
+    services.retry_budget.count_first(started)
+    retries = unanswered = 0
+    while True:
+        if exchange.client.gone:
+            return Problem(Code.CLIENT_GONE, "before the request was sent")
+        reply = await _attempt(exchange, services, candidates[retries % len(candidates)], retries + 1)
+        tried = _failed_try(reply, exchange)
+        if tried is None:
+            return reply
+        now = services.deadlines.now()
+        pause = pause_before_retry(
+            tried,
+            retries,
+            unanswered,
+            now - started,
+            services.settings.timeouts.retry_total_s,
+            services.settings.retries,
+            ids.jitter(0, 1),
+        )
+        if pause is None or not services.retry_budget.take(now):
+            return reply
+        retries += 1
+        unanswered += tried.status is None and tried.sent and not tried.stale
+        if pause:
+            await asyncio.sleep(pause)
+
+
+async def _attempt(exchange: Exchange, services: Services, candidate: Candidate, number: int) -> Reply:
+    settings, upstream = services.settings, candidate.upstream
+    relay = Relay(
+        exchange.client,
+        candidate,
+        services.deadlines,
+        settings.limits,
+        settings.timeouts,
+        services.drains,
+        b"x-request-id: %b\r\n" % exchange.id.encode(),
+    )
+    body = _encode_body(exchange, candidate)
+    before, after = upstream.head
+    head = b"%b%b%bX-Request-Id: %b-%d\r\nContent-Length: %d\r\n\r\n" % (
+        before,
+        exchange.inbound.query,
+        after,
+        exchange.id.encode(),
+        number,
+        len(body),
+    )
+    timeouts = settings.timeouts
+    headers_s = timeouts.stream_headers_s if exchange.request.stream else timeouts.answer_s
+    sent = await services.client.send(upstream, head, body, relay, headers_s)
+    if isinstance(sent, Failure):
+        reply = Reply(candidate, 0, NO_FACTS, failure=sent)
+    else:
+        relay.attach(sent)
+        with services.relays.kept(relay):
+            reply = await relay.finished
+    _note(exchange, services, reply)
+    return reply
+
+
+def _encode_body(exchange: Exchange, candidate: Candidate) -> bytes:
+    """The body for one candidate: its model id and its provider's own wishes. Source: request-path 2.5, BP10."""
+    asked = exchange.request.model
+    wanted = candidate.offer.upstream_model
+    body = {**exchange.prepared, "model": asked if asked.lower() == wanted.lower() else wanted}
+    shape = candidate.upstream.provider.shape
+    return encode(shape(body, exchange.request.stream) if shape else body)
+
+
+def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:
+    """What the retry rules must know, or None when this reply stands."""
+    if reply.failure is None:
+        if reply.status < 400 or reply.abandoned:
+            return None
+        return Tried(reply.status, retry_after_s=reply.retry_after_s)
+    if exchange.client.started or reply.failure.kind not in _ANSWERLESS:
+        return None
+    return Tried(None, sent=reply.failure.may_have_billed, stale=reply.failure.kind is FailureKind.STALE)
+
+
+def _note(exchange: Exchange, services: Services, reply: Reply) -> None:
+    upstream = reply.candidate.upstream.id
+    what = str(reply.failure.kind) if reply.failure else str(reply.status)
+    exchange.attempts.append(f"{upstream}:{what}")
+    if reply.failure or reply.status >= 400:
+        services.metrics.count_upstream_failure(upstream, what)

@@ -1,0 +1,136 @@
+"""The ASGI side: everything that is not a hot route. FastAPI, because nothing here is in a hurry."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tollway.errors import Code, Problem
+from tollway.http.problems import problem_body
+from tollway.http.routes import DROP_IN_PREFIXES, HOT_ROUTES
+from tollway.ids import new_request_id
+from tollway.observability.logs import get_log
+from tollway.observability.metrics import Metrics
+
+_log = get_log()
+_HOT_PATHS = {path.decode() for path in HOT_ROUTES}
+_PREFIXES = tuple(prefix.decode() for prefix in DROP_IN_PREFIXES)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A ready body with its ETag; made once per catalog snapshot."""
+
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServices:
+    """What the ASGI side needs. `checks` are the dependencies of readiness by name: True when well."""
+
+    models: Callable[[], Page]
+    checks: Mapping[str, Callable[[], Awaitable[bool]]]
+    is_draining: Callable[[], bool]
+    metrics: Metrics
+
+
+def build_api(services: ApiServices) -> ASGIApp:
+    """The application with its routes, and the headers that every answer carries."""
+    api = FastAPI(title="Tollway", openapi_url=None, docs_url=None, redoc_url=None)
+    _add_health(api, services)
+    _add_catalog(api, services)
+    api.add_exception_handler(HTTPException, _http_problem)
+    api.add_exception_handler(Exception, _internal_error)
+    return _Envelope(api)
+
+
+def _add_health(api: FastAPI, services: ApiServices) -> None:
+    @api.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @api.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @api.get("/readyz")
+    async def readyz() -> Response:
+        results = {name: await check() for name, check in services.checks.items()}
+        results["draining"] = not services.is_draining()
+        failing = sorted(name for name, well in results.items() if not well)
+        body = {"status": "failing", "failing": failing} if failing else {"status": "ready"}
+        return JSONResponse(body, status_code=503 if failing else 200)
+
+    @api.get("/metrics")
+    async def metrics() -> Response:
+        return Response(services.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _add_catalog(api: FastAPI, services: ApiServices) -> None:
+    async def models(request: Request) -> Response:
+        page = services.models()
+        headers = {
+            "cache-control": "public, max-age=0, s-maxage=60",
+            "etag": page.etag,
+            "vary": "Authorization, X-KiloCode-OrganizationId",
+        }
+        if request.headers.get("if-none-match") == page.etag:
+            return Response(status_code=304, headers=headers)
+        return Response(page.body, media_type="application/json", headers=headers)
+
+    for path in ("/v1/models", *(f"{prefix}models" for prefix in _PREFIXES)):
+        api.add_api_route(path, models, methods=["GET", "HEAD"])
+
+
+async def _http_problem(request: Request, error: Any) -> Response:
+    """Starlette's own refusals. Source: request-path 1.2 and 1.3."""
+    path = request.url.path
+    if path.startswith(_PREFIXES):
+        problem = Problem(Code.INVALID_PATH)
+    elif error.status_code == 405 or path in _HOT_PATHS:
+        problem = Problem(Code.METHOD_NOT_ALLOWED)
+    elif error.status_code == 404:
+        problem = Problem(Code.NOT_FOUND)
+    else:
+        problem = Problem(Code.BAD_REQUEST, status=error.status_code)
+    return _answer(problem, request)
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    _log.error("internal_error", error=error, request_id=request.state.request_id)
+    return _answer(Problem(Code.INTERNAL_ERROR), request)
+
+
+def _answer(problem: Problem, request: Request) -> Response:
+    historic = problem.code is not Code.METHOD_NOT_ALLOWED
+    body = problem_body(problem, request.state.request_id, historic)
+    return Response(body, status_code=problem.http_status, media_type="application/json")
+
+
+class _Envelope:
+    """Puts the headers of every answer on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_request_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.setdefault("headers", [])
+                headers += [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,60 @@
+"""Problem → JSON body or SSE error frame. The one encoder of every error Tollway answers with."""
+
+from typing import Any, Final
+
+from msgspec.json import encode
+
+from tollway.errors import Fault, Problem, Shape
+
+_TYPES: Final = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "insufficient_credits",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    409: "conflict_error",
+    429: "rate_limit_error",
+    504: "timeout_error",
+}
+
+
+def problem_body(problem: Problem, request_id: str, historic: bool) -> bytes:
+    """The JSON body. `historic`: the caller came by a drop-in prefix (request-path appendix B)."""
+    entry = problem.entry
+    message = problem.shown or entry.message
+    shape = entry.historic if historic else Shape.GENERAL
+    if shape is Shape.TITLED:
+        return encode({"error": entry.title, "message": message})
+    if shape is Shape.BARE:
+        return encode({"error": entry.title})
+    if shape is Shape.CODED:
+        return encode({"error": {"code": entry.title, "message": message}})
+    if shape is Shape.CREDITS:
+        return encode({"error": {"title": entry.title, "message": message, **problem.extra}})
+    return encode({"error": general_error(problem, request_id)})
+
+
+def general_error(problem: Problem, request_id: str) -> dict[str, Any]:
+    """The fields of the general shape (guarantees §16)."""
+    message = problem.shown or problem.entry.message
+    return {
+        "message": message,
+        "type": error_type(problem),
+        "code": problem.code.value,
+        "request_id": request_id,
+        **problem.extra,
+    }
+
+
+def error_type(problem: Problem) -> str:
+    """The general class clients of OpenAI's dialect look at."""
+    if problem.entry.fault is Fault.CALLER or problem.http_status in _TYPES:
+        return _TYPES.get(problem.http_status, "invalid_request_error")
+    return "upstream_error" if problem.entry.fault is Fault.UPSTREAM else "server_error"
+
+
+def problem_headers(problem: Problem, request_id: str) -> bytes:
+    """Header lines of an error answer, each ended by CR LF."""
+    retry = b"retry-after: %d\r\n" % problem.retry_after_s if problem.retry_after_s else b""
+    return b"content-type: application/json\r\n%bx-request-id: %b\r\n" % (retry, request_id.encode())

@@ -1,0 +1,88 @@
+"""Serve one listener with uvicorn until told to stop; then let what is under way end, within bounds (guarantees §7)."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
+
+from starlette.types import ASGIApp
+from uvicorn import Config, Server
+
+from tollway.gateway.open_relays import OpenRelays
+from tollway.http.edge import Edge
+from tollway.http.protocol import GatewayProtocol
+from tollway.observability.logs import get_log
+
+_log = get_log()
+_BACKLOG = 2_048
+_AFTER_CUT_S = 8.0
+
+
+class _Server(Server):
+    """uvicorn's server with our signals: its own would end the process with the signal instead of exit code 0."""
+
+    on_started: Callable[[], None]
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self.on_started()
+
+
+class WorkerServer:
+    """One worker's server. `stop` begins the drain; a second `stop` ends the process at once (safe: guarantees M5)."""
+
+    def __init__(self, edge: Edge, relays: OpenRelays, api: ASGIApp, listener: socket.socket) -> None:
+        self._edge = edge
+        self._relays = relays
+        self._listener = listener
+        config = Config(
+            app=cast("Any", api),
+            http=cast("Any", partial(GatewayProtocol, edge)),
+            loop="none",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=int(edge.timeouts.shutdown_s + _AFTER_CUT_S),
+        )
+        self._server = _Server(config)
+
+    async def serve(self, on_ready: Callable[[], None]) -> None:
+        """Serve until `stop`, then drain."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self.stop)
+        self._edge.deadlines.start(loop)
+        self._server.on_started = on_ready
+        try:
+            await self._server.serve(sockets=[self._listener])
+            await self._edge.idle()
+        finally:
+            self._edge.deadlines.stop()
+
+    def stop(self) -> None:
+        if self._edge.draining:
+            os._exit(1)
+        self._edge.draining = True
+        self._server.should_exit = True
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._edge.timeouts.shutdown_s, self._cut)
+        _log.info("draining", in_flight=self._edge.in_flight)
+
+    def _cut(self) -> None:
+        """Time is up: streams that still run get their error event and are settled."""
+        cut = self._relays.shut_down()
+        if cut:
+            _log.warning("streams_cut", streams=cut)

@@ -1,0 +1,162 @@
+"""Turns credentials into callers, with verdicts kept in memory.
+
+A verdict lives at most 60 s and ends with the token or key it is about. Every change to users, keys or memberships
+raises a revision in the database; `refresh` looks for it and drops all verdicts, so a revocation acts within one poll
+(guarantees A2, K4). While the revision cannot be read no verdict is used: refusing is better than serving the revoked.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from tollway.identity.caller import Caller, Refusal
+from tollway.identity.keys import hash_key, is_well_formed
+from tollway.identity.store import IdentityStore, KeyRow, UserRow
+from tollway.identity.tokens import TokenRules, pepper_matches, read_token
+from tollway.ids import is_uuid
+
+STALE_AFTER_S: Final = 5.0  # the revocation bound of guarantees K4
+REFUSALS_KEPT_MAX: Final = 10_000
+KEY_PREFIX: Final = "tw_"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatorRules:
+    """`pepper` hashes keys; without `tokens` no JWT is accepted. Times in seconds."""
+
+    pepper: bytes
+    tokens: TokenRules | None
+    cache_s: float
+    callers_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    verdict: Caller | Refusal
+    until: float  # monotonic seconds
+
+
+class Authenticator:
+    """`known` answers from memory, `authenticate` asks the database. One event loop only."""
+
+    def __init__(
+        self,
+        store: IdentityStore,
+        rules: AuthenticatorRules,
+        monotonic: Callable[[], float],
+        unix_seconds: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._rules = rules
+        self._monotonic = monotonic
+        self._unix_seconds = unix_seconds
+        self._callers: dict[bytes, _Kept] = {}
+        self._refusals: dict[bytes, _Kept] = {}
+        self._revision: int | None = None
+        self._generation = 0
+        self._fresh_until = 0.0
+
+    def known(self, credential: str, organization: str) -> Caller | Refusal | None:
+        """The kept verdict, or None when the database must be asked."""
+        key = _cache_key(credential, organization)
+        kept = self._callers.get(key) or self._refusals.get(key)
+        if kept is None:
+            return None
+        now = self._monotonic()
+        return kept.verdict if now < kept.until and now < self._fresh_until else None
+
+    async def authenticate(self, credential: str, organization: str) -> Caller | Refusal:
+        """Ask the database and keep the verdict. Raises StoreUnavailableError."""
+        generation = self._generation
+        verdict, seconds = await self._decide(credential, organization)
+        if generation == self._generation:  # nothing was changed while the database was asked
+            self._keep(_cache_key(credential, organization), verdict, seconds)
+        return verdict
+
+    async def refresh(self) -> None:
+        """Look for changes; call at least every few seconds. Raises StoreUnavailableError."""
+        asked_at = self._monotonic()
+        revision = await self._store.revision()
+        if revision != self._revision:
+            self._revision = revision
+            self._generation += 1
+            self._callers.clear()
+            self._refusals.clear()
+        self._fresh_until = asked_at + STALE_AFTER_S
+
+    def _keep(self, key: bytes, verdict: Caller | Refusal, seconds: float) -> None:
+        is_caller = isinstance(verdict, Caller)
+        kept, most = (self._callers, self._rules.callers_max) if is_caller else (self._refusals, REFUSALS_KEPT_MAX)
+        if len(kept) >= most:
+            kept.pop(next(iter(kept)))  # oldest first; refusals cannot push callers out
+        kept[key] = _Kept(verdict, self._monotonic() + min(seconds, self._rules.cache_s))
+
+    async def _decide(self, credential: str, organization: str) -> tuple[Caller | Refusal, float]:
+        """The verdict and how many seconds it may live."""
+        if organization and not is_uuid(organization):
+            return Refusal("Invalid organization ID format"), self._rules.cache_s
+        if credential.startswith(KEY_PREFIX):
+            return await self._decide_key(credential, organization)
+        return await self._decide_token(credential, organization)
+
+    async def _decide_key(self, credential: str, organization: str) -> tuple[Caller | Refusal, float]:
+        life = self._rules.cache_s
+        if not is_well_formed(credential):
+            return Refusal("malformed key"), life
+        found = await self._store.key_by_hash(hash_key(credential, self._rules.pepper))
+        if found is None:
+            return Refusal("unknown key"), life
+        key, user = found
+        if key.revoked_at is not None:
+            return Refusal("revoked key", user.id), life
+        if key.expires_at is not None:
+            life = min(life, key.expires_at.timestamp() - self._unix_seconds())
+            if life <= 0:
+                return Refusal("expired key", user.id), self._rules.cache_s
+        if key.organization_id and organization and organization.lower() != key.organization_id:
+            return Refusal("key belongs to another organization", user.id), life
+        return await self._admit(user, organization.lower() or key.organization_id or "", key, None, None), life
+
+    async def _decide_token(self, credential: str, organization: str) -> tuple[Caller | Refusal, float]:
+        life = self._rules.cache_s
+        if self._rules.tokens is None:
+            return Refusal("tokens are not accepted"), life
+        now = self._unix_seconds()
+        claims = read_token(credential, self._rules.tokens, now)
+        if isinstance(claims, Refusal):
+            return claims, life
+        life = min(life, claims.expires_at + self._rules.tokens.expiry_skew_s - now)
+        user = await self._store.user(claims.user_id)
+        if user is None:
+            return Refusal("User not found", claims.user_id), life
+        if not pepper_matches(user.pepper, claims.pepper):
+            return Refusal("Invalid API token", user.id), life
+        return await self._admit(user, organization.lower(), None, claims.bot_id, claims.token_source), life
+
+    async def _admit(
+        self, user: UserRow, organization: str, key: KeyRow | None, bot_id: str | None, token_source: str | None
+    ) -> Caller | Refusal:
+        if user.blocked_reason:
+            return Refusal("Access denied (R1)", user.id)
+        member = None
+        if organization:
+            member = await self._store.membership(organization, user.id)
+            if member is None:
+                return Refusal("Access denied (not a member of the organization)", user.id)
+        return Caller(
+            user_id=user.id,
+            email=user.email,
+            organization_id=member.organization_id if member else None,
+            role=member.role if member else None,
+            member_daily_limit=member.daily_limit if member else None,
+            key_id=key.id if key else None,
+            key_limit=key.limit_microdollars if key else None,
+            bot_id=bot_id,
+            token_source=token_source,
+        )
+
+
+def _cache_key(credential: str, organization: str) -> bytes:
+    """A hash of the whole credential, so that no two share a verdict and none lies in memory as text."""
+    return sha256(f"{organization}\0{credential}".encode()).digest()

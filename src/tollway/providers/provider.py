@@ -1,0 +1,33 @@
+"""The provider record: what Tollway must know about one upstream besides what its dialect already says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tollway.wire.json_body import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One kind of upstream, as data.
+
+    `dialect` says how it is spoken to, `id` who it is. `reports_cost`: its answers carry what it charges, and that is
+    what the caller pays. `stops_billing_on_abort`: closing the connection ends the charge, so an answer nobody waits
+    for is aborted instead of read to its end. `identifies_application`: HTTP-Referer and X-Title are sent.
+    `source` and `checked` (ISO date) prove the facts.
+    """
+
+    id: str
+    name: str
+    dialect: str
+    base_url: str
+    source: str
+    checked: str
+    reports_cost: bool = False
+    stops_billing_on_abort: bool = False
+    identifies_application: bool = False
+    generation_lookup: bool = False
+    shape: Callable[[JsonObject, bool], JsonObject] | None = None  # (body, stream) → body this upstream wants
+
+
+CHAT_COMPLETIONS: Final = "/chat/completions"

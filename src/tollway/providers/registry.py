@@ -1,0 +1,112 @@
+"""Which upstreams this deployment may call: provider records joined with the operator's settings.
+
+Records register under the entry-point group `tollway.providers`; nothing that is not configured is ever contacted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from typing import Final
+from urllib.parse import urlsplit
+
+from tollway.providers.provider import CHAT_COMPLETIONS, Provider
+from tollway.settings import ProviderSettings, Settings, SettingsError, secret_text
+
+GROUP: Final = "tollway.providers"
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where connections go; pools are kept per origin."""
+
+    scheme: str
+    host: str
+    port: int
+    ca_file: str | None = None
+
+    @property
+    def authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Upstream:
+    """A configured provider. `head` is the request head up to the per-request headers; it holds the key, so no repr."""
+
+    id: str
+    provider: Provider
+    origin: Origin
+    head: tuple[bytes, bytes]  # before and after the query string
+
+
+def load_providers() -> dict[str, Provider]:
+    """All registered records by id. Raises SettingsError when two share an id."""
+    records: dict[str, Provider] = {}
+    for point in entry_points(group=GROUP):
+        record: Provider = point.load()
+        if record.id in records:
+            raise SettingsError(f"providers.{record.id}: two installed packages register this provider")
+        records[record.id] = record
+    return records
+
+
+def configured(settings: Settings, records: Mapping[str, Provider] | None = None) -> dict[str, Upstream]:
+    """The upstreams of the settings by name. Raises SettingsError naming the setting that is wrong."""
+    records = load_providers() if records is None else records
+    return {name: _join(name, one, records, settings) for name, one in settings.providers.items()}
+
+
+def _join(name: str, one: ProviderSettings, records: Mapping[str, Provider], settings: Settings) -> Upstream:
+    record = records.get(one.kind or name)
+    if record is None:
+        raise SettingsError(f"providers.{name}.kind: must be one of {', '.join(sorted(records))}")
+    if one.stops_billing_on_abort is not None:
+        record = replace(record, stops_billing_on_abort=one.stops_billing_on_abort)
+    if one.reports_cost is not None:
+        record = replace(record, reports_cost=one.reports_cost)
+    origin, path = _locate(name, one.base_url or record.base_url, one)
+    key = secret_text(f"providers.{name}.api_key", one.api_key, one.api_key_file)
+    return Upstream(id=name, provider=record, origin=origin, head=_head(origin, path, key, record, settings))
+
+
+def _locate(name: str, base_url: str, one: ProviderSettings) -> tuple[Origin, str]:
+    setting = f"providers.{name}.base_url"
+    if not base_url:
+        raise SettingsError(f"{setting}: must be set for this provider")
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port
+    except ValueError:
+        raise SettingsError(f"{setting}: is not a URL") from None
+    if parts.scheme not in _PORTS or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise SettingsError(f"{setting}: must be http(s)://host[:port][/path] without user, query or fragment")
+    if not (parts.path + parts.hostname).isascii() or any(c <= " " for c in parts.path):
+        raise SettingsError(f"{setting}: must be plain ASCII")
+    ca_file = str(one.ca_file) if one.ca_file else None
+    return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], ca_file), parts.path.rstrip("/")
+
+
+def _head(origin: Origin, path: str, key: str | None, record: Provider, settings: Settings) -> tuple[bytes, bytes]:
+    """The constant part of every request to this upstream. Source: request-path 11.12, guarantees N2."""
+    lines = [
+        f"Host: {origin.authority}",
+        "Content-Type: application/json",
+        "Accept: application/json, text/event-stream",
+        "Accept-Encoding: identity",
+        "User-Agent: Tollway",
+    ]
+    if key:
+        lines.append(f"Authorization: Bearer {_header_value(key)}")
+    if record.identifies_application:
+        lines.append(f"HTTP-Referer: {_header_value(settings.http_referer)}")
+        lines.append(f"X-Title: {_header_value(settings.x_title)}")
+    rest = "".join(f"{line}\r\n" for line in lines)
+    return f"POST {path}{CHAT_COMPLETIONS}".encode(), f" HTTP/1.1\r\n{rest}".encode()
+
+
+def _header_value(text: str) -> str:
+    if not text.isascii() or not text.isprintable():
+        raise SettingsError("providers: keys, http_referer and x_title must be printable ASCII")
+    return text

@@ -1,0 +1,92 @@
+"""When another attempt is allowed, and after which pause. Pure: time and dice are arguments.
+
+Nothing is tried again once a byte has reached the client; that is the caller's part. Source: guarantees U1 to U3.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tollway.settings import Retries
+
+RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt that did not succeed.
+
+    `status` of the answer, or None when there was none; then `sent` says whether the request had left completely (it
+    may have been billed) and `stale` whether the connection was a kept one that turned out to be dead.
+    """
+
+    status: int | None
+    sent: bool = False
+    stale: bool = False
+    retry_after_s: float | None = None
+
+
+def pause_before_retry(
+    tried: Tried,
+    retries_done: int,
+    unanswered_retries: int,
+    elapsed_s: float,
+    total_s: float,
+    rules: Retries,
+    roll: float,
+) -> float | None:
+    """Seconds to wait before trying again; None: give up.
+
+    `unanswered_retries` counts retries after requests that were sent and never answered (one is allowed). `roll` is a
+    random number in 0..1 (full jitter).
+    """
+    if retries_done >= rules.count_max:
+        return None
+    if tried.status is None:
+        if tried.sent and not tried.stale and unanswered_retries >= 1:
+            return None
+        pause = 0.0 if tried.stale else _backoff(retries_done, rules, roll)
+    elif tried.status not in RETRYABLE_STATUSES:
+        return None
+    elif tried.retry_after_s is not None:
+        if tried.retry_after_s > rules.retry_after_s_max:
+            return None
+        pause = tried.retry_after_s
+    else:
+        pause = _backoff(retries_done, rules, roll)
+    return pause if elapsed_s + pause < total_s else None
+
+
+def _backoff(retries_done: int, rules: Retries, roll: float) -> float:
+    return float(rules.backoff_s * 2**retries_done * roll)
+
+
+class RetryBudget:
+    """Retries as a share of first attempts over the last ten seconds, so that an outage is not answered by a flood."""
+
+    WINDOW_S: Final = 10
+
+    def __init__(self, rules: Retries) -> None:
+        self._rules = rules
+        self._first = [0] * self.WINDOW_S
+        self._retried = [0] * self.WINDOW_S
+        self._second = 0
+
+    def count_first(self, now: float) -> None:
+        self._first[self._slot(now)] += 1
+
+    def take(self, now: float) -> bool:
+        """Whether one more retry fits; if so it is counted."""
+        slot = self._slot(now)
+        allowed = max(self._rules.budget_min, self._rules.budget_share * sum(self._first))
+        if sum(self._retried) >= allowed:
+            return False
+        self._retried[slot] += 1
+        return True
+
+    def _slot(self, now: float) -> int:
+        second = int(now)
+        for passed in range(min(second - self._second, self.WINDOW_S)):
+            empty = (second - passed) % self.WINDOW_S
+            self._first[empty] = self._retried[empty] = 0
+        self._second = max(second, self._second)
+        return self._second % self.WINDOW_S

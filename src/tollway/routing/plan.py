@@ -1,0 +1,52 @@
+"""The plan: who may serve a request, in which order, and what each would cost at worst."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tollway.billing.cost import worst_case
+from tollway.billing.estimate import prompt_tokens_max
+from tollway.catalog.model import Model, Offer
+from tollway.money import Microdollars
+from tollway.providers.registry import Upstream
+from tollway.wire.chat import ChatRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One upstream that can serve the request. `worst_case` in micro-dollars."""
+
+    upstream: Upstream
+    offer: Offer
+    worst_case: Microdollars
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Candidates in order of preference, never empty; token bounds are the ones the worst cases were made of."""
+
+    candidates: tuple[Candidate, ...]
+    prompt_tokens_max: int
+    completion_tokens_max: int
+
+    @property
+    def worst_case(self) -> Microdollars:
+        """What the hold must cover, whoever serves it in the end."""
+        return max(candidate.worst_case for candidate in self.candidates)
+
+
+def plan_route(request: ChatRequest, model: Model, upstreams: Mapping[str, Upstream]) -> Plan | None:
+    """Candidates for `model` among the configured upstreams; None when none of them serves it."""
+    prompt_most = prompt_tokens_max(request.body_bytes, request.messages)
+    completion_most = model.completion_tokens_max
+    if request.completion_tokens_max is not None:
+        completion_most = min(completion_most, request.completion_tokens_max)
+    candidates = tuple(
+        Candidate(
+            upstream=upstreams[offer.provider_id],
+            offer=offer,
+            worst_case=worst_case(prompt_most, completion_most, offer.price, request.choices),
+        )
+        for offer in model.offers
+        if offer.provider_id in upstreams
+    )
+    return Plan(candidates, prompt_most, completion_most) if candidates else None

@@ -1,0 +1,96 @@
+"""Rows of credit_transactions, and what goes with them: a ledger entry and the balance."""
+
+from typing import Final
+
+from sqlalchemy import Connection, Select, bindparam, select
+
+from tollway.admin.records import AccountBalance, CreditTransaction, Page
+from tollway.billing.ledger import GRANTS, PAYMENTS, BudgetKind, BudgetRef, EntryKind, Posting
+from tollway.money import Microdollars
+from tollway.storage.sql import budgets, settlement
+from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
+from tollway.storage.sql.insertion import insert_missing
+from tollway.storage.sql.tables import credit_transactions
+
+_COLUMNS: Final = (
+    credit_transactions.c.id,
+    credit_transactions.c.user_id,
+    credit_transactions.c.organization_id,
+    credit_transactions.c.amount_microdollars,
+    credit_transactions.c.is_free,
+    credit_transactions.c.description,
+    credit_transactions.c.credit_category,
+    credit_transactions.c.expiry_date,
+    credit_transactions.c.created_at,
+)
+_HAS_PAID: Final = (
+    select(credit_transactions.c.id)
+    .where(
+        credit_transactions.c.user_id == bindparam("user_id"),
+        credit_transactions.c.is_free.is_(False),
+        credit_transactions.c.amount_microdollars > 0,
+    )
+    .limit(1)
+)
+
+
+class SqlCredits(SqlSubject):
+    async def add_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance:
+        row = {
+            "id": credit.id,
+            "user_id": credit.user_id,
+            "organization_id": credit.organization_id,
+            "amount_microdollars": credit.amount_microdollars,
+            "is_free": credit.is_free,
+            "description": credit.description,
+            "credit_category": credit.credit_category,
+            "expiry_date": credit.expiry_date,
+            "created_at": credit.created_at,
+        }
+        kind, source = (EntryKind.GRANT, GRANTS) if credit.is_free else (EntryKind.PAYMENT, PAYMENTS)
+        posting = Posting(kind, source, account.id, Microdollars(credit.amount_microdollars))
+
+        def work(connection: Connection) -> AccountBalance:
+            if not insert_missing(connection, credit_transactions, row):  # an earlier try of ours
+                return _balance(account, budgets.read(connection, account.id))
+            credited = budgets.credit(connection, account, credit.amount_microdollars, credit.created_at)
+            settlement.post(connection, credit.id, [posting], credit.created_at, memo=credit.description)
+            bump_identity(connection)
+            return _balance(account, credited)
+
+        return await self._database.write(work)
+
+    async def list_credits(self, account: BudgetRef, page: Page) -> tuple[CreditTransaction, ...]:
+        statement = newest_first(_of(account), credit_transactions, page)
+        return await self._database.read(
+            lambda connection: tuple(CreditTransaction(*row) for row in connection.execute(statement).all())
+        )
+
+    async def account_balance(self, account: BudgetRef) -> AccountBalance:
+        return _balance(account, await self._database.read(lambda connection: budgets.read(connection, account.id)))
+
+    async def has_paid(self, user_id: str) -> bool:
+        values = {"user_id": user_id}
+        return await self._database.read(lambda connection: connection.execute(_HAS_PAID, values).first() is not None)
+
+
+def _of(account: BudgetRef) -> Select[tuple[object, ...]]:
+    """The transactions that credited `account`; what a user paid for an organization is the organization's."""
+    if account.kind is BudgetKind.ORGANIZATION:
+        return select(*_COLUMNS).where(credit_transactions.c.organization_id == account.owner)
+    return select(*_COLUMNS).where(
+        credit_transactions.c.user_id == account.owner, credit_transactions.c.organization_id.is_(None)
+    )
+
+
+def _balance(account: BudgetRef, budget: budgets.Budget | None) -> AccountBalance:
+    if budget is None:
+        return AccountBalance(account.id, 0, 0, 0, 0, 0)
+    return AccountBalance(
+        account=account.id,
+        credited_microdollars=budget.limit or 0,
+        spent_microdollars=budget.spent,
+        held_microdollars=budget.held,
+        balance_microdollars=budget.balance,
+        available_microdollars=budget.balance - budget.held,
+    )

@@ -1,0 +1,37 @@
+"""What the four subjects share: the identity revision and pages of listings."""
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, Table, bindparam, or_, select, tuple_, update
+
+from tollway.admin.records import Page
+from tollway.storage.sql.database import Database
+from tollway.storage.sql.tables import deployment
+
+_BUMP: Final = update(deployment).where(deployment.c.key == "identity_revision").values(value=deployment.c.value + 1)
+
+
+class SqlSubject:
+    """A part of the store over one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
+def bump_identity(connection: Connection) -> None:
+    """Tell every process, through the revision they poll, to drop what they cached about identities."""
+    connection.execute(_BUMP)
+
+
+def newest_first(statement: Select[Any], table: Table, page: Page) -> Select[Any]:
+    """`statement` ordered by creation, newest first, cut to the page."""
+    cut = statement.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(page.limit)
+    if page.before is None:
+        return cut
+    place = select(table.c.created_at, table.c.id).where(table.c.id == page.before)
+    return cut.where(tuple_(table.c.created_at, table.c.id) < place.scalar_subquery())
+
+
+def matches(column: Any, name: str) -> Any:
+    """`column` equals the bound parameter `name`, which may be NULL: then every row matches."""
+    return or_(bindparam(name).is_(None), column == bindparam(name))

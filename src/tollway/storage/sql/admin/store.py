@@ -1,0 +1,10 @@
+"""SqlAdmin: implements AdminStore on SQLite and PostgreSQL."""
+
+from tollway.storage.sql.admin.credits import SqlCredits
+from tollway.storage.sql.admin.keys import SqlKeys
+from tollway.storage.sql.admin.organizations import SqlOrganizations
+from tollway.storage.sql.admin.users import SqlUsers
+
+
+class SqlAdmin(SqlUsers, SqlOrganizations, SqlKeys, SqlCredits):
+    """`SqlAdmin(database)`."""

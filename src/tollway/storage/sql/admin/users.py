@@ -1,0 +1,74 @@
+"""Rows of users, as administration reads and changes them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, or_, select, update
+
+from tollway.admin.records import Page, User
+from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
+from tollway.storage.sql.insertion import insert_missing
+from tollway.storage.sql.tables import users
+
+_COLUMNS: Final = (users.c.id, users.c.email, users.c.name, users.c.blocked_reason, users.c.created_at)
+_BY_ID: Final = select(*_COLUMNS).where(users.c.id == bindparam("user_id"))
+_FIND: Final = (
+    select(*_COLUMNS)
+    .where(or_(users.c.id == bindparam("id"), users.c.email == bindparam("email")))
+    .order_by((users.c.id == bindparam("id")).desc())
+)
+_BLOCK: Final = (
+    update(users)
+    .where(users.c.id == bindparam("user_id"))
+    .values(blocked_reason=bindparam("reason"), updated_at=bindparam("now"))
+)
+
+
+class SqlUsers(SqlSubject):
+    async def add_user(self, user: User, pepper: str) -> bool:
+        row = {
+            "id": user.id,
+            "email": user.email,
+            "name": user.name,
+            "pepper": pepper,
+            "blocked_reason": user.blocked_reason,
+            "created_at": user.created_at,
+            "updated_at": user.created_at,
+        }
+
+        def work(connection: Connection) -> bool:
+            if insert_missing(connection, users, row):
+                bump_identity(connection)
+                return True
+            return connection.execute(_BY_ID, {"user_id": user.id}).first() is not None  # an earlier try of ours
+
+        return await self._database.write(work)
+
+    async def find_user(self, id_or_email: str) -> User | None:
+        values = {"id": id_or_email, "email": id_or_email.lower()}
+
+        def work(connection: Connection) -> User | None:
+            row = connection.execute(_FIND, values).first()
+            return None if row is None else _user(row)
+
+        return await self._database.read(work)
+
+    async def list_users(self, page: Page) -> tuple[User, ...]:
+        statement = newest_first(select(*_COLUMNS), users, page)
+        return await self._database.read(
+            lambda connection: tuple(_user(row) for row in connection.execute(statement).all())
+        )
+
+    async def set_blocked(self, user_id: str, reason: str | None, now: datetime) -> User | None:
+        def work(connection: Connection) -> User | None:
+            connection.execute(_BLOCK, {"user_id": user_id, "reason": reason, "now": now})
+            bump_identity(connection)
+            row = connection.execute(_BY_ID, {"user_id": user_id}).first()
+            return None if row is None else _user(row)
+
+        return await self._database.write(work)
+
+
+def _user(row: Sequence[Any]) -> User:
+    return User(*row)

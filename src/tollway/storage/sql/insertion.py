@@ -1,0 +1,20 @@
+"""`INSERT … ON CONFLICT DO NOTHING`, which the two databases spell alike and SQLAlchemy does not."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert_missing(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert `row` unless a row with the same key is there; whether it was inserted."""
+    return connection.execute(_statement(table, connection.dialect.name), dict(row)).rowcount == 1
+
+
+@cache
+def _statement(table: Table, dialect: str) -> Insert:
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()

@@ -1,0 +1,52 @@
+"""The upstream client: one pool per origin, requests sent without redirects, cookies or environment proxies."""
+
+from typing import TYPE_CHECKING
+
+from tollway.deadlines import Deadlines
+from tollway.gateway.services import Failure, ReplySink
+from tollway.providers.registry import Origin, Upstream
+from tollway.settings import Limits, Timeouts
+from tollway.upstream.connection import Connection
+from tollway.upstream.pool import Pool
+
+
+class HttpUpstreams:
+    """Pools by origin. Everything runs on one event loop."""
+
+    def __init__(self, deadlines: Deadlines, limits: Limits, timeouts: Timeouts) -> None:
+        self._deadlines = deadlines
+        self._limits = limits
+        self._timeouts = timeouts
+        self._pools: dict[Origin, Pool] = {}
+
+    async def send(
+        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+    ) -> Connection | Failure:
+        """Send over a kept connection if there is one; the answer's headers must come within `headers_s` seconds."""
+        pool = self._pools.get(upstream.origin)
+        if pool is None:
+            pool = Pool(upstream.origin, self._deadlines, self._limits, self._timeouts)
+            self._pools[upstream.origin] = pool
+        connection = pool.take_idle()
+        if connection is None:
+            made = await pool.connect()
+            if isinstance(made, Failure):
+                return made
+            connection = made
+        now = self._deadlines.now()
+        connection.send(head, body, sink, now + self._timeouts.send_s, now + headers_s)
+        return connection
+
+    def pools(self) -> tuple[Pool, ...]:
+        return tuple(self._pools.values())
+
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
+
+
+if TYPE_CHECKING:
+    from tollway.gateway.services import UpstreamClient
+
+    def _client_is_a_port(client: HttpUpstreams) -> UpstreamClient:
+        return client

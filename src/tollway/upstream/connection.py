@@ -1,0 +1,283 @@
+"""One HTTP/1.1 connection to an upstream: sends a request, hands the answer to a sink as it arrives.
+
+No task, queue or copy per chunk: `data_received` → parser → sink. A connection is reusable only after an exchange that
+ended exactly where its framing said; anything else closes it (guarantees A4, S3).
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, cast
+
+import httptools
+
+from tollway.deadlines import NEVER, Deadlines
+from tollway.gateway.services import Failure, FailureKind, ReplySink
+from tollway.settings import Limits
+from tollway.upstream.decoding import CodingError, Decoder
+
+INTERIM_ANSWERS_MAX: Final = 10
+_JOIN_BYTES_MAX: Final = 16_384  # larger bodies are not copied behind their head
+
+
+class Connection(asyncio.Protocol):
+    """A pooled connection; between exchanges `_sink` is None."""
+
+    __slots__ = (
+        "_deadlines",
+        "_decoder",
+        "_framed",
+        "_head_bytes",
+        "_head_done",
+        "_headers",
+        "_headers_by",
+        "_interim",
+        "_limits",
+        "_on_idle",
+        "_on_lost",
+        "_parser",
+        "_reading_paused",
+        "_reusable",
+        "_sink",
+        "_status",
+        "_unsent",
+        "answered",
+        "deadline",
+        "reused",
+        "transport",
+        "waiting_for",
+    )
+
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        limits: Limits,
+        on_idle: Callable[["Connection"], None],
+        on_lost: Callable[["Connection"], None],
+    ) -> None:
+        self._deadlines = deadlines
+        self._limits = limits
+        self._on_idle = on_idle
+        self._on_lost = on_lost
+        self._sink: ReplySink | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._unsent = False
+        self._framed = False
+        self._reading_paused = False
+        self.transport: asyncio.Transport | None = None
+        self.deadline = NEVER
+        self.waiting_for = "nothing"
+        self.reused = False
+        self.answered = False  # any response byte of the exchange under way
+
+    # life of the connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(high=0)  # pause_writing ⇔ something is still unsent
+        self._deadlines.watch(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadlines.forget(self)
+        self.transport = None
+        if self._sink:
+            self._fail(self._failure_at_loss(exc))
+        self._on_lost(self)
+
+    def eof_received(self) -> bool:
+        if self._sink and self._head_done and not self._framed:
+            self._reusable = False
+            self._complete()  # an answer without length or chunks ends with its connection
+        return False
+
+    def pause_writing(self) -> None:
+        self._unsent = True
+
+    def resume_writing(self) -> None:
+        self._unsent = False
+        if self._sink and not self.answered:
+            self._wait_for_headers()
+
+    @property
+    def is_open(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
+    # one exchange
+
+    def send(self, head: bytes, body: bytes, sink: ReplySink, send_by: float, headers_by: float) -> None:
+        """Send a request: gone from here until `send_by`, answered by `headers_by` (both monotonic seconds)."""
+        assert self.transport
+        assert self._sink is None
+        self._sink = sink
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._head_done = False
+        self._interim = 0
+        self._status = 0
+        self._decoder: Decoder | None = None
+        self._reusable = False
+        self._framed = False
+        self.answered = False
+        self._headers_by = headers_by
+        self.deadline = send_by
+        self.waiting_for = "the request to be sent"
+        if len(body) <= _JOIN_BYTES_MAX:
+            self.transport.write(head + body)
+        else:
+            self.transport.writelines((head, body))
+        if not self._unsent:
+            self._wait_for_headers()
+
+    def _wait_for_headers(self) -> None:
+        self.deadline = self._headers_by
+        self.waiting_for = "response headers"
+
+    def pause_reading(self) -> None:
+        if self.transport and not self._reading_paused:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self.transport and self._reading_paused:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    def abandon(self) -> None:
+        self._sink = None
+        self.close()
+
+    def close(self) -> None:
+        """Close at once, without waiting for anything unsent."""
+        self.deadline = NEVER
+        if self.transport:
+            self.transport.abort()
+
+    def expire(self, now: float) -> None:  # noqa: ARG002  (the sweep's interface)
+        if self._sink is None:
+            self.close()
+            return
+        self._break(FailureKind.TIMEOUT, f"waited too long for {self.waiting_for}")
+
+    # bytes
+
+    def data_received(self, data: bytes) -> None:
+        parser = self._parser
+        if self._sink is None or parser is None:
+            self.close()  # an answer nobody asked for
+            return
+        self.answered = True
+        if not self._head_done:
+            self._head_bytes += len(data)
+        try:
+            parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._break(FailureKind.BROKEN, f"not HTTP/1.1: {error}")
+        except CodingError as error:
+            self._break(FailureKind.BROKEN, str(error))
+        else:
+            if not self._head_done and self._sink and self._head_bytes > self._limits.upstream_headers_bytes:
+                self._break(FailureKind.TOO_LARGE, "response headers are too large")
+
+    def on_message_begin(self) -> None:
+        if self._head_done:
+            self._reusable = False  # more than one answer: whatever follows the first is never shown
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._head_done:
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self._head_done or self._sink is None or self._parser is None:
+            return
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._headers = []
+            self._interim += 1
+            if self._interim > INTERIM_ANSWERS_MAX or status == 101:
+                self._break(FailureKind.BROKEN, "too many interim answers")
+            return
+        self._head_done = True
+        self._status = status
+        if not self._take_framing():
+            return
+        self._reusable = self._framed and self._parser.should_keep_alive()
+        self._sink.head_arrived(status, self._headers)
+
+    def _take_framing(self) -> bool:
+        """Note how the body is framed and coded; False when the answer was refused."""
+        for name, value in self._headers:
+            if name == b"content-length" or (name == b"transfer-encoding" and b"chunked" in value.lower()):
+                self._framed = True
+            elif name == b"content-encoding" and value.strip().lower() not in (b"identity", b""):
+                try:
+                    self._decoder = Decoder(value, self._limits.upstream_body_bytes)
+                except CodingError as error:
+                    self._break(FailureKind.BROKEN, str(error))
+                    return False
+        if self._status in (204, 304):
+            self._framed = True
+        return True
+
+    def on_body(self, data: bytes) -> None:
+        sink = self._sink
+        if sink is None:
+            return
+        if self._decoder is None:
+            sink.body_arrived(data)
+            return
+        for piece in self._decoder.feed(data):
+            if self._sink is None:
+                return
+            sink.body_arrived(piece)
+
+    def on_message_complete(self) -> None:
+        if self._head_done and self._sink:
+            if self._decoder:
+                self._decoder.finish()
+            self._complete()
+
+    # endings
+
+    def _complete(self) -> None:
+        sink, self._sink = self._sink, None
+        self.resume_reading()
+        self.deadline = NEVER
+        if sink:
+            sink.ended()
+        # The parser may still hold bytes that follow the answer: the pool looks again before it reuses us.
+        if self.transport and self.is_open:
+            asyncio.get_running_loop().call_soon(self._settle_reuse)
+
+    def _settle_reuse(self) -> None:
+        if self._sink is None and self._reusable and self.is_open:
+            self._parser = None
+            self._on_idle(self)
+        elif self._sink is None:
+            self.close()
+
+    def _break(self, kind: FailureKind, detail: str) -> None:
+        may_have_billed = not self._unsent
+        self.close()
+        self._fail(Failure(kind, detail, may_have_billed))
+
+    def _fail(self, failure: Failure) -> None:
+        sink, self._sink = self._sink, None
+        if sink:
+            sink.failed(failure)
+
+    def _failure_at_loss(self, exc: Exception | None) -> Failure:
+        detail = f"connection lost ({type(exc).__name__})" if exc else "connection closed"
+        if self.answered:
+            return Failure(FailureKind.BROKEN, f"{detail} inside the answer", True)
+        if self._unsent:
+            return Failure(FailureKind.SEND, f"{detail} before the request was sent", False)
+        if self.reused:
+            return Failure(FailureKind.STALE, f"{detail}; it had been kept alive", True)
+        return Failure(FailureKind.NO_ANSWER, f"{detail} without an answer", True)
+
+
+if TYPE_CHECKING:
+    from tollway.gateway.services import UpstreamConnection
+
+    def _connection_is_a_port(connection: Connection) -> UpstreamConnection:
+        return connection

@@ -1,0 +1,116 @@
+"""Connections to one origin: kept, counted, bounded. The cost of taking one does not grow with how many are idle."""
+
+import asyncio
+import ssl
+from typing import Final
+
+from tollway.deadlines import Deadlines
+from tollway.gateway.services import Failure, FailureKind
+from tollway.providers.registry import Origin
+from tollway.settings import Limits, Timeouts
+from tollway.upstream.connection import Connection
+
+SOCKET_READ_BYTES: Final = 262_144
+
+
+class Pool:
+    """Last in, first out, so that the warmest connection is used and the rest can age away."""
+
+    def __init__(self, origin: Origin, deadlines: Deadlines, limits: Limits, timeouts: Timeouts) -> None:
+        self.origin = origin
+        self._deadlines = deadlines
+        self._limits = limits
+        self._timeouts = timeouts
+        self._idle: list[Connection] = []
+        self._connecting = 0
+        self._closed = False
+        self._tls = _tls_context(origin)
+        self.open = 0
+
+    @property
+    def idle(self) -> int:
+        return len(self._idle)
+
+    def take_idle(self) -> Connection | None:
+        """A kept connection that is still open, or None."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open:
+                connection.reused = True
+                return connection
+        return None
+
+    async def connect(self) -> Connection | Failure:
+        """A new connection, within the time-outs; a Failure says why not."""
+        if self.open >= self._limits.upstream_in_flight or self._connecting >= self._limits.upstream_connecting:
+            return Failure(FailureKind.SATURATED, f"too many connections to {self.origin.authority}", False)
+        self._connecting += 1
+        self.open += 1
+        connected = False
+        try:
+            connection = await self._connect()
+            connected = isinstance(connection, Connection)
+            return connection
+        finally:
+            self._connecting -= 1
+            if not connected:
+                self.open -= 1
+
+    async def _connect(self) -> Connection | Failure:
+        loop = asyncio.get_running_loop()
+        origin, timeouts = self.origin, self._timeouts
+        try:
+            async with asyncio.timeout(timeouts.resolve_s):
+                found = await loop.getaddrinfo(origin.host, origin.port, type=1)
+        except (OSError, TimeoutError, UnicodeError) as error:
+            return Failure(FailureKind.RESOLVE, f"{origin.authority}: {type(error).__name__}", False)
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        last: Exception = OSError("no address")
+        try:
+            async with asyncio.timeout(timeouts.connect_s):
+                for address in addresses:
+                    try:
+                        return await self._connect_to(address)
+                    except (OSError, ssl.SSLError) as error:
+                        last = error
+        except TimeoutError as error:
+            last = error
+        return Failure(FailureKind.CONNECT, f"{origin.authority}: {type(last).__name__}", False)
+
+    async def _connect_to(self, address: str) -> Connection:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            self._new_connection,
+            address,
+            self.origin.port,
+            ssl=self._tls,
+            server_hostname=self.origin.host if self._tls else None,
+        )
+        return connection
+
+    def _new_connection(self) -> Connection:
+        return Connection(self._deadlines, self._limits, self._keep, self._lost)
+
+    def _keep(self, connection: Connection) -> None:
+        if self._closed or len(self._idle) >= self._limits.upstream_idle:
+            connection.close()
+            return
+        connection.deadline = self._deadlines.now() + self._timeouts.upstream_idle_s
+        self._idle.append(connection)
+
+    def _lost(self, _: Connection) -> None:
+        self.open -= 1
+
+    def close(self) -> None:
+        """Close what is idle now and whatever comes back later."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _tls_context(origin: Origin) -> ssl.SSLContext | None:
+    if origin.scheme != "https":
+        return None
+    context = ssl.create_default_context(cafile=origin.ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context

@@ -1,0 +1,124 @@
+"""A Chat Completions request as callers send it: checked once, then read through typed fields."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tollway.wire.json_body import BodyError, JsonObject, JsonValue, decode_object
+
+MODEL_ID_CHARS_MAX: Final = 256
+MESSAGES_MAX: Final = 10_000
+TOOLS_MAX: Final = 512
+CHOICES_MAX: Final = 8
+STOPS_MAX: Final = 16
+METADATA_MAX: Final = 16
+METADATA_NAME_CHARS_MAX: Final = 64
+METADATA_VALUE_CHARS_MAX: Final = 512
+COMPLETION_TOKENS_MAX: Final = 99_999_999_999  # request-path 10.1: more is answered like an outage
+
+
+class ModelMissingError(ValueError):
+    """`model` is absent, empty or no string: answered as an unknown model, not as a bad request."""
+
+
+class TokensOverCapError(ValueError):
+    """`max_tokens` or `max_completion_tokens` is beyond COMPLETION_TOKENS_MAX."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """`body` is the whole decoded object and is never edited; stages that change it copy the top level first.
+
+    `model` keeps the caller's spelling, trimmed. `completion_tokens_max` is what the caller allows (None: no limit
+    given), `body_bytes` the length as received.
+    """
+
+    body: JsonObject
+    model: str
+    stream: bool
+    completion_tokens_max: int | None
+    choices: int
+    messages: int
+    body_bytes: int
+
+
+def parse_chat(body: bytes) -> ChatRequest:
+    """Raises BodyError (400), ModelMissingError (404) or TokensOverCapError (503)."""
+    tree = decode_object(body)
+    model = tree.get("model")
+    if not isinstance(model, str) or not model.strip():
+        raise ModelMissingError("model is missing")
+    if len(model) > MODEL_ID_CHARS_MAX:
+        raise BodyError("model is too long")
+    _check_lists(tree)
+    stream = tree.get("stream")
+    if stream is not None and stream.__class__ is not bool:
+        raise BodyError("stream must be true or false")
+    return ChatRequest(
+        body=tree,
+        model=model.strip(),
+        stream=stream is True,
+        completion_tokens_max=_completion_tokens_max(tree),
+        choices=_integer(tree, "n", 1, CHOICES_MAX) or 1,
+        messages=len(tree.get("messages") or ()),
+        body_bytes=len(body),
+    )
+
+
+def _completion_tokens_max(tree: JsonObject) -> int | None:
+    limits = [_integer(tree, name, 0, None) for name in ("max_completion_tokens", "max_tokens")]
+    given = [limit for limit in limits if limit is not None]
+    if any(limit > COMPLETION_TOKENS_MAX for limit in given):
+        raise TokensOverCapError("more completion tokens asked for than any model has")
+    return given[0] if given else None
+
+
+def _integer(tree: JsonObject, name: str, least: int, most: int | None) -> int | None:
+    """An integer field; integral floats count, bools and strings do not."""
+    value = tree.get(name)
+    if value is None:
+        return None
+    if value.__class__ is float and value.is_integer():
+        value = int(value)
+    if value.__class__ is not int or value < least or (most is not None and value > most):
+        raise BodyError(f"{name} is out of range")
+    return int(value)
+
+
+def _check_lists(tree: JsonObject) -> None:
+    messages = tree.get("messages")
+    if messages is not None:
+        _check_list("messages", messages, MESSAGES_MAX)
+        if any(message.__class__ is not dict for message in messages):
+            raise BodyError("messages must be objects")
+    tools = tree.get("tools")
+    if tools is not None:
+        _check_list("tools", tools, TOOLS_MAX)
+    if tree.get("stop").__class__ is list:
+        _check_list("stop", tree["stop"], STOPS_MAX)
+    _check_metadata(tree.get("metadata"))
+
+
+def _check_list(name: str, value: JsonValue, most: int) -> None:
+    if value.__class__ is not list or len(value) > most:
+        raise BodyError(f"{name} must be a list of at most {most}")
+
+
+def _check_metadata(metadata: JsonValue) -> None:
+    if metadata is None:
+        return
+    if metadata.__class__ is not dict or len(metadata) > METADATA_MAX:
+        raise BodyError("metadata must be a small object")
+    for name, value in metadata.items():
+        if len(name) > METADATA_NAME_CHARS_MAX or (isinstance(value, str) and len(value) > METADATA_VALUE_CHARS_MAX):
+            raise BodyError("metadata has an entry that is too long")
+
+
+def with_usage(body: JsonObject) -> JsonObject:
+    """A copy whose metering cannot be switched off: usage is asked for whatever the caller said, `models` is gone.
+
+    Source: request-path 2.2 and 2.3, guarantees M3.
+    """
+    options = body.get("stream_options")
+    shaped = {**body, "stream_options": {**(options if isinstance(options, dict) else {}), "include_usage": True}}
+    shaped.pop("models", None)
+    return shaped
