@@ -12,7 +12,7 @@ from tollway.sim.inbound import Inbound
 from tollway.sim.models import find_model
 from tollway.sim.options import SimOptions
 from tollway.sim.plan import make_draft, plan_answer, plan_refusal, plan_replay, refusal_asked_for
-from tollway.sim.record import RequestRecord, mask_authorization
+from tollway.sim.record import RequestRecord, mask_key
 from tollway.sim.recorder import Recorder
 from tollway.sim.refusal import Refusal
 from tollway.sim.request import ChatRequest, count_prompt_tokens, parse_request
@@ -109,10 +109,7 @@ class ChatEndpoint:
             model=turn.model,
             stream=turn.streamed,
             prompt_tokens=prompt_tokens,
-            headers=[
-                (name, mask_authorization(value) if name.lower() == "authorization" else value)
-                for name, value in inbound.headers
-            ],
+            headers=[mask_key(header) for header in inbound.headers],
             body_sha256=sha256(inbound.body).hexdigest(),
             body_bytes=len(inbound.body),
         )

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections import deque
+from functools import lru_cache
 from typing import Final, cast
 
 import httptools
@@ -86,7 +87,7 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        self._headers.append(_decode_header(name, value))
         if len(name) == 6 and name.lower() == b"expect":
             self._expects = True
 
@@ -167,3 +168,9 @@ class Connection(asyncio.Protocol):
         if self._player is None and not self._transport.is_closing():
             self._transport.write(refuse(refusal, keep_alive=False))
         self._transport.close()
+
+
+@lru_cache(maxsize=4096)
+def _decode_header(name: bytes, value: bytes) -> tuple[str, str]:
+    """Clients repeat themselves, and the record keeps every header: equal ones share their memory."""
+    return name.decode("latin-1"), value.decode("latin-1")

@@ -73,6 +73,9 @@ def whole_bytes(data: bytes) -> int:
     return data.rfind(b"\n") + 1
 
 
-def mask_authorization(value: str) -> str:
-    """Keep the last four characters; of a short value, nothing."""
-    return f"…{value[-4:]}" if len(value) > 8 else "…"
+def mask_key(header: tuple[str, str]) -> tuple[str, str]:
+    """Of an Authorization header keep the last four characters, of a short one nothing; others stay as they are."""
+    name, value = header
+    if name.lower() != "authorization":
+        return header
+    return name, f"…{value[-4:]}" if len(value) > 8 else "…"

@@ -11,7 +11,7 @@ from tollway.sim.record import (
     RequestRecord,
     decode_records,
     encode_record,
-    mask_authorization,
+    mask_key,
     whole_bytes,
 )
 
@@ -75,4 +75,5 @@ def test_damage_before_the_end_is_an_error() -> None:
 
 @pytest.mark.parametrize(("value", "masked"), [("Bearer sk-or-v1-secret", "…cret"), ("Bearer x", "…"), ("", "…")])
 def test_a_key_is_masked(value: str, masked: str) -> None:
-    assert mask_authorization(value) == masked
+    assert mask_key(("Authorization", value)) == ("Authorization", masked)
+    assert mask_key(("X", value)) == ("X", value)
