@@ -246,8 +246,7 @@ class StreamScanner:
         output. OpenAI pads events with random text (`"obfuscation":"…"}`, at the very end): the tail stops before it.
         """
         text = _TEXT(event, at)
-        if text is None:
-            return
+        assert text is not None  # a piece of output does not begin with a quote
         tail, last = event[text.end() :] + blank, b""
         padding = tail.find(_PADDING) + len(_PADDING)
         if padding >= len(_PADDING):

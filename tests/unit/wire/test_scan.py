@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import tollway.wire.scan as scanning
 from tollway.wire.answer import LABEL_CHARS_MAX
 from tollway.wire.scan import StreamScanner
 from tollway.wire.usage import Usage, read_usage
@@ -333,21 +334,23 @@ def test_a_learned_frame_respects_the_limit() -> None:
     assert scanner.too_long
 
 
-def test_a_dripped_line_costs_linear_time() -> None:
-    """A megabyte, byte by byte: what is kept may not be searched or copied again for each byte."""
+def test_a_dripped_line_costs_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Byte by byte: what is kept may be neither searched nor copied again for each byte."""
     searched: list[int] = []
 
-    class Counting(bytearray):
-        def __iadd__(self, more: Any) -> Any:  # called once per piece
-            searched.append(len(more))
-            return super().__iadd__(more)
+    class Counting:
+        def search(self, data: bytes, begin: int) -> re.Match[bytes] | None:
+            searched.append(len(data) - begin)
+            return pattern.search(data, begin)
 
+    pattern = scanning._EVENT_END
+    monkeypatch.setattr(scanning, "_EVENT_END", Counting())
+    line = b"data: " + b"x" * 20_000 + b"\r\n\r\n"
     scanner = StreamScanner()
-    scanner._kept = Counting()
-    line = b"data: " + b"x" * (1 << 20)
-    pieces = [line[i : i + 1] for i in range(1000)] + [line[1000:-100]] + [b"x"] * 94
-    assert b"".join([scanner.feed(piece) for piece in pieces]) == b""
-    assert sum(searched) == len(line) - 6
+    kept = scanner._kept
+    assert b"".join([scanner.feed(line[i : i + 1]) for i in range(len(line))]) == line
+    assert scanner._kept is kept
+    assert sum(searched[:-2]) <= 3 * len(line)
 
 
 def usage_of(*blocks: bytes) -> object:
@@ -423,6 +426,11 @@ def test_the_gateway_behind_a_provider_is_found() -> None:
     event = b'data: {"id":"g","model":"m","choices":[{"delta":' + routing + b',"finish_reason":"length"}]}\n\n'
     found = scan([event])[1]
     assert (found["inference_provider"], found["finish_reason"]) == ("bedrock", "length")
+
+
+def test_an_event_without_padding_is_no_model_for_padded_ones() -> None:
+    events = [PADDED % (b"a", b"")] * 20 + [PADDED % (b"a", b"x")] * 20
+    assert scan(events)[1]["deltas"] == 40
 
 
 def test_padding_is_learned_too() -> None:

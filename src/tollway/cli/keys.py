@@ -1,0 +1,94 @@
+"""`tollway keys`: API keys. A key is printed once, when it is made."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from tollway.admin import keys
+from tollway.admin.keys import CreatedKey, KeyFilter, NewKey
+from tollway.admin.records import ApiKey, Page
+from tollway.cli import arguments
+from tollway.cli.database import Administration, administer
+from tollway.cli.output import fields_of, write_json, write_record, write_table
+from tollway.errors import Problem
+from tollway.money import Microdollars
+
+app = typer.Typer(help="API keys.", no_args_is_help=True)
+_COLUMNS = (
+    "id",
+    "label",
+    "last_four",
+    "user_id",
+    "organization_id",
+    "limit_microdollars",
+    "spent_microdollars",
+    "expires_at",
+    "revoked_at",
+)
+
+
+@app.command()
+def create(
+    user: Annotated[str, typer.Option("--user", help="Id or e-mail address of the owner.", metavar="USER")],
+    organization: arguments.OfOrganization = None,
+    label: Annotated[str, typer.Option(help="What it is for.")] = "",
+    limit: Annotated[
+        Microdollars | None,
+        typer.Option("--limit", parser=arguments.read_amount, help="USD it may spend in all.", metavar="USD"),
+    ] = None,
+    expires: Annotated[
+        datetime | None,
+        typer.Option("--expires", parser=arguments.read_instant, help="Date, or days such as 30d.", metavar="WHEN"),
+    ] = None,
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Create a key. It is shown now and never again."""
+
+    async def work(admin: Administration) -> CreatedKey | Problem:
+        order = NewKey(user, organization, label, limit, expires)
+        return await keys.create_key(admin.store, order, admin.pepper(), admin.now)
+
+    created = administer(work)
+    fields = {"key": created.key, **fields_of(created.api_key)}
+    if as_json:
+        write_json(fields)
+    else:
+        write_record(fields)
+        typer.echo("Keep the key now: it is not shown again.", err=True)
+
+
+@app.command("list")
+def list_(
+    user: arguments.OfUser = None,
+    organization: arguments.OfOrganization = None,
+    limit: arguments.Limit = 100,
+    before: arguments.Before = None,
+    as_json: arguments.AsJson = False,
+) -> None:
+    """List keys, newest first, without their secrets."""
+
+    async def work(admin: Administration) -> tuple[ApiKey, ...] | Problem:
+        return await keys.list_keys(admin.store, KeyFilter(user, organization), Page(limit, before))
+
+    found = administer(work)
+    if as_json:
+        write_json(found)
+    else:
+        write_table(found, _COLUMNS, "There are no keys.")
+
+
+@app.command()
+def revoke(
+    key: Annotated[str, typer.Argument(help="Id of the key.", metavar="ID")], as_json: arguments.AsJson = False
+) -> None:
+    """Refuse a key from now on, in every process within seconds."""
+
+    async def work(admin: Administration) -> ApiKey | Problem:
+        return await keys.revoke_key(admin.store, key, admin.now)
+
+    revoked = administer(work)
+    if as_json:
+        write_json(revoked)
+    else:
+        write_record(fields_of(revoked))

@@ -1,0 +1,84 @@
+"""`tollway users`: who may call."""
+
+from typing import Annotated
+
+import typer
+
+from tollway.admin import users
+from tollway.admin.records import Page, User
+from tollway.cli import arguments
+from tollway.cli.database import Administration, administer
+from tollway.cli.output import fields_of, write_json, write_record, write_table
+from tollway.errors import Problem
+
+app = typer.Typer(help="Users.", no_args_is_help=True)
+_COLUMNS = ("id", "email", "name", "blocked_reason", "created_at")
+
+
+@app.command()
+def create(
+    email: Annotated[str, typer.Argument(help="E-mail address.")],
+    name: Annotated[str, typer.Option(help="Name.")] = "",
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Create a user."""
+
+    async def work(admin: Administration) -> User | Problem:
+        return await users.create_user(admin.store, users.NewUser(email, name), admin.now)
+
+    _write(administer(work), as_json)
+
+
+@app.command("list")
+def list_(limit: arguments.Limit = 100, before: arguments.Before = None, as_json: arguments.AsJson = False) -> None:
+    """List users, newest first."""
+
+    async def work(admin: Administration) -> tuple[User, ...] | Problem:
+        return await users.list_users(admin.store, Page(limit, before))
+
+    found = administer(work)
+    if as_json:
+        write_json(found)
+    else:
+        write_table(found, _COLUMNS, "There are no users.")
+
+
+@app.command()
+def show(user: arguments.User, as_json: arguments.AsJson = False) -> None:
+    """Show one user."""
+
+    async def work(admin: Administration) -> User | Problem:
+        return await users.show_user(admin.store, user)
+
+    _write(administer(work), as_json)
+
+
+@app.command()
+def block(
+    user: arguments.User,
+    reason: Annotated[str, typer.Option(help="Why; kept with the user.")] = "blocked by the operator",
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Refuse every key and token of a user from now on."""
+
+    async def work(admin: Administration) -> User | Problem:
+        return await users.block_user(admin.store, user, reason, admin.now)
+
+    _write(administer(work), as_json)
+
+
+@app.command()
+def unblock(user: arguments.User, as_json: arguments.AsJson = False) -> None:
+    """Accept a blocked user's keys and tokens again."""
+
+    async def work(admin: Administration) -> User | Problem:
+        return await users.unblock_user(admin.store, user, admin.now)
+
+    _write(administer(work), as_json)
+
+
+def _write(user: User, as_json: bool) -> None:
+    if as_json:
+        write_json(user)
+    else:
+        write_record(fields_of(user))

@@ -1,0 +1,189 @@
+"""The real programs as child processes: `tollway serve` and `tollway sim`, on free ports, in a folder of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+START_SECONDS_MAX = 60
+
+
+class Program:
+    """A child process whose output lines are collected; `wait_for` blocks until one of them starts as asked."""
+
+    def __init__(self, arguments: list[str], environment: Mapping[str, str], folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=folder,
+            env={**_plain_environment(), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._fresh: Queue[str | None] = Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            self._fresh.put(line.rstrip("\n"))
+        self._fresh.put(None)
+
+    def wait_for(self, start: str) -> str:
+        """The rest of the first line that begins with `start`; fails with all output when the program ends first."""
+        while True:
+            line = self._fresh.get(timeout=START_SECONDS_MAX)
+            assert line is not None, "the program ended:\n" + "\n".join(self.lines)
+            if line.startswith(start):
+                return line.removeprefix(start)
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float = 60) -> int:
+        """Its exit code."""
+        code = self._process.wait(seconds)
+        self._reader.join(10)
+        if self._process.stdout:
+            self._process.stdout.close()
+        return code
+
+    def stop(self) -> int:
+        """SIGTERM, then wait; killed when it does not end."""
+        if self._process.poll() is None:
+            self.signal(signal.SIGTERM)
+        try:
+            return self.wait()
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self.wait()
+            raise
+
+    def kill(self) -> None:
+        self._process.kill()
+        self.wait()
+
+
+class Sim(Program):
+    """The stand-in upstream with a record on disk."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.record_file = folder / "sim-record.jsonl"
+        arguments = ["tollway.sim", "--listen", "127.0.0.1:0", "--record", str(self.record_file), *options]
+        super().__init__(arguments, {}, folder)
+        self.url = self.wait_for("listening on ").strip()
+
+    def records(self) -> list[dict[str, Any]]:
+        """All record lines so far, as the stand-in tells them."""
+        with urllib.request.urlopen(f"{self.url}/sim/record", timeout=10) as answer:
+            return [json.loads(line) for line in answer.read().splitlines()]
+
+
+class Gateway(Program):
+    """`tollway serve` with the given settings file; `url` is where it serves."""
+
+    def __init__(self, folder: Path, settings: str, environment: Mapping[str, str] | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / "tollway.toml"
+        config.write_text(settings)
+        super().__init__(["tollway", "serve"], {"TOLLWAY_CONFIG": str(config), **(environment or {})}, folder)
+        self.folder = folder
+        self.config = config
+        self.url = self.wait_for("Tollway serves on ").strip()
+        self.host, _, port = self.url.removeprefix("http://").rpartition(":")
+        self.port = int(port)
+
+
+def settings_for(
+    folder: Path, sim_url: str, *, database_url: str = "", more_sim: str = "", models: str = "", top: str = ""
+) -> str:
+    """A complete tollway.toml: one stand-in provider `sim` that reports cost, one (`plain`) that does not.
+
+    `top`: lines for the top level. `models`: further [[models]] tables. Prices of `sim/*` are those of the stand-in.
+    """
+    database_url = database_url or f"sqlite:///{folder}/tollway.db"
+    return f"""
+listen = "127.0.0.1:0"
+state_dir = "{folder}"
+database_url = "{database_url}"
+{top}
+
+[providers.sim]
+kind = "compatible"
+base_url = "{sim_url}/v1"
+api_key = "sk-fake-upstream-key"
+reports_cost = true
+{more_sim}
+
+[providers.plain]
+kind = "compatible"
+base_url = "{sim_url}/v1"
+api_key = "sk-fake-upstream-key"
+
+[[models]]
+id = "sim/story"
+provider = "sim"
+prompt_usd_per_million = "1.5"
+completion_usd_per_million = "6"
+
+[[models]]
+id = "sim/echo"
+provider = "sim"
+prompt_usd_per_million = "1.5"
+completion_usd_per_million = "6"
+
+[[models]]
+id = "sim/reasoner"
+provider = "sim"
+prompt_usd_per_million = "1.5"
+completion_usd_per_million = "6"
+
+[[models]]
+id = "sim/toolsmith"
+provider = "sim"
+prompt_usd_per_million = "1.5"
+completion_usd_per_million = "6"
+
+[[models]]
+id = "plain/story"
+provider = "plain"
+upstream_model = "sim/story"
+prompt_usd_per_million = "2"
+completion_usd_per_million = "8"
+cached_usd_per_million = "0.5"
+
+[[models]]
+id = "dead/model"
+provider = "dead"
+prompt_usd_per_million = "1"
+completion_usd_per_million = "1"
+{models}
+
+[providers.dead]
+kind = "compatible"
+base_url = "http://127.0.0.1:9/v1"
+"""
+
+
+def _plain_environment() -> dict[str, str]:
+    """This process's environment without settings of a Tollway or provider keys that may lie in it."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TOLLWAY_") and not name.endswith("_API_KEY")
+    }
