@@ -43,7 +43,7 @@ def write_record(fields: Mapping[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in fields.items():
         table.add_row(Text(_title(name)), Text(_shown(name, value)))
-    _console().print(table)
+    _print(_console(), table)
 
 
 def write_table(records: Sequence[Any], columns: Sequence[str], empty: str) -> None:
@@ -57,12 +57,18 @@ def write_table(records: Sequence[Any], columns: Sequence[str], empty: str) -> N
         table.add_column(Text(_title(name)), justify="right" if name.endswith(MONEY_SUFFIX) else "left")
     for record in records:
         table.add_row(*(Text(_shown(name, getattr(record, name))) for name in columns))
-    console.print(table)
+    _print(console, table)
 
 
 def _console() -> Console:
     width = None if sys.stdout.isatty() else _PIPED_WIDTH
     return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def _print(console: Console, table: Table) -> None:
+    with console.capture() as captured:
+        console.print(table)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def _title(name: str) -> str:

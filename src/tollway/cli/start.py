@@ -3,6 +3,7 @@
 import asyncio
 
 from tollway.catalog.assemble import assemble_catalog
+from tollway.cli.prices import seed_prices
 from tollway.clock import utc_now
 from tollway.providers.registry import configured
 from tollway.settings import Settings, SettingsError
@@ -27,6 +28,8 @@ async def prepare(settings: Settings) -> None:
                 raise SettingsError("database_url: the schema is not current; run `tollway migrate`")
             await asyncio.to_thread(migrate, settings.database_url)
         now = utc_now()
-        assemble_catalog(settings, await SqlPrices(database).in_force(now), now)
+        prices = SqlPrices(database)
+        await seed_prices(prices, now)
+        assemble_catalog(settings, await prices.in_force(now), now)
     finally:
         await database.close()

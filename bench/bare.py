@@ -1,0 +1,68 @@
+"""The bare road: Tollway's protocol class, relay and upstream client with no gateway work between them.
+
+`python bench/bare.py PORT ORIGIN_PORT`. What `full` costs above this is what all our promises cost.
+"""
+
+import asyncio
+import gc
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import uvloop
+
+from tollway.catalog.model import Offer, Price
+from tollway.deadlines import Deadlines
+from tollway.gateway.drains import Drains
+from tollway.gateway.exchange import Inbound
+from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.relay import Relay
+from tollway.gateway.services import Failure
+from tollway.http.edge import Edge
+from tollway.http.listener import open_listener
+from tollway.http.server import WorkerServer
+from tollway.money import Microdollars
+from tollway.observability.metrics import Metrics
+from tollway.providers.registry import configured
+from tollway.routing.plan import Candidate
+from tollway.settings import parse
+from tollway.upstream.client import HttpUpstreams
+
+
+async def main(port: int, origin_port: int) -> None:
+    provider = {"kind": "compatible", "base_url": f"http://127.0.0.1:{origin_port}/v1", "api_key": "sk-bench"}
+    settings = parse({"providers": {"bench": provider}})
+    deadlines, metrics = Deadlines(), Metrics()
+    drains = Drains(100, metrics.drains.set)
+    client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
+    upstream = configured(settings)["bench"]
+    price = Price("bench", datetime(2026, 1, 1, tzinfo=UTC), *(2 * [Microdollars(0)]))  # type: ignore[list-item]
+    candidate = Candidate(upstream, Offer("bench", "bench/model", price), Microdollars(0))
+    before, after = upstream.head
+
+    async def handle(inbound: Inbound, waiting: Any) -> None:
+        relay = Relay(waiting, candidate, deadlines, settings.limits, settings.timeouts, drains, b"")
+        head = b"%b%b%bContent-Length: %d\r\n\r\n" % (before, inbound.query, after, len(inbound.body))
+        sent = await client.send(upstream, head, inbound.body, relay, 600)
+        assert not isinstance(sent, Failure), sent
+        relay.attach(sent)
+        reply = await relay.finished
+        if reply.streamed:
+            waiting.finish_stream(reply.ending)
+        else:
+            waiting.answer(reply.status, b"content-type: application/json\r\n", reply.body)
+
+    edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, handle)
+
+    async def nothing(*_: Any) -> None: ...
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    server = WorkerServer(edge, OpenRelays(), nothing, open_listener("127.0.0.1", port))
+    await server.serve(lambda: print("ready", flush=True))
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(int(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,309 @@
+"""Write settings.md, errors.md, routes.md and cli.md from the code: `make docs`.
+
+tests/tidy/test_documents.py compares the pages with what this would write, so they are never out of date.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin
+
+import typer
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from starlette.routing import Route
+
+from tollway.cli.main import COMMANDS, build
+from tollway.errors import CATALOGUE, Code, Fault, Problem, Shape
+from tollway.http.api import ApiServices, Page, build_api
+from tollway.http.problems import error_type
+from tollway.http.routes import HOT_ROUTES
+from tollway.observability.metrics import Metrics
+from tollway.settings import Settings
+
+FOLDER: Final = Path(__file__).parent
+NOTE: Final = "<!-- Written by docs/reference/generate.py (`make docs`). Change the code, not this page. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """File name → text of every generated page."""
+    writers: dict[str, Callable[[], Iterator[str]]] = {
+        "settings.md": _settings,
+        "errors.md": _errors,
+        "routes.md": _routes,
+        "cli.md": _commands,
+    }
+    return {name: NOTE + "\n".join(write()) + "\n" for name, write in writers.items()}
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    for row in (head, tuple("---" for _ in head), *rows):
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+# Settings
+
+
+def _settings() -> Iterator[str]:
+    yield "# Settings\n"
+    yield (
+        "Defaults are overridden by `tollway.toml` in the working directory (`TOLLWAY_CONFIG` names another file), and that"
+        " by environment variables. A secret may come from a file instead: `…_file`. A name that is not on this page"
+        " refuses to start, and so does a value that does not fit; the message names the setting, never the value.\n"
+    )
+    yield (
+        "Two common keys have their usual names as well: `OPENROUTER_API_KEY` and `OPENAI_API_KEY` configure the provider"
+        " of that name. A commented example of everything is [`tollway.example.toml`](../../tollway.example.toml).\n"
+    )
+    for path, section in sections():
+        yield f"## {f'`[{_table_name(path, section)}]`' if path else 'Top level'}\n"
+        if path and section.__doc__:
+            yield f"{' '.join(section.__doc__.split())}\n"
+        rows = ((name, path, field) for name, field in section.model_fields.items() if not _is_section(field))
+        yield from _table(
+            ("Setting", "Environment variable", "Default", "Unit or values", "Meaning"),
+            (
+                (
+                    f"`{name}`",
+                    _environment_name(path, name),
+                    _default(name, field),
+                    _unit(name, field),
+                    field.description or "",
+                )
+                for name, path, field in rows
+            ),
+        )
+        yield ""
+
+
+def sections() -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
+    """The tree of settings, outermost first: where each section lies, and its class."""
+    yield (), Settings
+    for name, field in Settings.model_fields.items():
+        if _is_section(field):
+            yield from _below((name,), field)
+
+
+def _below(path: tuple[str, ...], field: FieldInfo) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
+    section = _section_of(field.annotation)
+    if section is None:
+        return
+    if get_origin(field.annotation) is dict:
+        path = (*path, "<name>")
+    elif get_origin(field.annotation) is tuple:
+        path = (*path, "<n>")
+    yield path, section
+    for name, inner in section.model_fields.items():
+        yield from _below((*path, name), inner)
+
+
+def _is_section(field: FieldInfo) -> bool:
+    return _section_of(field.annotation) is not None
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    for one in (annotation, *get_args(annotation)):
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            return one
+    return None
+
+
+def _table_name(path: tuple[str, ...], _: type[BaseModel]) -> str:
+    return f"[{path[0]}]" if path[-1] == "<n>" else ".".join(path)
+
+
+def _environment_name(path: tuple[str, ...], name: str) -> str:
+    if "<n>" in path:
+        return "only in the file"
+    return f"`TOLLWAY_{'__'.join((*path, name)).upper()}`"
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value == "":
+        return "unset"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and "bytes" in name and value % 1024 == 0:
+        return f"{value // 1024**2} MiB" if value % 1024**2 == 0 else f"{value // 1024} KiB"
+    if isinstance(value, int | float | Decimal):
+        return f"{value:,}"
+    return f"`{value}`"
+
+
+# Ending of a name → unit; the first that fits.
+_UNITS: Final = (
+    ("usd_per_million", "USD per million tokens"),
+    ("usd", "USD"),
+    ("bytes_per_s", "bytes per second"),
+    ("_s", "seconds"),
+    ("_s_max", "seconds"),
+    ("bytes", "bytes"),
+    ("context_length", "tokens"),
+    ("tokens_max", "tokens"),
+    ("share", "0 to 1"),
+)
+
+
+def _unit(name: str, field: FieldInfo) -> str:
+    kinds = [one for one in (field.annotation, *get_args(field.annotation)) if one is not type(None)]
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(field.annotation))
+    if SecretStr in kinds:
+        return "secret"
+    if bool in kinds:
+        return "true or false"
+    if Path in kinds:
+        return "path"
+    if str in kinds:
+        return "text"
+    return next((unit for ending, unit in _UNITS if name.endswith(ending)), "number")
+
+
+# Errors
+
+_FAULTS: Final = {Fault.CALLER: "caller", Fault.OPERATOR: "operator", Fault.UPSTREAM: "upstream", Fault.TOLLWAY: "Tollway"}
+_SHAPES: Final = {
+    Shape.GENERAL: "as everywhere",
+    Shape.TITLED: '`{{"error":"{title}","message":…}}`',
+    Shape.BARE: '`{{"error":"{title}"}}`',
+    Shape.CODED: '`{{"error":{{"code":"{title}","message":…}}}}`',
+    Shape.CREDITS: '`{{"error":{{"title":"{title}","message":…,"balance":…,"buyCreditsUrl":…}}}}`',
+}
+
+
+def _errors() -> Iterator[str]:
+    yield "# Errors\n"
+    yield (
+        "Every refusal has one row. The body is `{\"error\": {\"message\", \"type\", \"code\", \"request_id\"}}`; `code` is"
+        " stable: codes are added, never renamed. `request_id` is also the `x-request-id` header; quote it when you report"
+        " a problem. Texts below are the default ones: for some refusals Tollway shows a more exact message.\n"
+    )
+    yield (
+        "On the two drop-in prefixes `/api/gateway` and `/api/openrouter`, where existing clients compare bodies, some"
+        " refusals keep their historic body; the last column shows it. Within a stream that has begun, the refusal is one"
+        " last event with an `error` object, and no `[DONE]` follows.\n"
+    )
+    yield "429, 503 and some others carry `Retry-After` in seconds. *Retry* says whether the same request may work later.\n"
+    yield from _table(
+        ("Code", "Status", "Whose fault", "Retry", "Type", "Message", "Body on the drop-in prefixes"),
+        (_error_row(code) for code in Code),
+    )
+
+
+def _error_row(code: Code) -> tuple[str, ...]:
+    entry = CATALOGUE[code]
+    shape = _SHAPES[entry.historic].format(title=entry.title)
+    retry = "yes" if entry.retryable else "no"
+    kind = f"`{error_type(Problem(code))}`"
+    return f"`{code.value}`", str(entry.status), _FAULTS[entry.fault], retry, kind, entry.message, shape
+
+
+# Routes
+
+# path → (who may call it, what it answers)
+_ROUTE_NOTES: Final = {
+    "/v1/chat/completions": ("a key or token", "Chat completion in OpenAI's dialect, streamed or whole."),
+    "/api/gateway/chat/completions": ("a key or token", "The same, for drop-in clients (historic error bodies)."),
+    "/api/openrouter/chat/completions": ("a key or token", "The same, for clients that speak to OpenRouter."),
+    "/v1/models": ("anyone", "The models that can be called here, with their prices."),
+    "/api/gateway/models": ("anyone", "The same list."),
+    "/api/openrouter/models": ("anyone", "The same list."),
+    "/health": ("anyone", "The process answers."),
+    "/healthz": ("anyone", "The process answers; nothing else is looked at."),
+    "/readyz": ("anyone", "200 while requests can be served, else 503 with the names of what is failing."),
+    "/metrics": ("anyone who reaches the port", "Counters and gauges of the worker that answers, Prometheus text format."),
+}
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    """(methods, path) of every route."""
+    for path, _ in HOT_ROUTES.values():
+        yield "POST", path
+    services = ApiServices(lambda: Page(b"", ""), {}, lambda: False, Metrics())
+    api: Any = build_api(services)
+    while not hasattr(api, "routes"):
+        api = api._app
+    for route in api.routes:
+        if isinstance(route, Route):
+            yield ", ".join(sorted(route.methods or ())), route.path
+
+
+def _routes() -> Iterator[str]:
+    yield "# Routes\n"
+    yield (
+        "The chat routes are served by the gateway pipeline ([life of a request](../concepts/life-of-a-request.md)), all"
+        " others by an ordinary ASGI application. Every answer carries `x-request-id`. A path that is not listed is"
+        " answered as `not_found`, under the drop-in prefixes as `invalid_path` ([errors](errors.md)).\n"
+    )
+    rows = []
+    for methods, path in routes():
+        who, what = _ROUTE_NOTES[path]  # KeyError: a new route says here who may call it
+        rows.append((methods, f"`{path}`", who, what))
+    yield from _table(("Method", "Path", "Who may call", "Answer"), rows)
+
+
+# Commands
+
+
+def _commands() -> Iterator[str]:
+    yield "# Commands\n"
+    yield (
+        "`tollway COMMAND --help` shows the same. Every listing takes `--json`. Exit codes: 0 done, 1 refused or failed"
+        " (with one line on standard error that says why), 2 wrong usage.\n"
+    )
+    yield (
+        "Commands read the same settings as the server and speak to the database directly, so they work whether it runs"
+        " or not.\n"
+    )
+    for words, command, usage in commands():
+        yield f"{'#' * min(1 + len(words), 3)} `{' '.join(words)}`\n"
+        yield f"{command.help}\n"
+        if not getattr(command, "commands", None):
+            yield f"```text\n{usage}\n```\n"
+            yield from _options(command, words)
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], Any, str]]:
+    """(words, command, usage line) of every command and group but the root, in the order of `--help`."""
+    root = typer.main.get_command(build(list(COMMANDS)))
+    yield from _walk(root, "tollway", None, ())
+
+
+def _walk(command: Any, name: str, parent: Any, before: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, str]]:
+    context = command.context_class(command, info_name=name, parent=parent)
+    words = (*before, name)
+    if before:
+        yield words, command, command.get_usage(context).removeprefix("Usage: ")
+    for inner_name, inner in getattr(command, "commands", {}).items():
+        yield from _walk(inner, inner_name, context, words)
+
+
+def _options(command: Any, words: tuple[str, ...]) -> Iterator[str]:
+    context = command.context_class(command, info_name=words[-1])
+    records = [record for option in command.get_params(context) if (record := option.get_help_record(context))]
+    rows = [(f"`{_plain(name)}`", text) for name, text in records if name != "--help"]
+    if rows:
+        yield from _table(("Argument or option", "Meaning"), rows)
+        yield ""
+
+
+def _plain(name: str) -> str:
+    """`USD <tollway.money.Microdollars>` → `USD`: Python's names mean nothing to whoever types the command."""
+    return re.sub(r" <[\w.]*\.\w+>", "", name)
+
+
+def main() -> None:
+    for name, text in pages().items():
+        path = FOLDER / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            typer.echo(f"wrote docs/reference/{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
