@@ -1,10 +1,9 @@
-"""Write settings.md, errors.md, routes.md and cli.md from the code: `make docs`.
+"""Write the reference pages and tollway.example.toml from the code: `make docs`.
 
 tests/tidy/test_documents.py compares the pages with what this would write, so they are never out of date.
 """
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -23,19 +22,24 @@ from tollway.http.routes import HOT_ROUTES
 from tollway.observability.metrics import Metrics
 from tollway.settings import Settings
 
-FOLDER: Final = Path(__file__).parent
+ROOT: Final = Path(__file__).parents[2]
 NOTE: Final = "<!-- Written by docs/reference/generate.py (`make docs`). Change the code, not this page. -->\n"
 
 
 def pages() -> dict[str, str]:
-    """File name → text of every generated page."""
+    """Path from the repository's root → text of everything that is generated."""
     writers: dict[str, Callable[[], Iterator[str]]] = {
         "settings.md": _settings,
         "errors.md": _errors,
         "routes.md": _routes,
         "cli.md": _commands,
     }
-    return {name: NOTE + "\n".join(write()) + "\n" for name, write in writers.items()}
+    written = {f"docs/reference/{name}": NOTE + _joined(write()) for name, write in writers.items()}
+    return {**written, "tollway.example.toml": _joined(_example())}
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
@@ -58,10 +62,10 @@ def _settings() -> Iterator[str]:
         " of that name. A commented example of everything is [`tollway.example.toml`](../../tollway.example.toml).\n"
     )
     for path, section in sections():
-        yield f"## {f'`[{_table_name(path, section)}]`' if path else 'Top level'}\n"
+        yield f"## {f'`[{_table_name(path)}]`' if path else 'Top level'}\n"
         if path and section.__doc__:
-            yield f"{' '.join(section.__doc__.split())}\n"
-        rows = ((name, path, field) for name, field in section.model_fields.items() if not _is_section(field))
+            yield f"{_for_readers(section.__doc__)}\n"
+        rows = ((name, path, field) for name, field in section.model_fields.items() if not is_section(field))
         yield from _table(
             ("Setting", "Environment variable", "Default", "Unit or values", "Meaning"),
             (
@@ -78,11 +82,16 @@ def _settings() -> Iterator[str]:
         yield ""
 
 
+def _for_readers(docstring: str) -> str:
+    """Without where the rule comes from, which is for whoever reads the code."""
+    return re.sub(r"\s*Source: .*", "", " ".join(docstring.split()))
+
+
 def sections() -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
     """The tree of settings, outermost first: where each section lies, and its class."""
     yield (), Settings
     for name, field in Settings.model_fields.items():
-        if _is_section(field):
+        if is_section(field):
             yield from _below((name,), field)
 
 
@@ -99,7 +108,7 @@ def _below(path: tuple[str, ...], field: FieldInfo) -> Iterator[tuple[tuple[str,
         yield from _below((*path, name), inner)
 
 
-def _is_section(field: FieldInfo) -> bool:
+def is_section(field: FieldInfo) -> bool:
     return _section_of(field.annotation) is not None
 
 
@@ -110,7 +119,7 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _table_name(path: tuple[str, ...], _: type[BaseModel]) -> str:
+def _table_name(path: tuple[str, ...]) -> str:
     return f"[{path[0]}]" if path[-1] == "<n>" else ".".join(path)
 
 
@@ -164,6 +173,73 @@ def _unit(name: str, field: FieldInfo) -> str:
     return next((unit for ending, unit in _UNITS if name.endswith(ending)), "number")
 
 
+# The example configuration
+
+# What to show for settings that have no default.
+_SAMPLES: Final = {
+    "key_pepper": '"at least 32 random characters"',
+    "key_pepper_file": '"/run/secrets/key-pepper"',
+    "jwt.secret": '"at least 32 random characters"',
+    "jwt.secret_file": '"/run/secrets/jwt-secret"',
+    "providers.openrouter.kind": '"openrouter"',
+    "providers.openrouter.base_url": '"https://openrouter.ai/api/v1"',
+    "providers.openrouter.api_key": '"sk-or-v1-…"',
+    "providers.openrouter.api_key_file": '"/run/secrets/openrouter"',
+    "providers.openrouter.ca_file": '"/etc/ssl/certs/ca-certificates.crt"',
+    "providers.openrouter.stops_billing_on_abort": "false",
+    "providers.openrouter.reports_cost": "true",
+    "models.id": '"house/llama"',
+    "models.provider": '"local"',
+    "models.upstream_model": '"llama-3.3-70b-instruct"',
+    "models.name": '"House Llama"',
+    "models.prompt_usd_per_million": "0.12",
+    "models.completion_usd_per_million": "0.30",
+    "models.cached_usd_per_million": "0.03",
+    "models.cache_write_usd_per_million": "0.15",
+}
+_MORE_PROVIDERS: Final = """\
+# More providers: one table each. `compatible` is any server that speaks OpenAI's dialect.
+#[providers.openai]
+#api_key = "sk-…"
+
+#[providers.local]
+#kind = "compatible"
+#base_url = "http://127.0.0.1:8000/v1"
+"""
+
+
+def _example() -> Iterator[str]:
+    yield "# Everything that can be set, with its default, or with a sample where there is none. Copy it to tollway.toml,"
+    yield "# remove the # before what you change, and delete the rest. Nearly all can be environment variables too:"
+    yield "# docs/reference/settings.md."
+    yield ""
+    for path, section in sections():
+        table = tuple({"<name>": "openrouter"}.get(part, part) for part in path if part != "<n>")
+        if path:
+            yield f"# {_for_readers(section.__doc__ or '')}"
+            yield f"#[[{path[0]}]]" if "<n>" in path else f"#[{'.'.join(table)}]"
+        for name, field in section.model_fields.items():
+            if not is_section(field):
+                yield f"# {field.description}"
+                yield f"#{name} = {_SAMPLES.get('.'.join((*table, name))) or _toml(field)}"
+        yield ""
+        if path[:1] == ("providers",):
+            yield _MORE_PROVIDERS
+
+
+def _toml(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(_quoted(one) for one in value)}]"
+    return f"{value:_}" if isinstance(value, int) else str(value) if isinstance(value, float | Decimal) else _quoted(value)
+
+
+def _quoted(value: object) -> str:
+    return '"' + str("" if value is None else value) + '"'
+
+
 # Errors
 
 _FAULTS: Final = {Fault.CALLER: "caller", Fault.OPERATOR: "operator", Fault.UPSTREAM: "upstream", Fault.TOLLWAY: "Tollway"}
@@ -188,7 +264,8 @@ def _errors() -> Iterator[str]:
         " refusals keep their historic body; the last column shows it. Within a stream that has begun, the refusal is one"
         " last event with an `error` object, and no `[DONE]` follows.\n"
     )
-    yield "429, 503 and some others carry `Retry-After` in seconds. *Retry* says whether the same request may work later.\n"
+    yield "429, 503 and some others carry `Retry-After` in seconds. *Retry* says whether the same request may work later."
+    yield "`client_gone` is never sent, because nobody is there to read it; it appears in logs and metrics.\n"
     yield from _table(
         ("Code", "Status", "Whose fault", "Retry", "Type", "Message", "Body on the drop-in prefixes"),
         (_error_row(code) for code in Code),
@@ -261,7 +338,7 @@ def _commands() -> Iterator[str]:
         " or not.\n"
     )
     for words, command, usage in commands():
-        yield f"{'#' * min(1 + len(words), 3)} `{' '.join(words)}`\n"
+        yield f"{'#' * len(words)} `{' '.join(words)}`\n"
         yield f"{command.help}\n"
         if not getattr(command, "commands", None):
             yield f"```text\n{usage}\n```\n"
@@ -299,11 +376,11 @@ def _plain(name: str) -> str:
 
 def main() -> None:
     for name, text in pages().items():
-        path = FOLDER / name
+        path = ROOT / name
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
-            typer.echo(f"wrote docs/reference/{name}")
+            typer.echo(f"wrote {name}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -214,7 +214,7 @@ def _kept_pepper(path: Path) -> bytes:
     return path.read_text().strip().encode()
 
 
-_PROVIDER_KEYS: Final = {
+PROVIDER_KEYS: Final = {
     "OPENROUTER_API_KEY": "openrouter",
     "OPENAI_API_KEY": "openai",
 }
@@ -229,7 +229,7 @@ def load(config: ConfigPath = None, environ: Mapping[str, str] | None = None) ->
     for name, value in sorted(environ.items()):
         if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
             _place(tree, name.removeprefix(PREFIX).lower().split("__"), value)
-    for name, provider in _PROVIDER_KEYS.items():
+    for name, provider in PROVIDER_KEYS.items():
         if environ.get(name):
             section = tree.setdefault("providers", {}).setdefault(provider, {})
             section.setdefault("api_key", environ[name])

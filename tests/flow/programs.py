@@ -138,26 +138,26 @@ api_key = "sk-fake-upstream-key"
 [[models]]
 id = "sim/story"
 provider = "sim"
-prompt_usd_per_million = "1.5"
-completion_usd_per_million = "6"
+prompt_usd_per_million = "0.5"
+completion_usd_per_million = "1.5"
 
 [[models]]
 id = "sim/echo"
 provider = "sim"
-prompt_usd_per_million = "1.5"
-completion_usd_per_million = "6"
+prompt_usd_per_million = "0.1"
+completion_usd_per_million = "0.4"
 
 [[models]]
 id = "sim/reasoner"
 provider = "sim"
-prompt_usd_per_million = "1.5"
-completion_usd_per_million = "6"
+prompt_usd_per_million = "1.25"
+completion_usd_per_million = "10"
 
 [[models]]
 id = "sim/toolsmith"
 provider = "sim"
-prompt_usd_per_million = "1.5"
-completion_usd_per_million = "6"
+prompt_usd_per_million = "0.5"
+completion_usd_per_million = "2"
 
 [[models]]
 id = "plain/story"

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from tollway.identity.keys import KEY_CHARS, hash_key, is_well_formed, last_four, make_key
 from tollway.ids import BASE62
 
+KEY = make_key("a" * 30)
 random_texts = st.text(BASE62, min_size=30, max_size=30)
 
 
 def test_a_known_key() -> None:
     assert make_key("0" * 30) == "tw_live_" + "0" * 30 + _checksum("tw_live_" + "0" * 30)
-    assert make_key("0" * 30)[-6:] == "1dBoPo"
+    assert make_key("0" * 30)[-6:] == "3AnbKJ"
 
 
 def _checksum(text: str) -> str:
@@ -43,8 +44,7 @@ def test_any_text_is_judged_without_an_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["", "tw_live_", make_key("a" * 30) + "0", make_key("a" * 30)[:-1], " " + make_key("a" * 30), "é" * 44]
-    + [make_key("a" * 30).replace("tw_live_", "tw_test_"), make_key("a" * 30).upper()],
+    ["", "tw_live_", KEY + "0", KEY[:-1], f" {KEY}", "é" * 44, KEY.replace("live", "test"), KEY.upper()],
 )
 def test_other_shapes_are_refused(key: str) -> None:
     assert not is_well_formed(key)

@@ -1,0 +1,114 @@
+"""AdminStore: races, repeats and pages."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from contract.scenario import START
+from contract.test_faults import CommitFault
+from tollway.admin.records import AccountBalance, CreditTransaction, Member, Organization, Page, User
+from tollway.admin.store import Removal
+from tollway.billing.ledger import BudgetKind, BudgetRef
+from tollway.identity.caller import Role
+from tollway.identity.store import KeyRow
+from tollway.storage.sql.admin.store import SqlAdmin
+from tollway.storage.sql.database import Database
+
+ACCOUNT = BudgetRef(BudgetKind.USER, "ann")
+ACME = Organization("acme", "Acme", "teams", START)
+
+
+def _user(number: int, email: str | None = None) -> User:
+    return User(f"u{number}", email or f"u{number}@example.com", "", None, START + timedelta(seconds=number // 2))
+
+
+def _credit(id_: str, amount: int = 100, *, is_free: bool = True, organization_id: str | None = None):
+    return CreditTransaction(id_, "ann", organization_id, amount, is_free, None, None, None, START)
+
+
+@pytest.fixture
+def admin(database: Database) -> SqlAdmin:
+    return SqlAdmin(database)
+
+
+async def test_pages_cover_everything_once(admin: SqlAdmin) -> None:
+    """Two users at a time were made at the same instant, so that the id has to decide."""
+    for number in range(7):
+        await admin.add_user(_user(number), "pepper")
+    everything = await admin.list_users(Page(200))
+    assert [user.id for user in everything] == ["u6", "u5", "u4", "u3", "u2", "u1", "u0"]
+    paged, before = [], None
+    while page := await admin.list_users(Page(2, before)):
+        paged += page
+        before = page[-1].id
+    assert tuple(paged) == everything
+    assert await admin.list_users(Page(2, "unknown")) == ()
+
+
+async def test_one_address_is_one_user(admin: SqlAdmin) -> None:
+    added = await asyncio.gather(*(admin.add_user(_user(number, "a@example.com"), "pepper") for number in range(8)))
+    assert sum(added) == 1
+    assert len(await admin.list_users(Page())) == 1
+
+
+async def test_two_owners_cannot_remove_each_other(admin: SqlAdmin) -> None:
+    await admin.add_organization(ACME)
+    for number in range(2):
+        await admin.add_user(_user(number), "pepper")
+        await admin.add_member(Member("acme", f"u{number}", "", Role.OWNER, None), f"m{number}", START)
+    removed = await asyncio.gather(admin.remove_member("acme", "u0"), admin.remove_member("acme", "u1"))
+    assert sorted(removal.value for removal in removed) == [Removal.DONE.value, Removal.LAST_OWNER.value]
+
+
+async def test_a_removed_member_loses_the_daily_limit(admin: SqlAdmin) -> None:
+    await admin.add_organization(ACME)
+    for number, role in enumerate((Role.OWNER, Role.MEMBER)):
+        await admin.add_user(_user(number), "pepper")
+        await admin.add_member(Member("acme", f"u{number}", "", role, None), f"m{number}", START)
+    limited = Member("acme", "u1", "u1@example.com", Role.MEMBER, 5)
+    await admin.set_daily_limit(limited, "l1")
+    assert limited in await admin.list_members("acme")
+    await admin.remove_member("acme", "u1")
+    await admin.set_daily_limit(limited, "l2")  # no member, no limit
+    await admin.add_member(limited, "m9", START)
+    assert [member.daily_limit_microdollars for member in await admin.list_members("acme")] == [None, None]
+
+
+@pytest.mark.parametrize("committed", [True, False], ids=["done", "not done"])
+async def test_a_lost_commit_acknowledgement_cannot_double(
+    database: Database, admin: SqlAdmin, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    key = KeyRow("k1", "ab" * 32, "u1", "acme", "", "wxyz", None, None, None, START)
+    member = Member("acme", "u1", "u1@example.com", Role.OWNER, None)
+    steps: list[tuple[Callable, object]] = [
+        (lambda: admin.add_user(_user(1), "pepper"), True),
+        (lambda: admin.add_organization(ACME), None),
+        (lambda: admin.add_member(member, "m1", START), True),
+        (lambda: admin.add_key(key), True),
+        (lambda: admin.add_credit(ACCOUNT, _credit("t1")), AccountBalance("user:ann", 100, 0, 0, 100, 100)),
+    ]
+    for step, expected in steps:
+        fault = CommitFault(database, 1, committed=committed)
+        monkeypatch.setattr(fault.dialect, "do_commit", fault)
+        assert await step() == expected
+        monkeypatch.setattr(fault.dialect, "do_commit", fault.real)
+    assert (await admin.account_balance(ACCOUNT)).credited_microdollars == 100
+
+
+async def test_concurrent_credits_all_arrive(admin: SqlAdmin) -> None:
+    await asyncio.gather(*(admin.add_credit(ACCOUNT, _credit(f"t{number}")) for number in range(20)))
+    assert await admin.account_balance(ACCOUNT) == AccountBalance("user:ann", 2000, 0, 0, 2000, 2000)
+    assert len(await admin.list_credits(ACCOUNT, Page(200))) == 20
+
+
+async def test_only_a_payment_counts_as_paid_and_it_may_be_for_an_organization(admin: SqlAdmin) -> None:
+    await admin.add_credit(ACCOUNT, _credit("t1"))
+    assert not await admin.has_paid("ann")
+    organization = BudgetRef(BudgetKind.ORGANIZATION, "acme")
+    await admin.add_credit(organization, _credit("t2", is_free=False, organization_id="acme"))
+    assert await admin.has_paid("ann")
+    assert [credit.id for credit in await admin.list_credits(ACCOUNT, Page())] == ["t1"]
+    assert [credit.id for credit in await admin.list_credits(organization, Page())] == ["t2"]
+    assert (await admin.account_balance(organization)).balance_microdollars == 100

@@ -1,0 +1,83 @@
+import asyncio
+from datetime import datetime
+
+from tollway.admin.records import Page, User
+from tollway.admin.users import NewUser, block_user, create_user, list_users, show_user, unblock_user
+from tollway.errors import Code, Problem
+from tollway.identity.store import UserRow
+from tollway.storage.sql.admin.store import SqlAdmin
+from tollway.storage.sql.identity import SqlIdentity
+
+
+def test_a_user_gets_an_id_and_a_fresh_pepper(store: SqlAdmin, now: datetime) -> None:
+    async def scenario() -> None:
+        ann = await create_user(store, NewUser(" Ann@Example.com ", "Ann"), now)
+        bob = await create_user(store, NewUser("bob@example.com"), now)
+        assert isinstance(ann, User)
+        assert isinstance(bob, User)
+        assert (ann.email, ann.name, ann.blocked_reason, ann.created_at) == ("ann@example.com", "Ann", None, now)
+        rows = [await SqlIdentity(store._database).user(user.id) for user in (ann, bob)]
+        peppers = {row.pepper for row in rows if isinstance(row, UserRow)}
+        assert len(peppers) == 2
+        assert all(pepper is not None and len(pepper) == 32 for pepper in peppers)
+
+    asyncio.run(scenario())
+
+
+def test_an_address_is_used_once_in_any_case(store: SqlAdmin, now: datetime) -> None:
+    async def scenario() -> None:
+        await create_user(store, NewUser("ann@example.com"), now)
+        again = await create_user(store, NewUser("ANN@example.com"), now)
+        assert isinstance(again, Problem)
+        assert again.code is Code.CONFLICT
+
+    asyncio.run(scenario())
+
+
+def test_wrong_fields_are_refused(store: SqlAdmin, now: datetime) -> None:
+    async def scenario() -> None:
+        for order in (NewUser("ann"), NewUser("ann@example.com", "a\0")):
+            assert _code(await create_user(store, order, now)) is Code.BAD_REQUEST
+        assert await list_users(store, Page()) == ()
+        assert _code(await list_users(store, Page(0))) is Code.BAD_REQUEST
+
+    asyncio.run(scenario())
+
+
+def test_a_user_is_found_by_id_or_address(store: SqlAdmin, now: datetime) -> None:
+    async def scenario() -> None:
+        ann = await create_user(store, NewUser("ann@example.com"), now)
+        assert isinstance(ann, User)
+        assert await show_user(store, ann.id) == await show_user(store, "Ann@Example.com ") == ann
+        for name in ("bob@example.com", "", "a\0"):
+            assert _code(await show_user(store, name)) is Code.NOT_FOUND
+
+    asyncio.run(scenario())
+
+
+def test_blocking_keeps_a_reason_and_can_be_undone(store: SqlAdmin, now: datetime) -> None:
+    async def scenario() -> None:
+        await create_user(store, NewUser("ann@example.com"), now)
+        blocked = await block_user(store, "ann@example.com", " fraud ", now)
+        assert isinstance(blocked, User)
+        assert blocked.blocked_reason == "fraud"
+        assert _code(await block_user(store, "ann@example.com", " ", now)) is Code.BAD_REQUEST
+        assert _code(await block_user(store, "bob", "fraud", now)) is Code.NOT_FOUND
+        free = await unblock_user(store, "ann@example.com", now)
+        assert isinstance(free, User)
+        assert free.blocked_reason is None
+
+    asyncio.run(scenario())
+
+
+def test_a_deleted_account_stays_blocked(store: SqlAdmin, now: datetime) -> None:
+    async def scenario() -> None:
+        await create_user(store, NewUser("ann@example.com"), now)
+        await block_user(store, "ann@example.com", "soft-deleted at 2026-01-01T00:00:00Z", now)
+        assert _code(await unblock_user(store, "ann@example.com", now)) is Code.BAD_REQUEST
+
+    asyncio.run(scenario())
+
+
+def _code(result: object) -> Code | None:
+    return result.code if isinstance(result, Problem) else None
