@@ -11,7 +11,7 @@ from typing import Any
 
 import uvloop
 
-from tollway.catalog.model import Offer, Price
+from tollway.catalog.model import ZERO, Offer, Price
 from tollway.deadlines import Deadlines
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Inbound
@@ -31,12 +31,13 @@ from tollway.upstream.client import HttpUpstreams
 
 async def main(port: int, origin_port: int) -> None:
     provider = {"kind": "compatible", "base_url": f"http://127.0.0.1:{origin_port}/v1", "api_key": "sk-bench"}
-    settings = parse({"providers": {"bench": provider}})
+    limits = {"upstream_in_flight": 5000, "upstream_connecting": 2000}  # a thousand streams start at once
+    settings = parse({"providers": {"bench": provider}, "limits": limits})
     deadlines, metrics = Deadlines(), Metrics()
     drains = Drains(100, metrics.drains.set)
     client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
     upstream = configured(settings)["bench"]
-    price = Price("bench", datetime(2026, 1, 1, tzinfo=UTC), *(2 * [Microdollars(0)]))  # type: ignore[list-item]
+    price = Price("bench", datetime(2026, 1, 1, tzinfo=UTC), ZERO, ZERO)
     candidate = Candidate(upstream, Offer("bench", "bench/model", price), Microdollars(0))
     before, after = upstream.head
 

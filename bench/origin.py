@@ -18,7 +18,9 @@ DEFAULT_INTERVAL_MS = 5
 USAGE = b'"usage":{"prompt_tokens":120,"completion_tokens":100,"total_tokens":220,"cost":0.00078}'
 ANSWER_BODY = (
     b'{"id":"gen-bench","object":"chat.completion","created":1790000000,"model":"bench/model","provider":"Bench",'
-    b'"choices":[{"index":0,"message":{"role":"assistant","content":"' + b"x" * 800 + b'"},"finish_reason":"stop"}],'
+    b'"choices":[{"index":0,"message":{"role":"assistant","content":"'
+    + b"x" * 800
+    + b'"},"finish_reason":"stop"}],'
     + USAGE
     + b"}"
 )

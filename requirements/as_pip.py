@@ -27,7 +27,9 @@ def main() -> None:
 
 def pip_settings() -> dict[str, str]:
     """What pip would use, the most specific place last: configuration files, then PIP_* variables."""
-    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)  # noqa: S603  (pip itself)
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    )
     found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
+
 from tidy import exceptions
 from tidy.imports import GROUND, HEIGHT, cycles, imports
 from tidy.source import ROOT, Module, module, modules, report
-
 from tollway.gateway.pipeline import CLOSERS, STAGES
 
 LINES_MAX = 300
@@ -22,6 +22,7 @@ NETWORK = {"socket", "ssl", "selectors", "uvicorn", "httptools", "http.client", 
 FILES = {"pathlib", "tempfile", "shutil", "glob", "fcntl", "mmap", "os", "tomllib"}
 DATABASE = {"sqlalchemy", "alembic", "psycopg", "sqlite3", "aiosqlite", "redis"}
 CLOCKS = {"time", "random", "secrets", "uuid"}
+STARTS_TASK = {"create_task", "ensure_future", "TaskGroup"}
 READS_CLOCK = re.compile(r"\b(?:datetime|date)\.(?:now|utcnow|today)\(|\burandom\(|\bloop\.time\(")
 
 
@@ -39,8 +40,11 @@ def test_imports_point_one_way() -> None:
             wrong.append(f"{one.place}: give this package a place in LAYERS, tests/tidy/imports.py")
         elif HEIGHT[ours] < HEIGHT[theirs] or (HEIGHT[ours] == HEIGHT[theirs] != GROUND):
             wrong.append(one.place)
-    report("Imports point one way: cli → app → http storage upstream → admin gateway → … → errors money clock ids. "
-           "Move what is shared down, or pass it in.", wrong)  # fmt: skip
+    report(
+        "Imports point one way: cli → app → http storage upstream → admin gateway → … → errors money clock ids. "
+        "Move what is shared down, or pass it in.",
+        wrong,
+    )
 
 
 def test_no_import_cycles() -> None:
@@ -54,16 +58,19 @@ def test_sim_stands_alone() -> None:
         if (one.source.package == "sim" and one.package not in {"", "sim"})
         or (one.package == "sim" and one.source.package not in {"sim", "cli"})
     ]
-    report("The stand-in upstream imports nothing of Tollway and only cli/ imports it: it must not share our bugs.", crossing)
+    report(
+        "The stand-in upstream imports nothing of Tollway and only cli/ imports it: it must not share our bugs.",
+        crossing,
+    )
 
 
 def test_no_imports_inside_functions() -> None:
     hidden = [
-        one.place
-        for one in imports()
-        if one.in_function and "# lazy:" not in one.source.lines[one.node.lineno - 1]
+        one.place for one in imports() if one.in_function and "# lazy:" not in one.source.lines[one.node.lineno - 1]
     ]
-    report("Import at the top of the file. If loading it late is the point, say why: `import x  # lazy: <reason>`.", hidden)
+    report(
+        "Import at the top of the file. If loading it late is the point, say why: `import x  # lazy: <reason>`.", hidden
+    )
 
 
 # Who may touch the outside
@@ -71,17 +78,25 @@ def test_no_imports_inside_functions() -> None:
 
 def test_only_the_edges_touch_the_network() -> None:
     allowed = {"http", "upstream", "sim", "cli", "app"}
-    report("Only http/, upstream/, cli/ and sim/ speak to the network; everything else gets a port passed in "
-           "(gateway/services.py).", _imports_outside(NETWORK, allowed))  # fmt: skip
+    report(
+        "Only http/, upstream/, cli/ and sim/ speak to the network; everything else gets a port passed in "
+        "(gateway/services.py).",
+        _imports_outside(NETWORK, allowed),
+    )
 
 
 def test_only_the_edges_touch_files() -> None:
     allowed = {"http", "upstream", "storage", "sim", "cli", "app", "settings"}
-    report("Only the edges touch files and the operating system; pass the content in.", _imports_outside(FILES, allowed))
+    report(
+        "Only the edges touch files and the operating system; pass the content in.", _imports_outside(FILES, allowed)
+    )
 
 
 def test_only_storage_touches_the_database() -> None:
-    report("SQL lives in storage/ only; add a method to the domain's store protocol.", _imports_outside(DATABASE, {"storage"}))
+    report(
+        "SQL lives in storage/ only; add a method to the domain's store protocol.",
+        _imports_outside(DATABASE, {"storage"}),
+    )
 
 
 def test_only_clock_and_ids_read_time_and_randomness() -> None:
@@ -93,12 +108,15 @@ def test_only_clock_and_ids_read_time_and_randomness() -> None:
         for number, line in enumerate(one.lines, 1)
         if READS_CLOCK.search(line)
     ]
-    report("Time and chance come from clock.py and ids.py, or better as an argument (`now`, `roll`), so that tests can "
-           "choose them.", [*_imports_outside(CLOCKS, allowed), *read])  # fmt: skip
+    report(
+        "Time and chance come from clock.py and ids.py, or better as an argument (`now`, `roll`), so that tests can "
+        "choose them.",
+        [*_imports_outside(CLOCKS, allowed), *read],
+    )
 
 
 def test_only_settings_reads_the_environment() -> None:
-    allowed = {"settings.py", "cli/supervisor.py"}
+    allowed = {"settings.py", "cli/supervisor.py", "cli/children.py"}  # the latter two hand it to child processes
     readers = [
         one.at(node)
         for one in modules()
@@ -106,7 +124,7 @@ def test_only_settings_reads_the_environment() -> None:
         for node in one.attributes_of("os")
         if node.attr in {"environ", "environb", "getenv", "putenv"}
     ]
-    report("Make it a setting: only settings.py reads the environment (cli/supervisor.py passes it on).", readers)
+    report("Make it a setting: only settings.py reads the environment.", readers)
 
 
 def _imports_outside(forbidden: set[str], allowed: set[str]) -> list[str]:
@@ -134,8 +152,10 @@ def test_only_the_guard_catches_everything() -> None:
         has_reason = "#" in one.lines[handler.lineno - 1]
         if one.path != "http/guard.py" and not (one.package in {"sim", "cli"} and has_reason):
             places.setdefault(one.path, []).append(one.at(handler))
-    report("Catch the exceptions you expect, by name. Bugs are caught in http/guard.py.",
-           (place for path, found in places.items() if path not in exceptions.CATCH_ALL for place in found))  # fmt: skip
+    report(
+        "Catch the exceptions you expect, by name. Bugs are caught in http/guard.py.",
+        (place for path, found in places.items() if path not in exceptions.CATCH_ALL for place in found),
+    )
     _no_entry_too_many("CATCH_ALL", exceptions.CATCH_ALL, set(places))
 
 
@@ -157,10 +177,13 @@ def test_only_two_files_start_tasks() -> None:
         if one.path not in allowed and one.package != "sim"
         for node in one.nodes
         if isinstance(node, ast.Attribute | ast.Name)
-        and (node.attr if isinstance(node, ast.Attribute) else node.id) in {"create_task", "ensure_future", "TaskGroup"}
+        and (node.attr if isinstance(node, ast.Attribute) else node.id) in STARTS_TASK
     ]
-    report("Background work is started by http/background.py (repeating) or http/edge.py (requests), which keep hold of "
-           "it and report its errors.", starters)  # fmt: skip
+    report(
+        "Background work is started by http/background.py (repeating) or http/edge.py (requests), which keep hold of "
+        "it and report its errors.",
+        starters,
+    )
 
 
 def test_nothing_is_evaluated() -> None:
@@ -182,9 +205,11 @@ def test_files_are_short() -> None:
         for one in modules()
         if len(one.lines) > LINES_MAX and not one.path.startswith("storage/migrations/versions/")
     }
-    report(f"Over {LINES_MAX} lines: does the file have two reasons to change? Split it there, or add it to LONG_FILES in "
-           "tests/tidy/exceptions.py with the reason why not.",
-           (f"src/tollway/{path}: {length} lines" for path, length in long.items() if path not in exceptions.LONG_FILES))  # fmt: skip
+    report(
+        f"Over {LINES_MAX} lines: does the file have two reasons to change? Split it there, or add it to LONG_FILES in "
+        "tests/tidy/exceptions.py with the reason why not.",
+        (f"src/tollway/{path}: {length} lines" for path, length in long.items() if path not in exceptions.LONG_FILES),
+    )
     _no_entry_too_many("LONG_FILES", exceptions.LONG_FILES, set(long))
 
 
@@ -228,7 +253,9 @@ def test_providers_and_models_are_not_compared_by_name() -> None:
 
 def _compares_an_id(node: ast.Compare) -> bool:
     sides = [node.left, *node.comparators]
-    ids = re.compile(r"(?:^|[._])(?:provider|provider_id|upstream_id|model|model_id|upstream_model)(?:\.(?:id|lower\(\)))*$")
+    ids = re.compile(
+        r"(?:^|[._])(?:provider|provider_id|upstream_id|model|model_id|upstream_model)(?:\.(?:id|lower\(\)))*$"
+    )
     literals = [
         part.value
         for side in sides
@@ -247,9 +274,11 @@ def test_every_file_has_its_unit_test() -> None:
         for one in modules()
         if _has_code(one) and not (ROOT / "tests/unit" / one.path).with_name(f"test_{one.path.split('/')[-1]}").exists()
     }
-    report("Write tests/unit/<same folder>/test_<same name>.py, or add the file to WITHOUT_UNIT_TEST in "
-           "tests/tidy/exceptions.py and say what tests it instead.",
-           (f"src/tollway/{path}" for path in missing - set(exceptions.WITHOUT_UNIT_TEST)))  # fmt: skip
+    report(
+        "Write tests/unit/<same folder>/test_<same name>.py, or add the file to WITHOUT_UNIT_TEST in "
+        "tests/tidy/exceptions.py and say what tests it instead.",
+        (f"src/tollway/{path}" for path in missing - set(exceptions.WITHOUT_UNIT_TEST)),
+    )
     _no_entry_too_many("WITHOUT_UNIT_TEST", exceptions.WITHOUT_UNIT_TEST, missing)
 
 
@@ -259,7 +288,10 @@ def _has_code(one: Module) -> bool:
 
 
 def _no_entry_too_many(name: str, entries: dict[str, str], needed: set[str]) -> None:
-    report(f"Remove these from {name} in tests/tidy/exceptions.py: they need no exception (any more).", set(entries) - needed)
+    report(
+        f"Remove these from {name} in tests/tidy/exceptions.py: they need no exception (any more).",
+        set(entries) - needed,
+    )
     assert all(len(reason) > 10 for reason in entries.values()), f"every entry of {name} needs a reason"
 
 
@@ -273,10 +305,14 @@ STAGE_FILES = {stage.name: module(f"gateway/stages/{stage.name}.py") for stage i
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.path)
 def test_a_step_has_one_public_name(step: Module) -> None:
-    defined = [node.name for node in step.tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    defined = [
+        node.name for node in step.tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
     assigned = [target.id for node in step.tree.body for target in _targets(node) if isinstance(target, ast.Name)]
     public = [name for name in (*defined, *assigned) if not name.startswith("_")]
-    assert public == ["run"], f"src/tollway/{step.path} has {public}: a step has one public name, `run`; rename or move the rest"
+    assert public == ["run"], (
+        f"src/tollway/{step.path} has {public}: a step has one public name, `run`; rename or move the rest"
+    )
 
 
 def _targets(node: ast.stmt) -> list[ast.expr]:
@@ -288,8 +324,10 @@ def _targets(node: ast.stmt) -> list[ast.expr]:
 def test_every_step_is_in_the_pipeline() -> None:
     listed = {f"gateway/stages/{stage.name}.py" for stage in STAGES}
     listed |= {f"gateway/closers/{closer.__module__.rpartition('.')[2]}.py" for closer in CLOSERS}
-    report("Put the step into STAGES or CLOSERS in gateway/pipeline.py, or remove it.",
-           {one.path for one in STEPS} ^ listed)  # fmt: skip
+    report(
+        "Put the step into STAGES or CLOSERS in gateway/pipeline.py, or remove it.",
+        {one.path for one in STEPS} ^ listed,
+    )
 
 
 def test_stages_need_only_what_was_given_before() -> None:
@@ -312,7 +350,9 @@ def test_a_stage_never_changes_the_exchange(stage) -> None:
     """A stage returns the part it gives; the runner puts it there (docs/adr/0006)."""
     file = STAGE_FILES[stage.name]
     written = [file.at(node) for node in file.attributes_of("exchange") if not isinstance(node.ctx, ast.Load)]
-    written += [file.at(node) for node in file.nodes if isinstance(node, ast.Call) and "setattr" in ast.unparse(node.func)]
+    written += [
+        file.at(node) for node in file.nodes if isinstance(node, ast.Call) and "setattr" in ast.unparse(node.func)
+    ]
     report("Return the part instead of writing it; name it as `gives` in STAGES.", written)
 
 
@@ -326,4 +366,7 @@ def test_closers_ask_before_they_read() -> None:
         and (read := parts & {node.attr for node in one.attributes_of("exchange")})
         and not any(f'has("{part}")' in one.text for part in parts)
     ]
-    report("A closer asks `exchange.has(…)` before it reads a part: the request may have ended before it was given.", careless)
+    report(
+        "A closer asks `exchange.has(…)` before it reads a part: the request may have ended before it was given.",
+        careless,
+    )

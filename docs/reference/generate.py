@@ -53,13 +53,13 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 def _settings() -> Iterator[str]:
     yield "# Settings\n"
     yield (
-        "Defaults are overridden by `tollway.toml` in the working directory (`TOLLWAY_CONFIG` names another file), and that"
-        " by environment variables. A secret may come from a file instead: `…_file`. A name that is not on this page"
-        " refuses to start, and so does a value that does not fit; the message names the setting, never the value.\n"
+        "Defaults are overridden by `tollway.toml` in the working directory (`TOLLWAY_CONFIG` names another file), and"
+        " those by environment variables. A secret may come from a file instead: `…_file`. A name that is not on this"
+        " page refuses to start, and so does a value that does not fit; the message names the setting, never the value.\n"
     )
     yield (
-        "Two common keys have their usual names as well: `OPENROUTER_API_KEY` and `OPENAI_API_KEY` configure the provider"
-        " of that name. A commented example of everything is [`tollway.example.toml`](../../tollway.example.toml).\n"
+        "Two common keys have their usual names as well: `OPENROUTER_API_KEY` and `OPENAI_API_KEY` configure the"
+        " provider of that name. Everything at a glance: [`tollway.example.toml`](../../tollway.example.toml).\n"
     )
     for path, section in sections():
         yield f"## {f'`[{_table_name(path)}]`' if path else 'Top level'}\n"
@@ -209,7 +209,7 @@ _MORE_PROVIDERS: Final = """\
 
 
 def _example() -> Iterator[str]:
-    yield "# Everything that can be set, with its default, or with a sample where there is none. Copy it to tollway.toml,"
+    yield "# Everything that can be set, with its default, or a sample where there is none. Copy it to tollway.toml,"
     yield "# remove the # before what you change, and delete the rest. Nearly all can be environment variables too:"
     yield "# docs/reference/settings.md."
     yield ""
@@ -233,7 +233,9 @@ def _toml(field: FieldInfo) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return f"[{', '.join(_quoted(one) for one in value)}]"
-    return f"{value:_}" if isinstance(value, int) else str(value) if isinstance(value, float | Decimal) else _quoted(value)
+    return (
+        f"{value:_}" if isinstance(value, int) else str(value) if isinstance(value, float | Decimal) else _quoted(value)
+    )
 
 
 def _quoted(value: object) -> str:
@@ -242,7 +244,12 @@ def _quoted(value: object) -> str:
 
 # Errors
 
-_FAULTS: Final = {Fault.CALLER: "caller", Fault.OPERATOR: "operator", Fault.UPSTREAM: "upstream", Fault.TOLLWAY: "Tollway"}
+_FAULTS: Final = {
+    Fault.CALLER: "caller",
+    Fault.OPERATOR: "operator",
+    Fault.UPSTREAM: "upstream",
+    Fault.TOLLWAY: "Tollway",
+}
 _SHAPES: Final = {
     Shape.GENERAL: "as everywhere",
     Shape.TITLED: '`{{"error":"{title}","message":…}}`',
@@ -255,17 +262,19 @@ _SHAPES: Final = {
 def _errors() -> Iterator[str]:
     yield "# Errors\n"
     yield (
-        "Every refusal has one row. The body is `{\"error\": {\"message\", \"type\", \"code\", \"request_id\"}}`; `code` is"
-        " stable: codes are added, never renamed. `request_id` is also the `x-request-id` header; quote it when you report"
-        " a problem. Texts below are the default ones: for some refusals Tollway shows a more exact message.\n"
+        'Every refusal has one row. The body is `{"error": {"message", "type", "code", "request_id"}}`; `code` is'
+        " stable: codes are added, never renamed. `request_id` is also the `x-request-id` header; quote it when you"
+        " report a problem. Texts below are the default ones: for some refusals Tollway shows a more exact message.\n"
     )
     yield (
         "On the two drop-in prefixes `/api/gateway` and `/api/openrouter`, where existing clients compare bodies, some"
-        " refusals keep their historic body; the last column shows it. Within a stream that has begun, the refusal is one"
-        " last event with an `error` object, and no `[DONE]` follows.\n"
+        " refusals keep their historic body; the last column shows it. Within a stream that has begun, the refusal is"
+        " one last event with an `error` object, and no `[DONE]` follows.\n"
     )
-    yield "429, 503 and some others carry `Retry-After` in seconds. *Retry* says whether the same request may work later."
-    yield "`client_gone` is never sent, because nobody is there to read it; it appears in logs and metrics.\n"
+    yield (
+        "429, 503 and some others carry `Retry-After` in seconds. *Retry* says whether the same request may work later."
+        " `client_gone` is never sent, because nobody is there to read it; it appears in logs and metrics.\n"
+    )
     yield from _table(
         ("Code", "Status", "Whose fault", "Retry", "Type", "Message", "Body on the drop-in prefixes"),
         (_error_row(code) for code in Code),
@@ -293,7 +302,10 @@ _ROUTE_NOTES: Final = {
     "/health": ("anyone", "The process answers."),
     "/healthz": ("anyone", "The process answers; nothing else is looked at."),
     "/readyz": ("anyone", "200 while requests can be served, else 503 with the names of what is failing."),
-    "/metrics": ("anyone who reaches the port", "Counters and gauges of the worker that answers, Prometheus text format."),
+    "/metrics": (
+        "anyone who reaches the port",
+        "Counters and gauges of the worker that answers, Prometheus text format.",
+    ),
 }
 
 
@@ -313,8 +325,8 @@ def routes() -> Iterator[tuple[str, str]]:
 def _routes() -> Iterator[str]:
     yield "# Routes\n"
     yield (
-        "The chat routes are served by the gateway pipeline ([life of a request](../concepts/life-of-a-request.md)), all"
-        " others by an ordinary ASGI application. Every answer carries `x-request-id`. A path that is not listed is"
+        "The chat routes are served by the gateway pipeline ([life of a request](../concepts/life-of-a-request.md)),"
+        " all others by an ordinary ASGI application. Every answer carries `x-request-id`. A path that is not listed is"
         " answered as `not_found`, under the drop-in prefixes as `invalid_path` ([errors](errors.md)).\n"
     )
     rows = []

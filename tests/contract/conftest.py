@@ -92,10 +92,11 @@ def connect(url: str) -> Iterator[Callable[..., Database]]:
         return opened[-1]
 
     yield open_
-    opened.append(open_database(url))
-    assert asyncio.run(verify_books(opened[-1])) == []
-    for database in opened:
-        asyncio.run(database.close())
+    try:
+        assert asyncio.run(verify_books(open_())) == []
+    finally:
+        for database in opened:
+            asyncio.run(database.close())
 
 
 @pytest.fixture

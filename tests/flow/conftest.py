@@ -1,12 +1,18 @@
 """One gateway and one stand-in per test process; every test brings an account of its own."""
 
+import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from flow.accounts import Account, Accounts
 from flow.programs import Gateway, Sim, settings_for
+from servers.postgres import running
+
+_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +40,17 @@ def account(accounts: Accounts) -> Iterator[Account]:
     """A user with 10 USD; afterwards the books must balance."""
     yield accounts.create()
     assert accounts.differences() == ()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of its own; the gateway brings its schema up to date when it starts."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/tollway.db"
+        return
+    run_id = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    with running(run_id) as server:
+        name = f"flow_{os.getpid()}_{next(_numbers)}"
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        yield server.url(name)

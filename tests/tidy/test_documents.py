@@ -8,9 +8,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
 from tidy.markdown import anchors, blocks, broken_links, read
 from tidy.source import ROOT, report, repository_files
-
 from tollway.cli.main import COMMANDS
 from tollway.errors import CATALOGUE, Code
 from tollway.settings import load, parse
@@ -55,7 +55,10 @@ def test_every_setting_has_help() -> None:
         for name, field in section.model_fields.items()
         if not (field.description or "").endswith((".", "…"))
     ]
-    report("Give the field in settings.py a description, one sentence, so that docs/reference/settings.md can tell.", silent)
+    report(
+        "Give the field in settings.py a description, one sentence, so that docs/reference/settings.md can tell.",
+        silent,
+    )
 
 
 def test_every_setting_is_documented() -> None:
@@ -72,7 +75,9 @@ def test_every_setting_is_documented() -> None:
 def test_every_error_code_has_a_row() -> None:
     report("Give the code an Entry in CATALOGUE, errors.py.", (code.value for code in Code if code not in CATALOGUE))
     page = GENERATED["docs/reference/errors.md"]
-    report("docs/reference/generate.py leaves these codes out.", (c.value for c in Code if f"| `{c.value}` |" not in page))
+    report(
+        "docs/reference/generate.py leaves these codes out.", (c.value for c in Code if f"| `{c.value}` |" not in page)
+    )
 
 
 def test_every_command_says_what_it_does() -> None:

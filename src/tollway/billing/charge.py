@@ -5,6 +5,7 @@ tokens times the price the hold was cut at.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from tollway.billing.cost import is_plausible, list_cost, reported_cost
 from tollway.billing.estimate import estimate_usage
@@ -13,7 +14,7 @@ from tollway.catalog.model import Price
 from tollway.money import Microdollars
 from tollway.wire.usage import NO_USAGE, Usage
 
-NOTHING = Microdollars(0)
+NOTHING: Final = Microdollars(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,10 @@ def _estimated(ending: Ending) -> _Worth:
 
 
 def _list_cost(ending: Ending, usage: Usage) -> Microdollars:
-    return NOTHING if usage == NO_USAGE else list_cost(usage, ending.price, ending.images)
+    """Tokens times price; zero tokens are worth zero, whatever a request or an image costs (M3)."""
+    if not (usage.prompt_tokens or usage.completion_tokens):
+        return NOTHING
+    return list_cost(usage, ending.price, ending.images)
 
 
 def _has_plausible_tokens(ending: Ending, usage: Usage) -> bool:

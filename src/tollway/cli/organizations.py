@@ -12,7 +12,6 @@ from tollway.cli.database import Administration, administer
 from tollway.cli.output import fields_of, write_json, write_record, write_table
 from tollway.errors import Problem
 from tollway.identity.caller import Role
-from tollway.money import Microdollars
 
 app = typer.Typer(help="Organizations.", no_args_is_help=True)
 _COLUMNS = ("id", "name", "plan", "created_at")
@@ -91,16 +90,14 @@ def remove_member(organization: arguments.Organization, user: arguments.User) ->
 def set_limit(
     organization: arguments.Organization,
     user: arguments.User,
-    limit: Annotated[
-        Microdollars | None,
-        typer.Argument(parser=arguments.read_limit, help="USD per UTC day, or none.", metavar="USD"),
-    ],
+    limit: Annotated[str, typer.Argument(help="USD per UTC day, or none.", metavar="USD")],
     as_json: arguments.AsJson = False,
 ) -> None:
     """Set what a member may spend per day."""
+    amount = arguments.read_limit(limit)  # here, because to typer a parsed None is a missing argument
 
     async def work(admin: Administration) -> Member | Problem:
-        return await organizations.set_daily_limit(admin.store, organization, user, limit)
+        return await organizations.set_daily_limit(admin.store, organization, user, amount)
 
     _write(administer(work), as_json)
 

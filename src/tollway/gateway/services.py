@@ -74,6 +74,7 @@ class FailureKind(StrEnum):
     BROKEN = "broken"  # not HTTP, or ended inside the answer
     TOO_LARGE = "too_large"
     TIMEOUT = "timeout"
+    UNWANTED = "unwanted"  # the client went before the request was sent
     SHUTDOWN = "shutdown"
 
 
@@ -87,7 +88,12 @@ class Failure:
 
 
 class ReplySink(Protocol):
-    """Takes an upstream's answer as it arrives. After `ended` or `failed` nothing more comes."""
+    """Takes an upstream's answer as it arrives. After `ended` or `failed` nothing more comes.
+
+    `wanted`: somebody waits for the answer; asked once more before the request is sent."""
+
+    @property
+    def wanted(self) -> bool: ...
 
     def head_arrived(self, status: int, headers: list[tuple[bytes, bytes]]) -> None: ...
 
@@ -108,6 +114,10 @@ class UpstreamConnection(Protocol):
 
     def resume_reading(self) -> None: ...
 
+    def end_by(self, at: float) -> None:
+        """Whatever is awaited now or next, until the answer's head is there, must not last longer than that."""
+        ...
+
     def abandon(self) -> None:
         """Close at once; the sink hears nothing more."""
         ...
@@ -115,10 +125,10 @@ class UpstreamConnection(Protocol):
 
 class UpstreamClient(Protocol):
     async def send(
-        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float, fresh: bool
     ) -> UpstreamConnection | Failure:
-        """Send one request over a pooled or new connection; the answer goes to the sink, its headers within
-        `headers_s` seconds."""
+        """Send one request over a pooled or new connection (`fresh`: a new one); the answer goes to the sink, its
+        headers within `headers_s` seconds."""
         ...
 
 

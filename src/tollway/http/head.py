@@ -10,50 +10,86 @@ from urllib.parse import unquote_to_bytes
 from tollway.errors import Code
 from tollway.settings import Limits
 
-_UPGRADE: Final = re.compile(rb"(?i)\r\nupgrade:[^\r\n]*")
-_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
-_ENCODED_TRAPS: Final = re.compile(rb"(?i)%(?:2f|5c|00)")
+_UPGRADE: Final = re.compile(rb"(?i)(?<=\r\n)upgrade:")
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
+_JSON: Final = re.compile(rb"""(?i)application/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?\Z""")
+_TRAPS: Final = re.compile(rb"(?i)%(?:2f|5c|7f|[01][0-9a-f])|%(?![0-9a-f]{2})|[\\#]")
+_LINE_TRAPS: Final = re.compile(rb"\0|(?<!\r)\n|\r(?=[^\n])")
+_LINE_START: Final = re.compile(rb"[A-Z][A-Z-]*(?: |\Z)")
+_BLANK_LINES: Final = re.compile(rb"(?:\r\n)*")
+_VERSIONS: Final = (b" HTTP/1.1", b" HTTP/1.0")
+_METHOD_BYTES_MAX: Final = 32
 
 
-def check_sizes(head: bytes | bytearray, limits: Limits) -> Code | None:
-    """`head` is the request line and all headers with their final blank line, or as much as has come of them."""
+def blank_lines(head: bytearray) -> int:
+    """Bytes of empty lines before a request; clients of old send one behind a body (RFC 9112 §2.2)."""
+    found = _BLANK_LINES.match(head)
+    return found.end() if found else 0
+
+
+def check_head(head: bytes, limits: Limits) -> Code | None:
+    """`head` is the request line and all headers with their final blank line."""
     line_end = head.find(b"\r\n")
-    if line_end > limits.request_line_bytes or (line_end < 0 and len(head) > limits.request_line_bytes):
+    if line_end > limits.request_line_bytes:
         return Code.URI_TOO_LONG
-    headers_bytes = len(head) - line_end - 4
-    if headers_bytes > limits.headers_bytes or head.count(b"\r\n") - 2 > limits.headers_count:
+    if len(head) - line_end - 4 > limits.headers_bytes or head.count(b"\r\n") - 2 > limits.headers_count:
         return Code.HEADERS_TOO_LARGE
+    if not head.endswith(_VERSIONS, 0, line_end) or head.count(b" ", 0, line_end) != 2:
+        return Code.MALFORMED_HTTP
     return None
+
+
+def check_partial_head(head: bytearray, fresh: int, limits: Limits) -> Code | None:
+    """As much of a head as has come: what can only turn out wrong is wrong now. From `fresh` on it is new."""
+    line_end = head.find(b"\r\n", 0, limits.request_line_bytes + 2)
+    if line_end < 0:
+        if len(head) > limits.request_line_bytes + 1:  # its last byte may be the line end's first
+            return Code.URI_TOO_LONG
+        if not _LINE_START.match(head[:_METHOD_BYTES_MAX]):
+            return Code.MALFORMED_HTTP
+    elif len(head) - line_end - 4 > limits.headers_bytes:
+        return Code.HEADERS_TOO_LARGE
+    elif not head.endswith(_VERSIONS, 0, line_end) or head.count(b" ", 0, line_end) != 2:
+        return Code.MALFORMED_HTTP
+    return Code.MALFORMED_HTTP if _LINE_TRAPS.search(head, max(0, fresh - 1)) else None
 
 
 def without_upgrade(head: bytes) -> bytes:
-    """Upgrades are never taken, and without the header the parser reads on as for any request (RFC 9110 §7.8)."""
-    return _UPGRADE.sub(b"", head) if b"pgrade:" in head.lower() else head
+    """Upgrades are never taken, and under another name the parser reads on as for any request (RFC 9110 §7.8).
+
+    The underscore makes it a header that is dropped; the line stays, so that its value is still checked.
+    """
+    return _UPGRADE.sub(b"_pgrade:", head) if b"\nupgrade:" in head.lower() else head
 
 
-def check_version(version: str, transfer_coding: bytes | None) -> Code | None:
-    """HTTP/1.0 and 1.1 only; chunked is the one transfer coding, and 1.0 has none."""
-    if version not in ("1.1", "1.0"):
-        return Code.MALFORMED_HTTP
-    if transfer_coding is not None and (version == "1.0" or transfer_coding.strip().lower() != b"chunked"):
-        return Code.MALFORMED_HTTP
-    return None
+def is_chunked(coding: bytes) -> bool:
+    """Chunked is the one transfer coding."""
+    return coding.lower() == b"chunked"
 
 
 def is_host(value: bytes) -> bool:
     """host[:port] and nothing else."""
-    return bool(value) and _HOST.match(value) is not None
+    return _HOST.match(value) is not None
 
 
-def is_plain_path(path: bytes) -> bool:
-    """No encoded slash, backslash or NUL, no dot segment, valid UTF-8: one reading for routing and authorization."""
-    if b"%" not in path and b"/." not in path:
-        return True
-    if _ENCODED_TRAPS.search(path):
-        return False
-    decoded = unquote_to_bytes(path)
+def is_json(content_type: bytes) -> bool:
+    """JSON in UTF-8, as JSON always is."""
+    return content_type == b"application/json" or _JSON.match(content_type) is not None
+
+
+def plain_path(path: bytes) -> bytes | None:
+    """The decoded path, which routing and authorization both use.
+
+    None for what two readers could read differently: encoded slashes, backslashes or control characters, broken
+    escapes, dot segments, invalid UTF-8, or no path at all (absolute and authority form).
+    """
+    if not path.startswith(b"/") or not path.isascii() or _TRAPS.search(path):
+        return None
+    decoded = unquote_to_bytes(path) if b"%" in path else path
     try:
         decoded.decode()
     except UnicodeDecodeError:
-        return False
-    return not any(segment in (b".", b"..") for segment in decoded.split(b"/"))
+        return None
+    if b"/." in decoded and any(segment in (b".", b"..") for segment in decoded.split(b"/")):
+        return None
+    return decoded

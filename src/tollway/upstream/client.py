@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tollway.deadlines import Deadlines
-from tollway.gateway.services import Failure, ReplySink
+from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.providers.registry import Origin, Upstream
 from tollway.settings import Limits, Timeouts
 from tollway.upstream.connection import Connection
@@ -20,19 +20,23 @@ class HttpUpstreams:
         self._pools: dict[Origin, Pool] = {}
 
     async def send(
-        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float, fresh: bool
     ) -> Connection | Failure:
-        """Send over a kept connection if there is one; the answer's headers must come within `headers_s` seconds."""
+        """Send over a kept connection if there is one and `fresh` does not forbid it; the answer's headers must come
+        within `headers_s` seconds. Nothing is sent when the sink has stopped wanting it while we connected."""
         pool = self._pools.get(upstream.origin)
         if pool is None:
             pool = Pool(upstream.origin, self._deadlines, self._limits, self._timeouts)
             self._pools[upstream.origin] = pool
-        connection = pool.take_idle()
+        connection = None if fresh else pool.take_idle()
         if connection is None:
             made = await pool.connect()
             if isinstance(made, Failure):
                 return made
             connection = made
+            if not sink.wanted:
+                pool.keep(connection)
+                return Failure(FailureKind.UNWANTED, "the client went while we connected", False)
         now = self._deadlines.now()
         connection.send(head, body, sink, now + self._timeouts.send_s, now + headers_s)
         return connection

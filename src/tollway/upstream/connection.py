@@ -17,6 +17,7 @@ from tollway.upstream.decoding import CodingError, Decoder
 
 INTERIM_ANSWERS_MAX: Final = 10
 _JOIN_BYTES_MAX: Final = 16_384  # larger bodies are not copied behind their head
+_HEADERS_TOO_LARGE: Final = "response headers are too large"
 
 
 class Connection(asyncio.Protocol):
@@ -28,6 +29,7 @@ class Connection(asyncio.Protocol):
         "_framed",
         "_head_bytes",
         "_head_done",
+        "_header_bytes",
         "_headers",
         "_headers_by",
         "_interim",
@@ -73,7 +75,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.set_write_buffer_limits(high=0)  # pause_writing ⇔ something is still unsent
+        # pause_writing ⇔ something is still unsent. Not 0: below TLS that pauses when nothing is left to send.
+        self.transport.set_write_buffer_limits(high=1, low=0)
         self._deadlines.watch(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -85,9 +88,19 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         if self._sink and self._head_done and not self._framed:
-            self._reusable = False
-            self._complete()  # an answer without length or chunks ends with its connection
+            self._end_with_connection()
         return False
+
+    def _end_with_connection(self) -> None:
+        """An answer without length or chunks ends with its connection."""
+        self._reusable = False
+        try:
+            if self._decoder:
+                self._decoder.finish()
+        except CodingError as error:
+            self._break(FailureKind.BROKEN, str(error))
+        else:
+            self._complete()
 
     def pause_writing(self) -> None:
         self._unsent = True
@@ -110,7 +123,8 @@ class Connection(asyncio.Protocol):
         self._sink = sink
         self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
+        self._head_bytes = 0  # as received, with what may follow the head
+        self._header_bytes = 0  # of whole header lines, interim answers included
         self._head_done = False
         self._interim = 0
         self._status = 0
@@ -140,7 +154,12 @@ class Connection(asyncio.Protocol):
     def resume_reading(self) -> None:
         if self.transport and self._reading_paused:
             self._reading_paused = False
-            self.transport.resume_reading()
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    def end_by(self, at: float) -> None:
+        self._headers_by = min(self._headers_by, at)
+        self.deadline = min(self.deadline, at)
 
     def abandon(self) -> None:
         self._sink = None
@@ -170,13 +189,15 @@ class Connection(asyncio.Protocol):
             self._head_bytes += len(data)
         try:
             parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            if not isinstance(error.__context__, CodingError):
+                raise  # a bug of ours: the loop reports it and ends the connection
+            self._break(FailureKind.BROKEN, str(error.__context__))
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._break(FailureKind.BROKEN, f"not HTTP/1.1: {error}")
-        except CodingError as error:
-            self._break(FailureKind.BROKEN, str(error))
         else:
             if not self._head_done and self._sink and self._head_bytes > self._limits.upstream_headers_bytes:
-                self._break(FailureKind.TOO_LARGE, "response headers are too large")
+                self._break(FailureKind.TOO_LARGE, _HEADERS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         if self._head_done:
@@ -184,6 +205,7 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._head_done:
+            self._header_bytes += len(name) + len(value) + 4
             self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -195,6 +217,9 @@ class Connection(asyncio.Protocol):
             self._interim += 1
             if self._interim > INTERIM_ANSWERS_MAX or status == 101:
                 self._break(FailureKind.BROKEN, "too many interim answers")
+            return
+        if self._header_bytes > self._limits.upstream_headers_bytes:
+            self._break(FailureKind.TOO_LARGE, _HEADERS_TOO_LARGE)
             return
         self._head_done = True
         self._status = status
@@ -249,7 +274,7 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._settle_reuse)
 
     def _settle_reuse(self) -> None:
-        if self._sink is None and self._reusable and self.is_open:
+        if self._sink is None and self._reusable and not self._unsent and self.is_open:
             self._parser = None
             self._on_idle(self)
         elif self._sink is None:

@@ -24,6 +24,7 @@ class Decoder:
         bits = _WINDOW_BITS.get(coding.strip().lower())
         if bits is None:
             raise CodingError("unknown content coding")
+        self._bits = bits
         self._inflate = zlib.decompressobj(bits)
         self._bytes_max = bytes_max
         self._in = 0
@@ -33,16 +34,18 @@ class Decoder:
         """Decoded pieces of `data`. Raises CodingError."""
         self._in += len(data)
         while data:
+            if self._inflate.eof:  # a body may be several members, one after the other
+                self._inflate = zlib.decompressobj(self._bits)
             try:
                 piece = self._inflate.decompress(data, STEP_BYTES)
             except zlib.error:
                 raise CodingError("the body does not match its content coding") from None
             self._out += len(piece)
-            if self._out > self._bytes_max or self._out > STEP_BYTES + RATIO_MAX * self._in:
+            if max(self._in, self._out) > self._bytes_max or self._out > STEP_BYTES + RATIO_MAX * self._in:
                 raise CodingError("the decoded body is too large")
             if piece:
                 yield piece
-            data = self._inflate.unconsumed_tail
+            data = self._inflate.unused_data or self._inflate.unconsumed_tail
 
     def finish(self) -> None:
         """Raises CodingError when the body ended early."""

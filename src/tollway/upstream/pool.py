@@ -1,6 +1,7 @@
 """Connections to one origin: kept, counted, bounded. The cost of taking one does not grow with how many are idle."""
 
 import asyncio
+import socket
 import ssl
 from typing import Final
 
@@ -22,10 +23,15 @@ class Pool:
         self._limits = limits
         self._timeouts = timeouts
         self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
         self._connecting = 0
         self._closed = False
         self._tls = _tls_context(origin)
-        self.open = 0
+
+    @property
+    def open(self) -> int:
+        """Connections in use, idle, or being made."""
+        return len(self._open) + self._connecting
 
     @property
     def idle(self) -> int:
@@ -45,37 +51,41 @@ class Pool:
         if self.open >= self._limits.upstream_in_flight or self._connecting >= self._limits.upstream_connecting:
             return Failure(FailureKind.SATURATED, f"too many connections to {self.origin.authority}", False)
         self._connecting += 1
-        self.open += 1
-        connected = False
         try:
-            connection = await self._connect()
-            connected = isinstance(connection, Connection)
-            return connection
+            made = await self._connect()
+            if isinstance(made, Failure):
+                return made
+            if not made.is_open:  # accepted, and ended before we came to it
+                return self._failure(FailureKind.CONNECT, ConnectionResetError())
+            self._open.add(made)
+            return made
         finally:
             self._connecting -= 1
-            if not connected:
-                self.open -= 1
 
     async def _connect(self) -> Connection | Failure:
         loop = asyncio.get_running_loop()
         origin, timeouts = self.origin, self._timeouts
         try:
             async with asyncio.timeout(timeouts.resolve_s):
-                found = await loop.getaddrinfo(origin.host, origin.port, type=1)
-        except (OSError, TimeoutError, UnicodeError) as error:
-            return Failure(FailureKind.RESOLVE, f"{origin.authority}: {type(error).__name__}", False)
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+                found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:  # TimeoutError is one
+            return self._failure(FailureKind.RESOLVE, error)
         last: Exception = OSError("no address")
         try:
             async with asyncio.timeout(timeouts.connect_s):
-                for address in addresses:
+                for address in dict.fromkeys(str(entry[4][0]) for entry in found):
                     try:
                         return await self._connect_to(address)
-                    except (OSError, ssl.SSLError) as error:
+                    except OSError as error:  # a TLS failure is one, too
                         last = error
         except TimeoutError as error:
             last = error
-        return Failure(FailureKind.CONNECT, f"{origin.authority}: {type(last).__name__}", False)
+        return self._failure(FailureKind.CONNECT, last)
+
+    def _failure(self, kind: FailureKind, error: Exception) -> Failure:
+        if isinstance(error, TimeoutError):
+            kind = FailureKind.TIMEOUT
+        return Failure(kind, f"{self.origin.authority}: {type(error).__name__}", False)
 
     async def _connect_to(self, address: str) -> Connection:
         loop = asyncio.get_running_loop()
@@ -89,17 +99,15 @@ class Pool:
         return connection
 
     def _new_connection(self) -> Connection:
-        return Connection(self._deadlines, self._limits, self._keep, self._lost)
+        return Connection(self._deadlines, self._limits, self.keep, self._open.discard)
 
-    def _keep(self, connection: Connection) -> None:
+    def keep(self, connection: Connection) -> None:
+        """Take back a connection that may serve again."""
         if self._closed or len(self._idle) >= self._limits.upstream_idle:
             connection.close()
             return
         connection.deadline = self._deadlines.now() + self._timeouts.upstream_idle_s
         self._idle.append(connection)
-
-    def _lost(self, _: Connection) -> None:
-        self.open -= 1
 
     def close(self) -> None:
         """Close what is idle now and whatever comes back later."""

@@ -67,6 +67,11 @@ def test_a_whole_charge() -> None:
         ),
         pytest.param(replace(FINE, usage=NO_USAGE), Basis.REPORTED, 0, id="an explicit zero is zero"),
         pytest.param(
+            replace(FINE, usage=NO_USAGE, price=replace(PRICE, request_usd=Decimal(1))),
+            *(Basis.REPORTED, 0),
+            id="an explicit zero is zero for priced requests too",
+        ),
+        pytest.param(
             replace(AGGREGATOR, usage=replace(USAGE, cost_usd=Decimal(0))), Basis.REPORTED, 0, id="a cost of zero"
         ),
         pytest.param(replace(FINE, usage=None), Basis.ESTIMATED, 280, id="no usage"),

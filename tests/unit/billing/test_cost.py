@@ -72,6 +72,12 @@ def test_by_hand() -> None:
     assert list_cost(Usage(10, 3), FREE) == 0
 
 
+def test_no_digit_is_lost_before_the_rounding() -> None:
+    price = replace(GPT, prompt_usd=Decimal("0.00000049999999999999999999999999999999999999"))
+    assert list_cost(Usage(1, 0), price) == 0
+    assert worst_case(1, 0, replace(GPT, prompt_usd=Decimal("0.0000010000000000000000000000000000000001"))) == 2
+
+
 def test_details_beyond_the_prompt_never_turn_into_a_discount() -> None:
     assert list_cost(Usage(1, 0, cached_tokens=8), GPT) == list_cost(Usage(8, 0, cached_tokens=8), GPT)
 

@@ -193,19 +193,19 @@ def streams(draw: st.DrawFn) -> bytes:
 cuts = st.lists(st.integers(0, 10_000), max_size=12)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(streams(), cuts)
 def test_how_the_bytes_were_cut_never_changes_anything(stream: bytes, at: list[int]) -> None:
     assert scan(cut(stream, at)) == scan([stream])
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(streams())
 def test_one_byte_at_a_time(stream: bytes) -> None:
     assert scan([stream[i : i + 1] for i in range(len(stream))]) == scan([stream])
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(streams())
 def test_the_facts_are_those_of_a_plain_decoder(stream: bytes) -> None:
     forwarded, found = scan([stream])
@@ -221,7 +221,7 @@ alphabet = st.sampled_from(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(st.lists(alphabet | st.binary(max_size=3), max_size=40).map(b"".join), cuts, st.integers(1, 30))
 @example(b"data: [DONE]\r\n\r\n", [14, 15], 12)
 def test_no_bytes_raise_and_limits_do_not_depend_on_cuts(stream: bytes, at: list[int], limit: int) -> None:
@@ -236,7 +236,7 @@ def test_no_bytes_raise_and_limits_do_not_depend_on_cuts(stream: bytes, at: list
 words = st.sampled_from([b"a", b"", b'\\"', b"]", b"error", b"usage", b"\\n", b"x\\", b"\n\n", b"\r", b'"', b"\\u0041"])
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from([CHUNK, PADDED]), words, words), max_size=30), st.booleans())
 def test_the_learned_frame_changes_no_result(parts: list[tuple[bytes, bytes, bytes]], warm: bool) -> None:
     """Whole chunks take the short way, single bytes the long one."""
@@ -301,6 +301,22 @@ def test_nothing_follows_the_end() -> None:
     assert scanner.feed(b"data") == b""
     assert scanner.close() == b""
     assert (scanner.done, scanner.deltas, scanner.at_boundary) == (True, 1, True)
+
+
+def test_nothing_follows_the_end_of_a_learned_stream_either() -> None:
+    scanner = StreamScanner()
+    for _ in range(20):
+        scanner.feed(CHUNK % b"a")
+    scanner.feed(DONE)
+    assert scanner.feed(CHUNK % b"a") == b""
+    assert scanner.deltas == 20
+
+
+def test_an_event_that_matters_is_never_learned() -> None:
+    running = CHUNK.replace(b"null}\n", b'{"prompt_tokens":%d,"completion_tokens":1}}\n')
+    chunks = [running % (b"a", 1)] * 20 + [running % (b"a", 2), running % (b"b", 1)]
+    assert scan(chunks)[1]["usage"] == Usage(1, 1)
+    assert scan([*chunks, running % (b"a", 2)])[1]["usage"] == Usage(2, 1)
 
 
 def test_the_end_waits_for_the_line_feed_that_may_belong_to_it() -> None:

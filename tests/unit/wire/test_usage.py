@@ -56,6 +56,11 @@ def test_a_cost_alone_is_a_report_without_counts() -> None:
     )
 
 
+def test_without_a_prompt_count_its_parts_are_the_least_it_was() -> None:
+    raw = b'{"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":7,"cache_write_tokens":9}}'
+    assert read_usage(raw) == Usage(16, 1, 7, 9)
+
+
 def with_details(details: str) -> Usage | None:
     return read_usage(f'{{"prompt_tokens":10,"completion_tokens":4,{details}}}'.encode())
 

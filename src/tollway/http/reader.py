@@ -1,0 +1,245 @@
+"""Reads requests from bytes: strict heads, counted bodies. Pure: no transport and no clock.
+
+A head is gathered and checked before the parser (llhttp) sees it. A body of known length is cut exactly, so that what
+follows comes back untouched; behind a chunked one the parser has read on, so that request is the connection's last.
+"""
+
+from typing import Final
+
+import httptools
+
+from tollway.errors import Code, Problem
+from tollway.http.head import (
+    blank_lines,
+    check_head,
+    check_partial_head,
+    is_chunked,
+    is_host,
+    is_json,
+    plain_path,
+    without_upgrade,
+)
+from tollway.http.routes import DROP_IN_PREFIXES, HOT_ROUTES
+from tollway.settings import Limits
+
+IDLE, HEAD, BODY, DONE = range(4)  # how much of a request has come
+
+_CR: Final = 13
+_SINGLE_HEADERS: Final = frozenset(
+    {b"host", b"authorization", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"}
+)
+
+
+class RequestReader:
+    """One request after another. `problem` says why the present one is refused; nothing is read after that.
+
+    `path` is decoded, `query` raw with its `?`; header names are lower-cased, repeated ones joined by a comma.
+    `route` is set for a hot route: its path, and whether that came by a drop-in prefix.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.stage = IDLE
+        self.problem: Problem | None = None
+        self.is_last = False
+        self.url = b""
+        self.path = b""
+        self.query = b""
+        self.fields: dict[bytes, bytes] = {}
+        self.speaks_1_1 = True
+        self.keep_alive = True
+        self.is_chunked = False
+        self.route: tuple[str, bool] | None = None
+        self.body_bytes = 0
+        self._limits = limits
+        self._parser = httptools.HttpRequestParser(self)
+        self._head = bytearray()
+        self._pieces: list[bytes] = []
+        self._body_bytes_max = 0
+        self._left = 0  # bytes of a body of known length that have not come
+        self._framing_bytes = 0  # of a chunked body since its last data
+        self._in_head = False
+        self._repeated = False
+        self._too_large = False
+
+    @property
+    def method(self) -> bytes:
+        """Only right until the next bytes are fed."""
+        return bytes(self._parser.get_method())
+
+    @property
+    def is_historic(self) -> bool:
+        """Whether error bodies have their historic shape."""
+        return self.url.startswith(DROP_IN_PREFIXES)
+
+    @property
+    def wants_continue(self) -> bool:
+        """Whether the client waits for a word before it sends the body."""
+        return self.speaks_1_1 and not self.body_bytes and self.fields.get(b"expect", b"").lower() == b"100-continue"
+
+    def take_body(self) -> bytes:
+        """The whole body, once."""
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def next_request(self) -> None:
+        self.stage = IDLE
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the present request; what lies behind its end comes back."""
+        if self.stage == BODY:
+            return self._feed_body(data)
+        head = self._head
+        if not head and data[0] != _CR:
+            end = data.find(b"\r\n\r\n") + 4
+            if end > 3:  # the ordinary case: the whole head in one piece
+                return self._end_head(data[:end], data[end:])
+        fresh = len(head)
+        head += data
+        if head[0] == _CR:
+            del head[: blank_lines(head)]
+            fresh = 0
+            if head in (b"", b"\r"):
+                return b""
+        self.stage = HEAD
+        end = head.find(b"\r\n\r\n", max(0, fresh - 3)) + 4
+        if end < 4:
+            code = check_partial_head(head, fresh, self._limits)
+            self.problem = Problem(code) if code else None
+            return b""
+        first, rest = bytes(head[:end]), bytes(head[end:])
+        head.clear()
+        return self._end_head(first, rest)
+
+    def _end_head(self, head: bytes, rest: bytes) -> bytes:
+        self._read_head(head)
+        if self.problem or self.stage == DONE:
+            return rest
+        self.stage = BODY
+        return self._feed_body(rest) if rest else b""
+
+    def _read_head(self, head: bytes) -> None:
+        self.url = b""
+        code = check_head(head, self._limits)
+        if code:
+            self.problem = Problem(code)
+            return
+        self.problem = None
+        self.is_last = False
+        self.fields = {}
+        self.route = None
+        self.body_bytes = 0
+        self._pieces = []
+        self._framing_bytes = 0
+        self._repeated = False
+        self._too_large = False
+        self.speaks_1_1 = b" HTTP/1.1\r\n" in head
+        self._in_head = True
+        self._feed_parser(without_upgrade(head))
+        self._in_head = False
+
+    def _feed_body(self, data: bytes) -> bytes:
+        if self.is_chunked:
+            self._feed_chunks(data)
+            return b""
+        rest = data[self._left :]
+        part = data[: self._left] if rest else data
+        self._left -= len(part)
+        self._feed_parser(part)
+        return rest
+
+    def _feed_chunks(self, data: bytes) -> None:
+        """Chunk sizes, extensions and trailers carry nothing, so there need not be many."""
+        before = self.body_bytes
+        self._feed_parser(data)
+        self._framing_bytes = 0 if self.body_bytes > before else self._framing_bytes + len(data)
+        if self.stage == BODY and self._framing_bytes > self._limits.headers_bytes:
+            self.problem = self.problem or Problem(Code.MALFORMED_HTTP, "chunk framing")
+
+    def _feed_parser(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            raise  # a bug of ours
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if self.stage == DONE:
+                self.is_last = True  # nonsense behind a chunked body
+            elif not self.problem:
+                self.problem = Problem(Code.MALFORMED_HTTP)
+
+    # what the parser found
+
+    def on_message_begin(self) -> None:
+        if not self._in_head:  # a second request behind a chunked body
+            self.is_last = True
+
+    def on_url(self, url: bytes) -> None:
+        if self._in_head:
+            self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer is never a header
+        value = value.rstrip(b" \t")
+        if len(value) > self._limits.header_value_bytes:
+            self._too_large = True
+        name = name.lower()
+        if b"_" in name:
+            return
+        if name in self.fields:
+            self._repeated = self._repeated or name in _SINGLE_HEADERS
+            value = b"%b, %b" % (self.fields[name], value)
+        self.fields[name] = value
+
+    def on_headers_complete(self) -> None:
+        if not self._in_head:
+            return
+        self.keep_alive = self.speaks_1_1 and self._parser.should_keep_alive()
+        code = self._check_headers() or self._check_target() or self._check_body()
+        if code:
+            self.problem = Problem(code)
+
+    def _check_headers(self) -> Code | None:
+        fields = self.fields
+        if self._too_large:
+            return Code.HEADERS_TOO_LARGE
+        coding = fields.get(b"transfer-encoding")
+        self.is_chunked = coding is not None
+        if coding is not None and not (self.speaks_1_1 and is_chunked(coding) and b"content-length" not in fields):
+            return Code.MALFORMED_HTTP
+        if self._repeated or not is_host(fields.get(b"host", b"")):
+            return Code.MALFORMED_HTTP
+        return None
+
+    def _check_target(self) -> Code | None:
+        path, mark, query = self.url.partition(b"?")
+        self.query = mark + query if query else b""
+        decoded = plain_path(path)
+        if decoded is None or b"#" in query:
+            return Code.INVALID_PATH if self.is_historic else Code.MALFORMED_HTTP
+        self.path = decoded
+        self.route = HOT_ROUTES.get(decoded) if self._parser.get_method() == b"POST" else None
+        return None
+
+    def _check_body(self) -> Code | None:
+        fields, limits = self.fields, self._limits
+        if fields.get(b"content-encoding", b"identity").lower() != b"identity":
+            return Code.UNSUPPORTED_MEDIA_TYPE
+        # The drop-in prefixes never looked at it (request-path 2.1).
+        if self.route and not self.route[1] and not is_json(fields.get(b"content-type", b"application/json")):
+            return Code.UNSUPPORTED_MEDIA_TYPE
+        self._left = int(fields.get(b"content-length", b"0"))
+        self._body_bytes_max = limits.completion_body_bytes if self.route else limits.api_body_bytes
+        return Code.BODY_TOO_LARGE if self._left > self._body_bytes_max else None
+
+    def on_body(self, body: bytes) -> None:
+        if self.problem or self.stage == DONE:
+            return
+        self.body_bytes += len(body)
+        if self.body_bytes > self._body_bytes_max:
+            self.problem = Problem(Code.BODY_TOO_LARGE)
+        else:
+            self._pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        if not self.problem:
+            self.stage = DONE

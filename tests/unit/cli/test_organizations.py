@@ -1,0 +1,52 @@
+import pytest
+
+
+def test_an_organization_and_its_members(acme) -> None:
+    shown = acme("orgs", "show", "Acme", "--json").json
+    assert set(shown) == {"id", "name", "plan", "created_at", "members"}
+    (member,) = shown["members"]
+    assert set(member) == {"organization_id", "user_id", "email", "role", "daily_limit_microdollars"}
+    assert (member["email"], member["role"], member["daily_limit_microdollars"]) == ("ann@example.com", "owner", None)
+    assert acme("orgs", "show", shown["id"], "--json").json == shown
+    listed = acme("orgs", "list", "--json").json
+    assert listed == [{name: shown[name] for name in ("id", "name", "plan", "created_at")}]
+    assert "Acme" in acme("orgs", "list").out
+    assert "owner" in acme("orgs", "show", "Acme").out
+
+
+@pytest.mark.parametrize(("text", "limit"), [("12.5", 12_500_000), ("$0.000001", 1), ("none", None), ("0", 0)])
+def test_a_daily_limit_is_in_usd(acme, text: str, limit: int | None) -> None:
+    changed = acme("orgs", "set-limit", "Acme", "ann@example.com", text, "--json").json
+    assert changed["daily_limit_microdollars"] == limit
+    assert acme("orgs", "show", "Acme", "--json").json["members"] == [changed]
+
+
+def test_refusals_are_one_line_that_names_the_thing(acme) -> None:
+    acme("orgs", "create", "Twin")
+    acme("orgs", "create", "Twin")
+    for words, line in (
+        (["show", "Who"], "there is no organization 'Who'"),
+        (["show", "Twin"], "2 organizations are named 'Twin': use the id"),
+        (["create", " "], "name: must have 1 to 100 characters"),
+        (["create", "X", "--plan", "gold"], "plan: must be one of teams, enterprise"),
+        (["add-member", "Acme", "ann@example.com"], "'ann@example.com' is already a member of 'Acme'"),
+        (["remove-member", "Acme", "bob@example.com"], "'bob@example.com' is not a member of 'Acme'"),
+        (["remove-member", "Acme", "ann@example.com"], "An organization needs at least one owner"),
+        (["set-limit", "Acme", "bob@example.com", "1"], "'bob@example.com' is not a member of 'Acme'"),
+        (["set-limit", "Acme", "ann@example.com", "2001"], "limit: must be between 0 and 2000000000 micro-dollars"),
+    ):
+        ended = acme("orgs", *words)
+        assert (ended.code, ended.out, ended.err) == (1, "", f"tollway: {line}\n")
+
+
+def test_a_member_can_leave(acme) -> None:
+    acme("orgs", "add-member", "Acme", "bob@example.com")
+    ended = acme("orgs", "remove-member", "Acme", "bob@example.com")
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+    assert len(acme("orgs", "show", "Acme", "--json").json["members"]) == 1
+
+
+@pytest.mark.parametrize("text", ["much", "0.0000001", "1e400", "nan", ""])
+def test_a_limit_that_is_no_amount_is_wrong_usage(acme, text: str) -> None:
+    assert acme("orgs", "set-limit", "Acme", "ann@example.com", text).code == 2
+    assert acme("orgs", "add-member", "Acme", "ann@example.com", "--role", "king").code == 2

@@ -1,0 +1,58 @@
+def test_a_user_is_created_shown_and_listed(run) -> None:
+    created = run("users", "create", "Ann@Example.com", "--name", "Ann", "--json").json
+    assert set(created) == {"id", "email", "name", "blocked_reason", "created_at"}
+    assert created["email"] == "ann@example.com"
+    assert created["created_at"].endswith("Z")
+    for name in (created["id"], "ann@example.com"):
+        assert run("users", "show", name, "--json").json == created
+    assert run("users", "list", "--json").json == [created]
+
+
+def test_without_json_it_is_plain_aligned_text(run) -> None:
+    run("users", "create", "ann@example.com", "--name", "[red]Ann")
+    lines = run("users", "list").out.splitlines()
+    assert lines[0].split() == ["id", "email", "name", "blocked", "reason", "created", "at"]
+    assert "[red]Ann" in lines[1]
+    assert lines[1].index("ann@example.com") == lines[0].index("email")
+    assert not any(line.endswith(" ") or "\x1b" in line for line in lines)
+    assert "name            [red]Ann" in run("users", "show", "ann@example.com").out
+
+
+def test_listings_come_in_pages(run) -> None:
+    for number in range(3):
+        run("users", "create", f"u{number}@example.com")
+    first = run("users", "list", "--limit", "2", "--json").json
+    rest = run("users", "list", "--before", first[-1]["id"], "--json").json
+    assert [user["email"] for user in first + rest] == ["u2@example.com", "u1@example.com", "u0@example.com"]
+    assert run("users", "list", "--limit", "201").err == "tollway: limit: must be between 1 and 200\n"
+
+
+def test_nobody_is_nothing_on_stdout(run) -> None:
+    ended = run("users", "list")
+    assert (ended.code, ended.out, ended.err) == (0, "", "There are no users.\n")
+    assert run("users", "list", "--json").json == []
+
+
+def test_refusals_are_one_line_that_names_the_thing(run) -> None:
+    run("users", "create", "ann@example.com")
+    for words, line in (
+        (["create", "ann@example.com"], "tollway: there is a user 'ann@example.com' already\n"),
+        (["create", "nonsense"], "tollway: email: is not an e-mail address\n"),
+        (["show", "bob"], "tollway: there is no user 'bob'\n"),
+        (["block", "bob"], "tollway: there is no user 'bob'\n"),
+    ):
+        ended = run("users", *words)
+        assert (ended.code, ended.out, ended.err) == (1, "", line)
+
+
+def test_blocking_and_unblocking(run) -> None:
+    run("users", "create", "ann@example.com")
+    assert run("users", "block", "ann@example.com", "--reason", "fraud", "--json").json["blocked_reason"] == "fraud"
+    assert "fraud" in run("users", "show", "ann@example.com").out
+    assert run("users", "unblock", "ann@example.com", "--json").json["blocked_reason"] is None
+
+
+def test_wrong_usage_is_two(run) -> None:
+    assert run("users", "create").code == 2
+    assert run("users", "invent").code == 2
+    assert run("users", "list", "--limit", "many").code == 2
