@@ -55,7 +55,7 @@ def _settings() -> Iterator[str]:
     yield (
         "Defaults are overridden by `tollway.toml` in the working directory (`TOLLWAY_CONFIG` names another file), and"
         " those by environment variables. A secret may come from a file instead: `…_file`. A name that is not on this"
-        " page refuses to start, and so does a value that does not fit; the message names the setting, never the value.\n"
+        " page refuses to start, and so does a value that does not fit; the message names the setting, not the value.\n"
     )
     yield (
         "Two common keys have their usual names as well: `OPENROUTER_API_KEY` and `OPENAI_API_KEY` configure the"

@@ -25,6 +25,7 @@ from tollway.http.edge import Edge
 from tollway.http.guard import guard
 from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, AuthenticatorRules
+from tollway.identity.email_domains import read_domains
 from tollway.identity.tokens import TokenRules
 from tollway.ids import new_request_id
 from tollway.observability.logs import RequestLog
@@ -138,6 +139,7 @@ def _authenticator_rules(settings: Settings) -> AuthenticatorRules:
         tokens=TokenRules(secret, jwt.environment, jwt.skew_s, jwt.expiry_skew_s) if secret else None,
         cache_s=settings.timeouts.identity_cache_s,
         callers_max=settings.limits.identities,
+        blocked_domains=read_domains(settings.blocked_email_domains),
     )
 
 

@@ -49,8 +49,18 @@ class Deadlines:
         late = [entry for entry in self._watched if entry.deadline <= now]
         for entry in late:
             if entry in self._watched and entry.deadline <= now:  # an earlier one may have moved or ended it
-                entry.expire(now)
+                self._expire(entry, now)
         return len(late)
+
+    def _expire(self, entry: Watched, now: float) -> None:
+        """A bug in one entry is reported by the loop, and must not keep the others from being looked at again."""
+        done = False
+        try:
+            entry.expire(now)
+            done = True
+        finally:
+            if not done:
+                self._watched.discard(entry)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Sweep every tick until `stop`."""

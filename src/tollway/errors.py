@@ -142,9 +142,7 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
     Code.DRAINING: Entry(503, Fault.TOLLWAY, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.LEDGER_UNAVAILABLE: Entry(503, Fault.TOLLWAY, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.SERVICE_UNAVAILABLE: Entry(503, Fault.OPERATOR, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
-    Code.UPSTREAM_ERROR: Entry(
-        502, Fault.UPSTREAM, True, "The upstream provider answered with an error.", Shape.TITLED, "Bad Gateway"
-    ),
+    Code.UPSTREAM_ERROR: Entry(502, Fault.UPSTREAM, True, "The upstream provider answered with an error."),
     Code.UPSTREAM_UNREACHABLE: Entry(
         502,
         Fault.UPSTREAM,

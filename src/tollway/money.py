@@ -11,6 +11,7 @@ MICRODOLLARS_MAX: Final = 2**63 - 1
 # Wide enough that no product of a 64-bit token count and a published price is ever rounded before `round_usd`.
 EXACT: Final = Context(prec=200)
 _HALF: Final = Decimal("0.5")
+_MILLION: Final = Decimal(MICRODOLLARS_PER_USD)
 
 
 class MoneyOverflowError(ArithmeticError):
@@ -27,9 +28,8 @@ def round_usd(amount_usd: Decimal) -> Microdollars:
         raise ValueError("an amount of money must be a finite number")
     if amount_usd.adjusted() > 30:
         raise MoneyOverflowError("the amount does not fit into 64 bits")
-    with localcontext(EXACT):
-        micro = int((amount_usd * MICRODOLLARS_PER_USD + _HALF).to_integral_value(ROUND_FLOOR))
-    return checked(micro)
+    scaled = EXACT.add(EXACT.multiply(amount_usd, _MILLION), _HALF)
+    return checked(int(scaled.to_integral_value(ROUND_FLOOR, EXACT)))
 
 
 def checked(micro: int) -> Microdollars:

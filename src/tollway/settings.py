@@ -140,6 +140,9 @@ class Settings(Section):
     key_pepper: SecretStr | None = Field(None, description="Pepper of stored key hashes; made and kept if unset.")
     key_pepper_file: Path | None = Field(None, description="File that holds the key pepper.")
     jwt: JwtSettings = Field(default=JwtSettings(), description="Bearer tokens signed by another system.")
+    blocked_email_domains: str = Field(
+        "", description="Users with an address in or below one of these domains are refused; separated by |."
+    )
     hold_policy: Literal["partial", "strict"] = Field(
         "partial", description="partial: hold what is left; strict: all or 402."
     )
@@ -185,16 +188,24 @@ class Settings(Section):
     def pepper(self) -> bytes:
         """The pepper of key hashes; without a setting one is made once and kept in the state folder, mode 0600."""
         text = secret_text("key_pepper", self.key_pepper, self.key_pepper_file)
-        return text.encode() if text else _kept_pepper(self.state_dir / "key-pepper")
+        if text:
+            return text.encode()
+        try:
+            return _kept_pepper(self.state_dir / "key-pepper")
+        except OSError as error:
+            raise SettingsError(f"state_dir: the key pepper cannot be kept there: {error.strerror}") from None
 
 
 def secret_text(name: str, value: SecretStr | None, file: Path | None) -> str | None:
     """A secret given directly or by file. Raises SettingsError when the file cannot be read."""
     if file is not None:
         try:
-            return file.read_text().strip()
-        except OSError:
+            text = file.read_text().strip()
+        except (OSError, UnicodeDecodeError):
             raise SettingsError(f"{name}_file: the file cannot be read") from None
+        if not text:
+            raise SettingsError(f"{name}_file: the file is empty")
+        return text
     return value.get_secret_value() if value else None
 
 
@@ -254,7 +265,7 @@ def _read_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any
         return {}
     try:
         return tomllib.loads(path.read_text(), parse_float=Decimal)
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         raise SettingsError(f"{path}: the configuration file cannot be read") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: {error}") from None

@@ -8,8 +8,9 @@ from flow.programs import Gateway
 
 
 def _post(gateway: Gateway, account: Account, body: dict[str, object]) -> tuple[dict[str, str], bytes]:
+    headers = {**account.headers, "Content-Type": "application/json"}
     request = urllib.request.Request(
-        f"{gateway.url}/v1/chat/completions", json.dumps(body).encode(), account.headers, method="POST"
+        f"{gateway.url}/v1/chat/completions", json.dumps(body).encode(), headers, method="POST"
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
         return dict(answer.headers), answer.read()

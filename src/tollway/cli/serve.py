@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -16,9 +17,12 @@ def serve() -> None:
     try:
         settings = load()
         asyncio.run(prepare(settings))
-        supervisor = Supervisor(settings, _announce)
-    except (SettingsError, StoreUnavailableError) as error:
+    except SettingsError as error:
         _refuse(str(error))
+    except StoreUnavailableError as error:
+        _refuse(f"database_url: {error}")
+    try:
+        supervisor = Supervisor(settings, _announce)
     except OSError as error:
         _refuse(f"listen: {error.strerror or error}")
     raise typer.Exit(supervisor.run())
@@ -29,6 +33,6 @@ def _announce(address: str) -> None:
     sys.stdout.flush()
 
 
-def _refuse(why: str) -> None:
+def _refuse(why: str) -> NoReturn:
     typer.echo(f"tollway: {why}", err=True)
     raise typer.Exit(1)

@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
 from tollway.clock import monotonic
+from tollway.deadlines import NEVER
 from tollway.http.listener import open_listener
 from tollway.settings import Settings
 
@@ -25,7 +26,7 @@ _ONE_GIB: Final = str(1024**3)
 
 @dataclass(slots=True)
 class _Slot:
-    """One worker's place. `failures` in a row decide the back-off; `restart_at` is monotonic seconds."""
+    """One worker's place. `failures` in a row decide the back-off; times are monotonic seconds."""
 
     index: int
     process: subprocess.Popen[bytes] | None = None
@@ -33,8 +34,9 @@ class _Slot:
     life: socket.socket | None = None
     is_ready: bool = False
     started_at: float = 0.0
+    starts_until: float = NEVER
     failures: int = 0
-    restart_at: float = field(default=float("inf"))
+    restart_at: float = NEVER
 
 
 class Supervisor:
@@ -70,8 +72,8 @@ class Supervisor:
         return self._exit_code
 
     def _wait(self) -> None:
-        due = min((slot.restart_at for slot in self._slots), default=float("inf"))
-        timeout = None if due == float("inf") else max(0.0, due - monotonic())
+        due = min(min(slot.restart_at, slot.starts_until) for slot in self._slots)
+        timeout = None if due == NEVER else max(0.0, due - monotonic())
         for key, _ in self._selector.select(timeout):
             if key.fileobj is self._woken:
                 self._woken.recv(4_096)
@@ -80,14 +82,19 @@ class Supervisor:
         self._reap()
         now = monotonic()
         for slot in self._slots:
+            if slot.starts_until <= now and slot.process:
+                sys.stderr.write(f"tollway: a worker did not start within {START_SECONDS_MAX:.0f} s\n")
+                slot.starts_until = NEVER
+                slot.process.kill()
             if slot.restart_at <= now and not self._stopping:
                 self._start(slot)
 
     def _start(self, slot: _Slot) -> None:
-        slot.restart_at = float("inf")
+        slot.restart_at = NEVER
         slot.ready, ready_theirs = socket.socketpair()
         slot.life, life_theirs = socket.socketpair()
         slot.started_at = monotonic()
+        slot.starts_until = slot.started_at + START_SECONDS_MAX
         slot.is_ready = False
         theirs = (ready_theirs.fileno(), life_theirs.fileno())
         slot.process = subprocess.Popen(  # noqa: S603  (our own module, arguments of ours)
@@ -110,12 +117,17 @@ class Supervisor:
         assert slot.ready
         if slot.ready.recv(1) == READY_BYTE:
             slot.is_ready = True
+            slot.starts_until = NEVER
             if not self._announced and all(one.is_ready for one in self._slots):
                 self._announced = True
                 self._on_ready(f"{self._settings.listen.rpartition(':')[0]}:{self._port}")
-        self._selector.unregister(slot.ready)
-        slot.ready.close()
-        slot.ready = None
+        self._stop_hearing(slot)
+
+    def _stop_hearing(self, slot: _Slot) -> None:
+        if slot.ready:
+            self._selector.unregister(slot.ready)
+            slot.ready.close()
+            slot.ready = None
 
     def _reap(self) -> None:
         for slot in self._slots:
@@ -123,13 +135,17 @@ class Supervisor:
                 continue
             code = slot.process.returncode
             slot.process = None
+            slot.starts_until = NEVER
+            self._stop_hearing(slot)
             if slot.life:
                 slot.life.close()
+                slot.life = None
             if self._stopping:
-                self._exit_code = self._exit_code or int(code != 0)
+                was_orderly = code == 0 or (code == -signal.SIGTERM and not slot.is_ready)  # it had only begun
+                self._exit_code = self._exit_code or int(not was_orderly)
             elif not self._announced:
                 self._exit_code = 1  # a worker that cannot even start has said why
-                self._stop(signal.SIGTERM)
+                self._stop()
             else:
                 lived = monotonic() - slot.started_at
                 slot.failures = 0 if lived > _HEALTHY_AFTER_S else slot.failures + 1
@@ -137,12 +153,18 @@ class Supervisor:
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if number != signal.SIGCHLD:
-            self._stop(signal.SIGTERM)
+            self._stop()
 
-    def _stop(self, number: signal.Signals) -> None:
-        """The first time: drain. The second: the workers end at once."""
+    def _stop(self) -> None:
+        """The first time the workers drain. The second time they end at once (safe: guarantees M5).
+
+        Not by a second SIGTERM: a service manager may signal every process of the group, and then each worker has got
+        two although nobody is in a hurry.
+        """
         self._stopping += 1
         for slot in self._slots:
-            slot.restart_at = float("inf")
-            if slot.process:
-                slot.process.send_signal(number)
+            slot.restart_at = NEVER
+            if slot.process and self._stopping == 1:
+                slot.process.terminate()
+            elif slot.process:
+                slot.process.kill()

@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 import sys
+from contextlib import suppress
 
 import uvloop
 
@@ -26,10 +27,19 @@ def main() -> int:
         listener = open_listener(settings.host, port)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, listener, ready_fd, life_fd))
-    except (SettingsError, StoreUnavailableError, OSError) as error:
-        print(f"tollway: {error}", file=sys.stderr)  # noqa: T201  (the one line a start that fails says)
-        return 1
+    except SettingsError as error:
+        return _refuse(str(error))
+    except StoreUnavailableError as error:
+        return _refuse(f"database_url: {error}")
+    except OSError as error:
+        return _refuse(f"listen: {error.strerror or error}")
     return 0
+
+
+def _refuse(why: str) -> int:
+    """The one line that a start which fails says."""
+    print(f"tollway: {why}", file=sys.stderr)  # noqa: T201  (logs may not be set up yet)
+    return 1
 
 
 async def _serve(settings: Settings, listener: socket.socket, ready_fd: int, life_fd: int) -> None:
@@ -37,7 +47,8 @@ async def _serve(settings: Settings, listener: socket.socket, ready_fd: int, lif
     ready = socket.socket(fileno=ready_fd)
 
     def say_ready() -> None:
-        ready.send(READY_BYTE)
+        with suppress(OSError):  # nobody hears it: the next line finds out
+            ready.send(READY_BYTE)
         ready.close()
         asyncio.get_running_loop().add_reader(life_fd, on_supervisor_gone)
 

@@ -14,11 +14,14 @@ class OpenRelays:
 
     def __init__(self) -> None:
         self._open: set[Stoppable] = set()
+        self._closed = False
 
     @contextmanager
     def kept(self, relay: Stoppable) -> Iterator[None]:
-        """Known from here to the end of the block."""
+        """Known from here to the end of the block. After `shut_down` it is ended at once."""
         self._open.add(relay)
+        if self._closed:
+            relay.shut_down()
         try:
             yield
         finally:
@@ -26,6 +29,7 @@ class OpenRelays:
 
     def shut_down(self) -> int:
         """End every one with an error event; how many there were."""
+        self._closed = True
         relays = tuple(self._open)
         for relay in relays:
             relay.shut_down()

@@ -14,8 +14,9 @@ from tollway.gateway.reply import NO_FACTS, AnswerFacts, Reply
 from tollway.gateway.services import Client, Failure, FailureKind, UpstreamConnection
 from tollway.routing.plan import Candidate
 from tollway.settings import Limits, Timeouts
-from tollway.wire.answer import read_answer
+from tollway.wire.answer import Answer, read_answer
 from tollway.wire.scan import StreamScanner
+from tollway.wire.upstream_error import read_retry_after, with_shown_error, with_shown_errors
 
 KEEP_ALIVE_COMMENT: Final = b": keep-alive\n\n"
 ERROR_BODY_BYTES_MAX: Final = 65_536
@@ -51,6 +52,7 @@ class Relay:
         self._timeouts = timeouts
         self._drains = drains
         self._extra_headers = extra_headers
+        self._begun = deadlines.now()
         self._connection: UpstreamConnection | None = None
         self._state = _State.HEAD
         self._status = 0
@@ -62,12 +64,18 @@ class Relay:
         self._collected_bytes = 0
         self._started = False  # the client has the head of a stream
         self._any_event = False
+        self._first_event_by = NEVER
+        self._told_error = False
         self._last_write = 0.0
         self._ends_at = NEVER  # absolute end of the whole answer
         self._draining = False
         self._paused = False
 
     # upstream → us
+
+    @property
+    def wanted(self) -> bool:
+        return not self._client.gone
 
     def attach(self, connection: UpstreamConnection) -> None:
         """The request is on its way; from here on the client's leaving matters."""
@@ -80,26 +88,28 @@ class Relay:
 
     def head_arrived(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self._status = status
+        retry_after = b""
         for name, value in headers:
             if name == b"content-type":
                 self._content_type = value
             elif name == b"date":
                 self._date = value
-            elif name == b"retry-after" and value.isdigit():
-                self._retry_after_s = min(int(value), 86_400)
+            elif name == b"retry-after":
+                retry_after = value
+        self._retry_after_s = read_retry_after(retry_after, self._date)
         now = self._deadlines.now()
         if 200 <= status < 300 and self._content_type.lower().startswith(b"text/event-stream"):
             self._state = _State.STREAM
             self._scanner = StreamScanner(self._limits.upstream_line_bytes)
-            self._end_by(now + self._timeouts.stream_s)
-            self._wait(now + self._timeouts.first_event_s, "the first event")
+            self._end_by(self._begun + self._timeouts.stream_s)
+            self._first_event_by = now + self._timeouts.first_event_s
             self._last_write = now
             self.deadline = now + self._timeouts.comment_s
             self._deadlines.watch(self)
         else:
             self._state = _State.COLLECT
-            self._end_by(now + self._timeouts.answer_s)
-            self._wait(self._ends_at, "the answer's body")
+            self._end_by(self._begun + self._timeouts.answer_s)
+        self._wait_for_more()
 
     def body_arrived(self, data: bytes) -> None:
         if self._state is _State.COLLECT:
@@ -111,14 +121,14 @@ class Relay:
         if self._state is _State.COLLECT:
             self._finish_collected()
         elif self._state is _State.STREAM and self._scanner:
-            rest = self._scanner.close()
+            scanner = self._scanner
+            rest = scanner.close()
+            if not (scanner.done or scanner.finish_reason):  # what is left is no whole event: an error event follows
+                self._finish(Failure(FailureKind.BROKEN, "the stream ended without an ending", True))
+                return
             if rest:
                 self._write(rest)
-            scanner = self._scanner
-            if scanner.done or scanner.finish_reason or scanner.usage:
-                self._finish()
-            else:
-                self._finish(Failure(FailureKind.BROKEN, "the stream ended without an ending", True))
+            self._finish()
         elif self._state is _State.HEAD:
             self._finish(Failure(FailureKind.BROKEN, "ended without an answer", True))
 
@@ -147,6 +157,9 @@ class Relay:
             self._wait(now + self._timeouts.silence_s, "more of the stream")
 
     def _write(self, data: bytes) -> None:
+        if self._scanner and self._scanner.has_error:
+            data, told = with_shown_errors(data)
+            self._told_error = self._told_error or told
         if self._draining:
             return
         if not self._started:
@@ -190,18 +203,9 @@ class Relay:
         answer = read_answer(body)
         if self._status < 300 and not answer.is_json:
             self._finish(Failure(FailureKind.BROKEN, "the answer is not JSON", True))
-            return
-        facts = AnswerFacts(
-            message_id=answer.message_id,
-            model=answer.model,
-            inference_provider=answer.inference_provider,
-            finish_reason=answer.finish_reason,
-            usage=answer.usage,
-            has_error=answer.has_error or self._status >= 400,
-            has_output=answer.has_output,
-            text_bytes=answer.text_bytes,
-        )
-        self._finish(facts=facts, body=body)
+        else:
+            shown = with_shown_error(body) if answer.has_error and self._status < 300 else body
+            self._finish(facts=_facts_of_answer(answer, self._status), body=shown)
 
     # the client
 
@@ -216,24 +220,21 @@ class Relay:
             return
         self._draining = True
         self.deadline = NEVER
-        now = self._deadlines.now()
-        self._end_by(now + self._timeouts.drain_s)
+        self._end_by(self._deadlines.now() + self._timeouts.drain_s)
         self.client_resumed()
 
     def client_paused(self) -> None:
         if self._connection and not self._draining:
             self._paused = True
             self._connection.pause_reading()
-            self._wait(self._ends_at, "the client")
+            if self._state is _State.STREAM:
+                self._wait(self._ends_at, "the client")
 
     def client_resumed(self) -> None:
         if self._connection:
             self._paused = False
             self._connection.resume_reading()
-            if self._any_event:
-                self._wait(self._deadlines.now() + self._timeouts.silence_s, "more of the stream")
-            elif self._draining:
-                self._wait(self._ends_at, "the rest of the answer")
+            self._wait_for_more()
 
     def shut_down(self) -> None:
         """The worker ends before this answer does."""
@@ -244,6 +245,17 @@ class Relay:
 
     def _end_by(self, at: float) -> None:
         self._ends_at = min(self._ends_at, at)
+
+    def _wait_for_more(self) -> None:
+        """Until when the next bytes must be here, given how far the answer has come."""
+        if self._state is _State.HEAD and self._connection:
+            self._connection.end_by(self._ends_at)
+        elif self._state is _State.COLLECT:
+            self._wait(self._ends_at, "the answer's body")
+        elif self._any_event:
+            self._wait(self._deadlines.now() + self._timeouts.silence_s, "more of the stream")
+        else:
+            self._wait(self._first_event_by, "the first event")
 
     def _wait(self, until: float, what: str) -> None:
         if self._connection:
@@ -266,6 +278,10 @@ class Relay:
         abandoned: bool = False,
     ) -> None:
         scanner = self._scanner
+        if scanner:
+            facts = _facts_of_stream(scanner)
+        elif facts is None and self._collected:
+            facts = _facts_of_unseen(read_answer(b"".join(self._collected)))
         if self._draining:
             self._drains.give_back()
         if self._client.listener is self:
@@ -280,10 +296,11 @@ class Relay:
                 Reply(
                     candidate=self._candidate,
                     status=self._status,
-                    facts=facts or (_facts_of(scanner) if scanner else NO_FACTS),
+                    facts=facts or NO_FACTS,
                     streamed=scanner is not None,
                     body=body,
-                    ending=scanner.ending if scanner else b"",
+                    ending=scanner.ending if scanner and not self._told_error else b"",
+                    told_error=self._told_error,
                     content_type=self._content_type,
                     date=self._date,
                     failure=failure,
@@ -293,7 +310,25 @@ class Relay:
             )
 
 
-def _facts_of(scanner: StreamScanner) -> AnswerFacts:
+def _facts_of_answer(answer: Answer, status: int) -> AnswerFacts:
+    return AnswerFacts(
+        message_id=answer.message_id,
+        model=answer.model,
+        inference_provider=answer.inference_provider,
+        finish_reason=answer.finish_reason,
+        usage=answer.usage,
+        has_error=answer.has_error or status >= 400,
+        has_output=answer.has_output,
+        text_bytes=answer.text_bytes,
+    )
+
+
+def _facts_of_unseen(answer: Answer) -> AnswerFacts:
+    """Of an answer that broke and is not shown: what the upstream bills for it, and that the caller got nothing."""
+    return AnswerFacts(answer.message_id, answer.model, answer.inference_provider, usage=answer.usage, has_error=True)
+
+
+def _facts_of_stream(scanner: StreamScanner) -> AnswerFacts:
     return AnswerFacts(
         message_id=scanner.message_id,
         model=scanner.model,

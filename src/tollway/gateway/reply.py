@@ -34,7 +34,8 @@ class Reply:
     """The answer of one candidate, all but its last bytes already with the client.
 
     `streamed`: the client's answer was begun and `ending` holds its last bytes; otherwise `body` is the whole answer.
-    `failure`: it broke off. `abandoned`: the client had gone and the rest was not waited for.
+    `failure`: it broke off. `abandoned`: the client had gone and the rest was not waited for. `told_error`: the
+    upstream reported its failure in an event of its own, so the client needs no other.
     """
 
     candidate: Candidate
@@ -47,6 +48,7 @@ class Reply:
     date: bytes = b""
     failure: Failure | None = None
     abandoned: bool = False
+    told_error: bool = False
     retry_after_s: int | None = None
 
     @property

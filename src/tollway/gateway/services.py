@@ -37,7 +37,7 @@ class Client(Protocol):
     gone: bool
     started: bool  # the head of an answer was written (or would have been, had the client stayed)
     status: int
-    listener: ClientListener | None
+    listener: ClientListener | None  # one who comes late is told at once that the client is paused
 
     def refuse(self, problem: Problem, request_id: str) -> None:
         """A whole answer that says why not."""

@@ -1,39 +1,46 @@
-"""Outcomes whose settlement the database did not take: kept, and tried again until it does.
+"""Ends of holds that the database did not take: kept, and tried again until it does.
 
 They live in memory and their holds in the database, so while the worker lives nothing is charged twice or forgotten.
 """
 
+from collections import deque
 from collections.abc import Callable
 from inspect import isawaitable
 
-from tollway.billing.ledger import Outcome
+from tollway.billing.ledger import Hold, Outcome
 from tollway.billing.store import FundsStore, StoreUnavailableError
 
 
 class Unsettled:
-    """A queue in order of arrival; `on_change` hears its length."""
+    """A queue in order of arrival; `on_change` hears its length. An Outcome is to be settled, a Hold released."""
 
     def __init__(self, funds: FundsStore, on_change: Callable[[int], None]) -> None:
         self._funds = funds
         self._on_change = on_change
-        self._outcomes: list[Outcome] = []
+        self._ends: deque[Outcome | Hold] = deque()
 
     def __len__(self) -> int:
-        return len(self._outcomes)
+        return len(self._ends)
 
-    def add(self, outcome: Outcome) -> None:
-        self._outcomes.append(outcome)
-        self._on_change(len(self._outcomes))
+    def add(self, end: Outcome | Hold) -> None:
+        self._ends.append(end)
+        self._on_change(len(self._ends))
 
     async def settle(self) -> None:
-        """Try them all, oldest first, until one is refused again. Settling is idempotent by request id."""
-        while self._outcomes:
-            outcome = self._outcomes[0]
+        """Try them all, oldest first, until the database is away again. Both steps are idempotent by request id.
+
+        One that fails for another reason goes to the back of the queue, so that it cannot keep the others waiting.
+        """
+        for _ in range(len(self._ends)):
+            end = self._ends[0]
             try:
-                receipt = self._funds.close(outcome)
-                if isawaitable(receipt):
-                    await receipt
+                done = self._funds.close(end) if isinstance(end, Outcome) else self._funds.release(end)
+                if isawaitable(done):
+                    await done
             except StoreUnavailableError:
                 return
-            self._outcomes.pop(0)
-            self._on_change(len(self._outcomes))
+            except BaseException:
+                self._ends.rotate(-1)
+                raise
+            self._ends.popleft()
+            self._on_change(len(self._ends))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,24 +42,22 @@ class ApiServices:
 
 def build_api(services: ApiServices) -> ASGIApp:
     """The application with its routes, and the headers that every answer carries."""
-    api = FastAPI(title="Tollway", openapi_url=None, docs_url=None, redoc_url=None)
+    api = FastAPI(title="Tollway", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_health(api, services)
     _add_catalog(api, services)
     api.add_exception_handler(HTTPException, _http_problem)
+    api.add_exception_handler(RequestValidationError, _invalid_request)
     api.add_exception_handler(Exception, _internal_error)
     return _Envelope(api)
 
 
 def _add_health(api: FastAPI, services: ApiServices) -> None:
-    @api.get("/health")
+    @_get(api, "/health")
+    @_get(api, "/healthz")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @api.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @api.get("/readyz")
+    @_get(api, "/readyz")
     async def readyz() -> Response:
         results = {name: await check() for name, check in services.checks.items()}
         results["draining"] = not services.is_draining()
@@ -66,7 +65,7 @@ def _add_health(api: FastAPI, services: ApiServices) -> None:
         body = {"status": "failing", "failing": failing} if failing else {"status": "ready"}
         return JSONResponse(body, status_code=503 if failing else 200)
 
-    @api.get("/metrics")
+    @_get(api, "/metrics")
     async def metrics() -> Response:
         return Response(services.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -79,7 +78,7 @@ def _add_catalog(api: FastAPI, services: ApiServices) -> None:
             "etag": page.etag,
             "vary": "Authorization, X-KiloCode-OrganizationId",
         }
-        if request.headers.get("if-none-match") == page.etag:
+        if _is_known(page.etag, request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=headers)
         return Response(page.body, media_type="application/json", headers=headers)
 
@@ -87,29 +86,45 @@ def _add_catalog(api: FastAPI, services: ApiServices) -> None:
         api.add_api_route(path, models, methods=["GET", "HEAD"])
 
 
+def _get(api: FastAPI, path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A route for GET and HEAD."""
+    return api.api_route(path, methods=["GET", "HEAD"])
+
+
+def _is_known(etag: str, if_none_match: str) -> bool:
+    """Weak comparison with a list of tags (RFC 9110 §13.1.2)."""
+    known = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
+    return etag in known or "*" in known
+
+
 async def _http_problem(request: Request, error: Any) -> Response:
     """Starlette's own refusals. Source: request-path 1.2 and 1.3."""
     path = request.url.path
     if path.startswith(_PREFIXES):
-        problem = Problem(Code.INVALID_PATH)
-    elif error.status_code == 405 or path in _HOT_PATHS:
-        problem = Problem(Code.METHOD_NOT_ALLOWED)
-    elif error.status_code == 404:
-        problem = Problem(Code.NOT_FOUND)
-    else:
-        problem = Problem(Code.BAD_REQUEST, status=error.status_code)
-    return _answer(problem, request)
+        return _answer(Problem(Code.INVALID_PATH), request, historic=True)
+    if path in _HOT_PATHS:
+        return _answer(Problem(Code.METHOD_NOT_ALLOWED), request, {"allow": "POST"})
+    if error.status_code == 405:
+        return _answer(Problem(Code.METHOD_NOT_ALLOWED), request, error.headers)
+    if error.status_code == 404:
+        return _answer(Problem(Code.NOT_FOUND), request, historic=True)
+    return _answer(Problem(Code.BAD_REQUEST, status=error.status_code), request, error.headers)
+
+
+async def _invalid_request(request: Request, _: Exception) -> Response:
+    return _answer(Problem(Code.BAD_REQUEST), request)
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
     _log.error("internal_error", error=error, request_id=request.state.request_id)
-    return _answer(Problem(Code.INTERNAL_ERROR), request)
+    return _answer(Problem(Code.INTERNAL_ERROR), request, historic=True)
 
 
-def _answer(problem: Problem, request: Request) -> Response:
-    historic = problem.code is not Code.METHOD_NOT_ALLOWED
+def _answer(
+    problem: Problem, request: Request, headers: Mapping[str, str] | None = None, historic: bool = False
+) -> Response:
     body = problem_body(problem, request.state.request_id, historic)
-    return Response(body, status_code=problem.http_status, media_type="application/json")
+    return Response(body, status_code=problem.http_status, media_type="application/json", headers=headers)
 
 
 class _Envelope:

@@ -1,4 +1,4 @@
-"""One request for the ASGI side: its scope, and uvicorn's cycle that runs the application."""
+"""The ASGI side of one connection: each request's scope, and uvicorn's cycle that runs the application."""
 
 import asyncio
 import logging
@@ -11,29 +11,31 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
+from tollway.http.edge import start_task
 from tollway.http.reader import RequestReader
 
 _LOG: Final = logging.getLogger("uvicorn.error")
 
 
 class AsgiSide:
-    """Runs the ASGI application for one connection, one request at a time. The body has come before it begins."""
+    """Runs the application for one request after another; a body has come whole before its request begins."""
 
-    def __init__(self, config: Config, state: ServerState, on_response: Callable[[], None]) -> None:
+    def __init__(
+        self, config: Config, state: ServerState, transport: asyncio.Transport, on_response: Callable[[], None]
+    ) -> None:
+        """`on_response()` is called when an answer is complete."""
         self._app = config.loaded_app
         self._state = state
+        self._transport = transport
+        self._flow = FlowControl(transport)
         self._on_response = on_response
-        self._flow: FlowControl | None = None
         self._cycle: RequestResponseCycle | None = None
 
-    def begin(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, request: RequestReader) -> None:
+    def begin(self, request: RequestReader, keep_alive: bool) -> None:
         """Start the application's task."""
-        self._flow = self._flow or FlowControl(transport)
-        if transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]:
-            self._flow.pause_writing()
         cycle = RequestResponseCycle(
-            scope=cast("Any", _scope(transport, request)),
-            transport=transport,
+            scope=cast("Any", _scope(self._transport, request)),
+            transport=self._transport,
             flow=self._flow,
             logger=_LOG,
             access_logger=_LOG,
@@ -41,16 +43,14 @@ class AsgiSide:
             default_headers=self._state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=False,
-            keep_alive=request.keep_alive and not request.is_last,
+            keep_alive=keep_alive,
             on_response=self._on_response,
         )
         cycle.body += request.take_body()
         cycle.more_body = False
         cycle.message_event.set()
         self._cycle = cycle
-        task = loop.create_task(cycle.run_asgi(self._app))
-        task.add_done_callback(self._state.tasks.discard)
-        self._state.tasks.add(task)
+        start_task(cycle.run_asgi(self._app), self._state.tasks)
 
     def close_after(self) -> None:
         """The present answer is the connection's last."""
@@ -62,16 +62,13 @@ class AsgiSide:
         if self._cycle and not self._cycle.response_complete:
             self._cycle.disconnected = True
             self._cycle.message_event.set()
-        if self._flow:
-            self._flow.resume_writing()
+        self._flow.resume_writing()
 
     def pause_writing(self) -> None:
-        if self._flow:
-            self._flow.pause_writing()
+        self._flow.pause_writing()
 
     def resume_writing(self) -> None:
-        if self._flow:
-            self._flow.resume_writing()
+        self._flow.resume_writing()
 
 
 def _scope(transport: asyncio.Transport, request: RequestReader) -> dict[str, Any]:
@@ -82,7 +79,7 @@ def _scope(transport: asyncio.Transport, request: RequestReader) -> dict[str, An
         "server": get_local_addr(transport),
         "client": get_remote_addr(transport),
         "scheme": "http",
-        "method": request.method.decode("ascii"),
+        "method": request.method,
         "root_path": "",
         "path": request.path.decode(),
         "raw_path": request.url.partition(b"?")[0],

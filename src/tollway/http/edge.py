@@ -38,12 +38,16 @@ class Edge:
     def in_flight(self) -> int:
         return len(self._tasks)
 
-    def admit(self, address: str) -> bool:
-        """Count a new connection; False when there are too many, in all or of this address."""
+    def admit(self, address: str) -> Problem | None:
+        """Count a new connection. Refuses: overloaded (too many in all), too_many_requests (of this address)."""
         self._connections += 1
         mine = self._by_address[address] = self._by_address.get(address, 0) + 1
         self._metrics.connections.set(self._connections)
-        return self._connections <= self.limits.connections and mine <= self.limits.connections_per_address
+        if self._connections > self.limits.connections:
+            return Problem(Code.OVERLOADED, "connections")
+        if mine > self.limits.connections_per_address:
+            return Problem(Code.TOO_MANY_REQUESTS, "connections", retry_after_s=1)
+        return None
 
     def leave(self, address: str) -> None:
         self._connections -= 1
@@ -60,14 +64,18 @@ class Edge:
             self.count_refusal(problem)
             client.refuse(problem, new_request_id())
             return
-        task = asyncio.get_running_loop().create_task(self._handle(inbound, client))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        start_task(self._handle(inbound, client), self._tasks)
 
-    async def idle(self) -> None:
-        """Wait until no request is under way."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    async def idle(self, seconds: float) -> int:
+        """Wait until no request is under way, so long at most; those left are cancelled. How many that were."""
+        ends_at = self.deadlines.now() + seconds
+        while self._tasks and (left_s := ends_at - self.deadlines.now()) > 0:
+            await asyncio.wait(self._tasks, timeout=left_s)
+        left = tuple(self._tasks)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        return len(left)
 
     def count_refusal(self, problem: Problem) -> None:
         self._metrics.count_refusal(problem.code.value)
@@ -79,3 +87,10 @@ class Edge:
         if self._date[0] != second:
             self._date = (second, f"date: {formatdate(unix_seconds(), usegmt=True)}\r\n".encode())
         return self._date[1]
+
+
+def start_task(work: Coroutine[Any, Any, None], held: set[asyncio.Task[None]]) -> None:
+    """Run `work` beside everything else; `held` keeps the task until it is done, since the loop does not."""
+    task = asyncio.get_running_loop().create_task(work)
+    held.add(task)
+    task.add_done_callback(held.discard)

@@ -98,7 +98,7 @@ class RequestReader:
         if head[0] == _CR:
             del head[: blank_lines(head)]
             fresh = 0
-            if head in (b"", b"\r"):
+            if not head or head == b"\r":
                 return b""
         self.stage = HEAD
         end = head.find(b"\r\n\r\n", max(0, fresh - 3)) + 4
@@ -132,7 +132,7 @@ class RequestReader:
         self._framing_bytes = 0
         self._repeated = False
         self._too_large = False
-        self.speaks_1_1 = b" HTTP/1.1\r\n" in head
+        self.speaks_1_1 = head.startswith(b"1.1\r\n", head.find(b"\r\n") - 3)
         self._in_head = True
         self._feed_parser(without_upgrade(head))
         self._in_head = False

@@ -27,6 +27,7 @@ class Responder:
         "_transport",
         "gone",
         "listener",
+        "paused",
         "started",
         "status",
     )
@@ -52,6 +53,7 @@ class Responder:
         self.started = False
         self.status = 0
         self.listener: ClientListener | None = None
+        self.paused = False
 
     def refuse(self, problem: Problem, request_id: str) -> None:
         headers = self._date() + problem_headers(problem, request_id)
@@ -87,7 +89,8 @@ class Responder:
     def write(self, data: bytes) -> None:
         if self._over or self.gone:
             return
-        self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        if data:  # an empty chunk would be the last
+            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
     def finish_stream(self, data: bytes) -> None:
         if self._over or self.gone:
@@ -103,11 +106,26 @@ class Responder:
             self._over = True
             self._transport.abort()
 
+    def close_after(self) -> None:
+        """This answer is the connection's last; it says so, unless its head is sent already."""
+        self._keep_alive = False
+
     def lost(self) -> None:
         """The connection is gone."""
         self.gone = True
         if self.listener:
             self.listener.client_gone()
+
+    def pause(self) -> None:
+        """The client does not keep up."""
+        self.paused = True
+        if self.listener:
+            self.listener.client_paused()
+
+    def resume(self) -> None:
+        self.paused = False
+        if self.listener:
+            self.listener.client_resumed()
 
     def _connection_header(self) -> bytes:
         return b"" if self._keep_alive else b"connection: close\r\n"

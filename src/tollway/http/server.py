@@ -1,13 +1,12 @@
 """Serve one listener with uvicorn until told to stop; then let what is under way end, within bounds (guarantees §7)."""
 
 import asyncio
-import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
@@ -18,8 +17,9 @@ from tollway.http.protocol import GatewayProtocol
 from tollway.observability.logs import get_log
 
 _log = get_log()
-_BACKLOG = 2_048
-_AFTER_CUT_S = 8.0
+_BACKLOG: Final = 2_048
+_AFTER_CUT_S: Final = 8.0
+_CUT_AGAIN_S: Final = 0.5
 
 
 class _Server(Server):
@@ -38,12 +38,14 @@ class _Server(Server):
 
 
 class WorkerServer:
-    """One worker's server. `stop` begins the drain; a second `stop` ends the process at once (safe: guarantees M5)."""
+    """One worker's server. `stop` begins the drain; asking again changes nothing, since a signal to a whole group of
+    processes comes here twice. Whoever cannot wait kills the process (safe: guarantees M5)."""
 
     def __init__(self, edge: Edge, relays: OpenRelays, api: ASGIApp, listener: socket.socket) -> None:
         self._edge = edge
         self._relays = relays
         self._listener = listener
+        self._ends_at = 0.0  # monotonic seconds, set by `stop`
         config = Config(
             app=cast("Any", api),
             http=cast("Any", partial(GatewayProtocol, edge)),
@@ -68,21 +70,25 @@ class WorkerServer:
         self._server.on_started = on_ready
         try:
             await self._server.serve(sockets=[self._listener])
-            await self._edge.idle()
+            left = await self._edge.idle(max(1.0, self._ends_at - self._edge.deadlines.now()))
+            if left:
+                _log.error("requests_cut", requests=left)
         finally:
             self._edge.deadlines.stop()
 
     def stop(self) -> None:
         if self._edge.draining:
-            os._exit(1)
+            return
         self._edge.draining = True
         self._server.should_exit = True
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._edge.timeouts.shutdown_s, self._cut)
+        shutdown_s = self._edge.timeouts.shutdown_s
+        self._ends_at = self._edge.deadlines.now() + shutdown_s + _AFTER_CUT_S
+        asyncio.get_running_loop().call_later(shutdown_s, self._cut)
         _log.info("draining", in_flight=self._edge.in_flight)
 
     def _cut(self) -> None:
-        """Time is up: streams that still run get their error event and are settled."""
+        """Time is up: streams that still run get their error event and are settled; one that only begins now, too."""
         cut = self._relays.shut_down()
         if cut:
             _log.warning("streams_cut", streams=cut)
+        asyncio.get_running_loop().call_later(_CUT_AGAIN_S, self._cut)

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Final
 
 from tollway.identity.caller import Caller, Refusal
+from tollway.identity.email_domains import is_blocked
 from tollway.identity.keys import hash_key, is_well_formed
 from tollway.identity.store import IdentityStore, KeyRow, UserRow
 from tollway.identity.tokens import TokenRules, pepper_matches, read_token
@@ -23,12 +24,16 @@ KEY_PREFIX: Final = "tw_"
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatorRules:
-    """`pepper` hashes keys; without `tokens` no JWT is accepted. Times in seconds."""
+    """`pepper` hashes keys; without `tokens` no JWT is accepted. Times in seconds.
+
+    Users whose e-mail address is in one of `blocked_domains` (lower-cased) or below it are refused.
+    """
 
     pepper: bytes
     tokens: TokenRules | None
     cache_s: float
     callers_max: int
+    blocked_domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,8 @@ class Authenticator:
         self._fresh_until = asked_at + STALE_AFTER_S
 
     def _keep(self, key: bytes, verdict: Caller | Refusal, seconds: float) -> None:
+        self._callers.pop(key, None)
+        self._refusals.pop(key, None)
         is_caller = isinstance(verdict, Caller)
         kept, most = (self._callers, self._rules.callers_max) if is_caller else (self._refusals, REFUSALS_KEPT_MAX)
         if len(kept) >= most:
@@ -137,6 +144,8 @@ class Authenticator:
     async def _admit(
         self, user: UserRow, organization: str, key: KeyRow | None, bot_id: str | None, token_source: str | None
     ) -> Caller | Refusal:
+        if is_blocked(user.email, self._rules.blocked_domains):
+            return Refusal("Access denied (R0)", user.id)
         if user.blocked_reason:
             return Refusal("Access denied (R1)", user.id)
         member = None

@@ -54,7 +54,7 @@ def read_token(token: str, rules: TokenRules, now: int) -> Claims | Refusal:
         return Refusal("invalid")
     try:
         payload = _jws.decode(token, rules.secret, algorithms=[ALGORITHM])
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, RecursionError):  # PyJWT reads the header again, from a deeper stack
         return Refusal("invalid")
     claims = _members(payload)
     return Refusal("invalid") if claims is None else _check_claims(claims, rules, now)
@@ -62,7 +62,7 @@ def read_token(token: str, rules: TokenRules, now: int) -> Claims | Refusal:
 
 def _check_claims(claims: dict[str, Any], rules: TokenRules, now: int) -> Claims | Refusal:
     version, user_id = claims.get("version"), claims.get("kiloUserId")
-    if version.__class__ is not int or not isinstance(user_id, str) or not user_id:
+    if version.__class__ is not int or not user_id or not _is_text(user_id):
         return Refusal("invalid")
     if version != VERSION:
         return Refusal("version", user_id)
@@ -79,7 +79,7 @@ def _check_claims(claims: dict[str, Any], rules: TokenRules, now: int) -> Claims
     if rules.environment and environment is not None and environment != rules.environment:
         return Refusal("invalid", user_id)
     texts = {name: claims.get(name) for name in ("apiTokenPepper", "botId", "tokenSource")}
-    if any(text is not None and not isinstance(text, str) for text in texts.values()):
+    if any(text is not None and not _is_text(text) for text in texts.values()):
         return Refusal("invalid", user_id)
     return Claims(user_id, texts["apiTokenPepper"], texts["botId"], texts["tokenSource"], expires)
 
@@ -92,6 +92,11 @@ def pepper_matches(stored: str | None, claimed: str | None) -> bool:
     if not stored:
         return True
     return bool(claimed) and compare_digest(stored.encode(), (claimed or "").encode())
+
+
+def _is_text(value: object) -> bool:
+    """A string that a database takes: without NUL and lone surrogates."""
+    return isinstance(value, str) and "\0" not in value and not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 def _is_canonical(part: str) -> bool:
@@ -108,7 +113,7 @@ def _object(part: str) -> dict[str, Any] | None:
 
 
 def _members(text: bytes) -> dict[str, Any] | None:
-    """A JSON object with unique names, or None."""
+    """A JSON object in UTF-8 with unique names, or None."""
     doubled = False
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -117,7 +122,7 @@ def _members(text: bytes) -> dict[str, Any] | None:
         return dict(pairs)
 
     try:
-        value = json.loads(text, object_pairs_hook=collect)
+        value = json.loads(text.decode(), object_pairs_hook=collect)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and not doubled else None

@@ -16,12 +16,14 @@ class Tried:
     """One attempt that did not succeed.
 
     `status` of the answer, or None when there was none; then `sent` says whether the request had left completely (it
-    may have been billed) and `stale` whether the connection was a kept one that turned out to be dead.
+    may have been billed), `stale` whether the connection was a kept one that turned out to be dead, and `saturated`
+    that our own bound on this upstream is reached, so that only another one can help.
     """
 
     status: int | None
     sent: bool = False
     stale: bool = False
+    saturated: bool = False
     retry_after_s: float | None = None
 
 
@@ -33,26 +35,28 @@ def pause_before_retry(
     total_s: float,
     rules: Retries,
     roll: float,
+    elsewhere: bool = False,
 ) -> float | None:
     """Seconds to wait before trying again; None: give up.
 
-    `unanswered_retries` counts retries after requests that were sent and never answered (one is allowed). `roll` is a
-    random number in 0..1 (full jitter).
+    `unanswered_retries` counts retries after requests that were sent and never answered: one is allowed, because each
+    may have been billed. `roll` is a random number in 0..1 (full jitter). `elsewhere`: the next attempt goes to another
+    upstream, whom this one's Retry-After does not concern.
     """
     if retries_done >= rules.count_max:
         return None
+    pause = _backoff(retries_done, rules, roll)
     if tried.status is None:
-        if tried.sent and not tried.stale and unanswered_retries >= 1:
+        if (tried.sent and unanswered_retries >= 1) or (tried.saturated and not elsewhere):
             return None
-        pause = 0.0 if tried.stale else _backoff(retries_done, rules, roll)
+        if tried.stale or tried.saturated:
+            pause = 0.0
     elif tried.status not in RETRYABLE_STATUSES:
         return None
-    elif tried.retry_after_s is not None:
+    elif tried.retry_after_s is not None and not elsewhere:
         if tried.retry_after_s > rules.retry_after_s_max:
             return None
         pause = tried.retry_after_s
-    else:
-        pause = _backoff(retries_done, rules, roll)
     return pause if elapsed_s + pause < total_s else None
 
 

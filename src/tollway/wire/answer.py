@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
+from tollway.wire.ordinary import read_ordinary, usage_of
 from tollway.wire.usage import Usage, read_usage
 
 LABEL_CHARS_MAX: Final = 500  # ids and names beyond this are cut, so that any answer can be stored
@@ -98,6 +99,40 @@ class Answer:
 
 def read_answer(body: bytes) -> Answer:
     """The facts of a whole JSON body; `Answer()` when it is not a JSON object. Never raises."""
+    return _read_ordinary(body) or read_any_answer(body)
+
+
+def _read_ordinary(body: bytes) -> Answer | None:
+    answer = read_ordinary(body)
+    if answer is None:
+        return None
+    usage = usage_of(answer.usage) if answer.usage else None
+    if answer.usage and usage is None:
+        return None
+    text_bytes = 0
+    has_output = False
+    for choice in answer.choices:
+        message = choice.message
+        text_bytes += len((message.content or "").encode())
+        text_bytes += len((message.reasoning or message.reasoning_content or "").encode())
+        has_output = has_output or bool(message.content or message.reasoning or message.reasoning_content)
+        if message.reasoning_details and not has_output:
+            return None
+    return Answer(
+        message_id=answer.id,
+        model=answer.model,
+        inference_provider=answer.provider,
+        finish_reason=answer.choices[0].finish_reason if answer.choices else None,
+        usage=usage,
+        has_error=False,
+        has_output=has_output,
+        text_bytes=text_bytes,
+        is_json=True,
+    )
+
+
+def read_any_answer(body: bytes) -> Answer:
+    """The same for any body at all, opened piece by piece."""
     envelope = read_envelope(body.removeprefix(BOM))
     if envelope is None:
         return Answer()

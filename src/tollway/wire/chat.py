@@ -65,11 +65,12 @@ def parse_chat(body: bytes) -> ChatRequest:
 
 
 def _completion_tokens_max(tree: JsonObject) -> int | None:
+    """The larger of the two limits: which one an upstream obeys is not known, and the hold must cover either."""
     limits = [_integer(tree, name, 0, None) for name in ("max_completion_tokens", "max_tokens")]
     given = [limit for limit in limits if limit is not None]
     if any(limit > COMPLETION_TOKENS_MAX for limit in given):
         raise TokensOverCapError("more completion tokens asked for than any model has")
-    return given[0] if given else None
+    return max(given, default=None)
 
 
 def _integer(tree: JsonObject, name: str, least: int, most: int | None) -> int | None:
@@ -111,6 +112,8 @@ def _check_metadata(metadata: JsonValue) -> None:
     for name, value in metadata.items():
         if len(name) > METADATA_NAME_CHARS_MAX or (isinstance(value, str) and len(value) > METADATA_VALUE_CHARS_MAX):
             raise BodyError("metadata has an entry that is too long")
+        if isinstance(value, dict | list):
+            raise BodyError("metadata values must be plain")
 
 
 def with_usage(body: JsonObject) -> JsonObject:

@@ -19,12 +19,12 @@ DEPTH_MAX: Final = 64
 VALUES_MAX: Final = 250_000
 DIGITS_MAX: Final = 32
 
+_QUOTE: Final = ord('"')
 _INTEGER_END: Final = 10**DIGITS_MAX
 _WHITE: Final = rb"[ \t\n\r]*+"
-_STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
-# A comma, or the opening of a container that is not empty: there is one for each value below the top.
-_VALUE_OR_STRING: Final = re.compile(rb"(,|[\[{](?!%b[\]}]))|%b" % (_WHITE, _STRING), re.DOTALL)
-_NAME: Final = re.compile(rb"%b%b%b:%b" % (_WHITE, _STRING, _WHITE, _WHITE), re.DOTALL)
+# Commas and the openings of containers that are not empty, together one for each value below the top; and strings.
+_VALUE_OR_STRING: Final = re.compile(rb',|\[(?!%b\])|\{(?!%b\})|"[^"]*+"' % (_WHITE, _WHITE))
+_NAME: Final = re.compile(rb'%b"(?:[^"\\]++|\\.)*+"%b:%b' % (_WHITE, _WHITE, _WHITE))
 _AFTER: Final = re.compile(rb"%b([,}])" % _WHITE)
 
 
@@ -42,18 +42,19 @@ def _read_float(text: str) -> float:
 
 
 _decode: Final = msgspec.json.Decoder(float_hook=_read_float).decode
+_check_syntax: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def decode_object(body: bytes) -> JsonObject:
     """The JSON object in `body`. Raises BodyError."""
-    if _has_too_many_values(body):
-        raise BodyError("too many values")
     try:
+        if _has_too_many_values(body):
+            raise BodyError("too many values")
         members = _decode_members(body)
         tree: JsonObject = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BodyError("not a JSON object, or a number is out of range") from error
+        raise BodyError("not a JSON object, or it has a number out of range") from error
     except RecursionError as error:
         raise BodyError("nested too deeply") from error
     _check_values(tree)
@@ -63,12 +64,14 @@ def decode_object(body: bytes) -> JsonObject:
 
 
 def _has_too_many_values(body: bytes) -> bool:
-    """Whether there are more than VALUES_MAX members and elements, counted in text that may not be JSON at all."""
+    """Whether there are more than VALUES_MAX members and elements, however deep. Raises MsgspecError."""
     if body.count(b",") + body.count(b"[") + body.count(b"{") <= VALUES_MAX:
         return False  # with those inside strings there are not more
+    _check_syntax(body)
     values = 0
-    for found in _VALUE_OR_STRING.finditer(body):
-        if found.lastindex:
+    without_escaped_quotes = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    for found in _VALUE_OR_STRING.finditer(without_escaped_quotes):
+        if without_escaped_quotes[found.start()] != _QUOTE:
             values += 1
             if values > VALUES_MAX:
                 return True

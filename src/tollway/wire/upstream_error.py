@@ -1,44 +1,137 @@
-"""What an upstream says about its refusal, fit to be shown: the message alone, short, without anything secret."""
+"""What an upstream says about its failure, fit to be shown: short, and without anything secret.
 
-from typing import Final
+Only the error's `message`, `code` and `type` are ever shown. Source: response-path §14 (upstream error text), guarantees
+U5, §16.
+"""
 
-from msgspec import MsgspecError, Struct
-from msgspec.json import Decoder
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from re import compile as regex
+from typing import Any, Final
+
+from msgspec import MsgspecError, Raw
+from msgspec.json import Decoder, encode
 
 from tollway.observability.redact import redact
+from tollway.wire.answer import BOM
 
 SHOWN_CHARS_MAX: Final = 1_000
+LABEL_CHARS_MAX: Final = 100
+RETRY_AFTER_S_MAX: Final = 86_400
+_OUT_OF_CREDIT: Final = (402, "402")  # the operator's account, which is nobody else's business
+_UNAVAILABLE: Final = "The service is temporarily unavailable. Please try again later."
+
+_any: Final = Decoder(Any)
+_top_level: Final = Decoder(dict[str, Raw])
+_objects: Final = Decoder(list[dict[str, Raw]])
+_EVENT_END: Final = regex(rb"((?:\r\n?+|\n)(?:\r\n?+|\n)+)")
 
 
-class _Error(Struct):
+@dataclass(frozen=True, slots=True)
+class ToldError:
+    """`labels`: the error's own `code` and `type`, where it has them. `message` is None when nothing can be shown."""
+
     message: str | None = None
+    labels: Mapping[str, str | int] = field(default_factory=dict)
 
 
-class _Nested(Struct):
-    error: _Error | None = None
+NOTHING_TOLD: Final = ToldError()
 
 
-class _Flat(Struct):
-    error: str | None = None
-    message: str | None = None
-
-
-_nested: Final = Decoder(_Nested)
-_flat: Final = Decoder(_Flat)
-
-
-def read_error(body: bytes) -> str | None:
-    """The message of `{"error":{"message":…}}` or `{"error":…,"message":…}`, redacted and cut; None for none."""
-    message: str | None = None
+def read_error(body: bytes) -> ToldError:
+    """The error of `{"error":{"message":…,"code":…,"type":…}}` or `{"error":…,"message":…}`, redacted and cut."""
     try:
-        nested = _nested.decode(body)
-        message = nested.error.message if nested.error else None
-    except (MsgspecError, UnicodeDecodeError, RecursionError):
-        try:
-            flat = _flat.decode(body)
-            message = flat.message or flat.error
-        except (MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
-    if not message or not message.strip():
+        tree = _any.decode(body)
+    except (MsgspecError, ValueError, RecursionError):
+        return NOTHING_TOLD
+    if not isinstance(tree, dict):
+        return NOTHING_TOLD
+    error = tree.get("error")
+    if isinstance(error, dict):
+        return _told(error)
+    return ToldError(_shown(tree.get("message"), SHOWN_CHARS_MAX) or _shown(error, SHOWN_CHARS_MAX))
+
+
+def with_shown_errors(events: bytes) -> tuple[bytes, bool]:
+    """Whole events of a stream, those that report an error encoded anew with what may be shown of it.
+
+    Also says whether there was one: an `error` key that is null reports nothing. Not for the hot path.
+    """
+    if b'"error"' not in events:
+        return events, False
+    pieces = _EVENT_END.split(events)  # event, blank line, event, blank line, …
+    shown = [_shown_event(piece) for piece in pieces]
+    for place, event in enumerate(shown):
+        if event is not None:
+            pieces[place] = event
+            pieces[place + 1 : place + 2] = [b"\n\n"]
+    return b"".join(pieces), any(shown)
+
+
+def with_shown_error(body: bytes) -> bytes:
+    """A whole JSON answer; one that reports an error is encoded anew with what may be shown of it."""
+    return (b'"error"' in body and _shown_object(body)) or body
+
+
+def read_retry_after(value: bytes, date: bytes) -> int | None:
+    """Seconds of a Retry-After header, as digits or as a date, which counts from the answer's own Date header."""
+    text = value.strip()
+    if text.isdigit():
+        return min(int(text[:6]), RETRY_AFTER_S_MAX) if len(text) <= 6 else RETRY_AFTER_S_MAX
+    if not text or not date:
         return None
-    return redact(message.replace("\0", ""))[:SHOWN_CHARS_MAX]
+    try:
+        wait = parsedate_to_datetime(text.decode("ascii")) - parsedate_to_datetime(date.decode("ascii"))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0, min(round(wait.total_seconds()), RETRY_AFTER_S_MAX))
+
+
+def _shown_event(event: bytes) -> bytes | None:
+    """The event anew when it reports an error, else None."""
+    if b'"error"' not in event:
+        return None
+    lines = event.removeprefix(BOM).splitlines()
+    values = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
+    shown = _shown_object(b"\n".join(values))
+    return shown and b"data: " + shown
+
+
+def _shown_object(text: bytes) -> bytes | None:
+    try:
+        tree = _top_level.decode(text)
+        error = _any.decode(tree.get("error", Raw(b"null")))
+    except (MsgspecError, ValueError, RecursionError):
+        return None
+    if not error:
+        return None
+    told = _told(error) if isinstance(error, dict) else ToldError(_shown(error, SHOWN_CHARS_MAX))
+    tree["error"] = Raw(encode({"message": told.message or _UNAVAILABLE, **told.labels}))
+    try:
+        choices = _objects.decode(tree["choices"])
+    except (KeyError, MsgspecError, ValueError, RecursionError):
+        tree.pop("choices", None)
+    else:
+        for choice in choices:
+            choice.pop("error", None)
+        tree["choices"] = Raw(encode(choices))
+    return encode(tree)
+
+
+def _told(error: Mapping[str, object]) -> ToldError:
+    if error.get("code") in _OUT_OF_CREDIT:
+        return ToldError(_UNAVAILABLE, {"code": 503})
+    labels: dict[str, str | int] = {}
+    for name in ("code", "type"):
+        value = error.get(name)
+        shown = value if value.__class__ is int else _shown(value, LABEL_CHARS_MAX)
+        if isinstance(shown, int | str):
+            labels[name] = shown
+    return ToldError(_shown(error.get("message"), SHOWN_CHARS_MAX), labels)
+
+
+def _shown(text: object, chars_max: int) -> str | None:
+    if not isinstance(text, str) or not text.strip():
+        return None
+    return redact(text[: chars_max * 2].replace("\0", ""))[:chars_max]

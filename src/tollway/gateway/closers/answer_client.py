@@ -15,6 +15,7 @@ _CODES = {
     FailureKind.TIMEOUT: Code.UPSTREAM_TIMEOUT,
     FailureKind.BROKEN: Code.UPSTREAM_BROKEN,
     FailureKind.TOO_LARGE: Code.UPSTREAM_BROKEN,
+    FailureKind.UNWANTED: Code.CLIENT_GONE,
     FailureKind.SHUTDOWN: Code.DRAINING,
 }
 
@@ -28,10 +29,10 @@ def run(exchange: Exchange, _: Services) -> None:
 
 def _answer(exchange: Exchange, reply: Reply) -> None:
     client = exchange.client
-    if reply.failure:
-        _refuse(exchange, failure_problem(reply.failure))
-    elif reply.abandoned:
+    if client.gone:
         return  # nobody is there
+    if reply.failure:
+        _refuse(exchange, failure_problem(reply.failure), reply.told_error)
     elif reply.streamed:
         if not client.started:
             client.start_stream(reply.status, _headers(exchange, reply))
@@ -42,11 +43,13 @@ def _answer(exchange: Exchange, reply: Reply) -> None:
         client.answer(reply.status, _headers(exchange, reply), reply.body)
 
 
-def _refuse(exchange: Exchange, problem: Problem) -> None:
+def _refuse(exchange: Exchange, problem: Problem, told_error: bool = False) -> None:
     exchange.problem = problem
     client = exchange.client
     if not client.started:
         client.refuse(problem, exchange.id)
+    elif told_error:
+        client.finish_stream(b"")
     else:  # the stream was begun: one honest error event, and no [DONE]
         client.finish_stream(error_frame(problem.code.value, problem.shown or problem.entry.message, exchange.id))
 
@@ -61,17 +64,19 @@ def status_problem(reply: Reply) -> Problem:
     """What an upstream's own refusal looks like: its status and its words, except where they speak of the operator."""
     if reply.status == 402:  # the operator's account is empty, not the caller's (guarantees U5)
         return Problem(Code.SERVICE_UNAVAILABLE, "upstream answered 402", retry_after_s=60)
-    if reply.status < 400:
+    if not 400 <= reply.status <= 599:
         return Problem(Code.UPSTREAM_BROKEN, f"upstream answered {reply.status}")
     retry_after_s = reply.retry_after_s
     if reply.status in (429, 503) and not retry_after_s:
         retry_after_s = 1
+    told = read_error(reply.body)
     return Problem(
         Code.UPSTREAM_ERROR,
-        f"upstream answered {reply.status}",
+        f"upstream answered {reply.status}: {told.message or 'no message'}",
         status=reply.status,
-        shown=read_error(reply.body),
+        shown=told.message,
         retry_after_s=retry_after_s,
+        extra=told.labels,
     )
 
 

@@ -13,6 +13,7 @@ from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Services
 from tollway.observability.logs import get_log
+from tollway.wire.prompt_text import prompt_text_bytes
 
 _log = get_log()
 
@@ -40,13 +41,16 @@ async def _release(exchange: Exchange, services: Services) -> None:
         if isawaitable(released):
             await released
     except StoreUnavailableError as error:
-        _log.error("release_postponed", request_id=exchange.id, error=error)  # the hold expires by itself
+        _log.error("release_postponed", request_id=exchange.id, error=error)
+        services.unsettled.add(exchange.hold)
 
 
 def outcome_of(exchange: Exchange, services: Services) -> Outcome:
     """What the answer cost and what is stored about it."""
     reply = exchange.reply
-    charge = decide_charge(_ending(exchange, reply))
+    charge = decide_charge(_ending(exchange, reply, 0))
+    if charge.usage is not reply.facts.usage:  # estimated, so the prompt counts as well: seldom, hence only now
+        charge = decide_charge(_ending(exchange, reply, prompt_text_bytes(exchange.request.body)))
     return Outcome(
         hold=exchange.hold,
         usage=charge.usage,
@@ -60,14 +64,14 @@ def outcome_of(exchange: Exchange, services: Services) -> Outcome:
     )
 
 
-def _ending(exchange: Exchange, reply: Reply) -> Ending:
+def _ending(exchange: Exchange, reply: Reply, prompt_bytes: int) -> Ending:
     facts, candidate, plan, request = reply.facts, reply.candidate, exchange.plan, exchange.request
     return Ending(
         price=candidate.offer.price,
         worst_case=candidate.worst_case,
         prompt_tokens_max=plan.prompt_tokens_max,
         completion_tokens_max=plan.completion_tokens_max * request.choices,
-        prompt_text_bytes=request.body_bytes,
+        prompt_text_bytes=prompt_bytes,
         status=reply.status,
         usage=facts.usage,
         has_output=facts.has_output,

@@ -26,10 +26,11 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
     started = services.deadlines.now()
     services.retry_budget.count_first(started)
     retries = unanswered = 0
+    fresh = False
     while True:
         if exchange.client.gone:
             return Problem(Code.CLIENT_GONE, "before the request was sent")
-        reply = await _attempt(exchange, services, candidates[retries % len(candidates)], retries + 1)
+        reply = await _attempt(exchange, services, candidates[retries % len(candidates)], retries + 1, fresh)
         tried = _failed_try(reply, exchange)
         if tried is None:
             return reply
@@ -42,16 +43,20 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
             services.settings.timeouts.retry_total_s,
             services.settings.retries,
             ids.jitter(0, 1),
+            elsewhere=len(candidates) > 1,
         )
         if pause is None or not services.retry_budget.take(now):
             return reply
         retries += 1
-        unanswered += tried.status is None and tried.sent and not tried.stale
+        unanswered += tried.status is None and tried.sent
+        fresh = tried.status is None  # a connection died: what else is kept may be as dead
         if pause:
             await asyncio.sleep(pause)
 
 
-async def _attempt(exchange: Exchange, services: Services, candidate: Candidate, number: int) -> Reply:
+async def _attempt(
+    exchange: Exchange, services: Services, candidate: Candidate, number: int, fresh: bool
+) -> Reply:
     settings, upstream = services.settings, candidate.upstream
     relay = Relay(
         exchange.client,
@@ -74,7 +79,7 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
     )
     timeouts = settings.timeouts
     headers_s = timeouts.stream_headers_s if exchange.request.stream else timeouts.answer_s
-    sent = await services.client.send(upstream, head, body, relay, headers_s)
+    sent = await services.client.send(upstream, head, body, relay, headers_s, fresh)
     if isinstance(sent, Failure):
         reply = Reply(candidate, 0, NO_FACTS, failure=sent)
     else:
@@ -100,9 +105,10 @@ def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:
         if reply.status < 400 or reply.abandoned:
             return None
         return Tried(reply.status, retry_after_s=reply.retry_after_s)
-    if exchange.client.started or reply.failure.kind not in _ANSWERLESS:
+    kind, sent = reply.failure.kind, reply.failure.may_have_billed
+    if exchange.client.started or not (kind in _ANSWERLESS or (kind is FailureKind.TIMEOUT and not sent)):
         return None
-    return Tried(None, sent=reply.failure.may_have_billed, stale=reply.failure.kind is FailureKind.STALE)
+    return Tried(None, sent, stale=kind is FailureKind.STALE, saturated=kind is FailureKind.SATURATED)
 
 
 def _note(exchange: Exchange, services: Services, reply: Reply) -> None:

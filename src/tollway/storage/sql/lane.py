@@ -20,6 +20,7 @@ from tollway.billing.store import StoreUnavailableError
 T = TypeVar("T")
 
 SHARED_COMMIT_MAX: Final = 64  # transactions in one commit
+WAITING_MAX: Final = 1_000  # transactions that wait for a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,11 @@ class Lane:
     async def run(self, work: Callable[[Connection], T]) -> T:
         """One transaction around `work`: committed when it returns, rolled back when it raises.
 
-        Raises StoreUnavailableError when no connection became free in time. Cancelled before its turn it never runs;
-        later it runs to its end all the same.
+        Raises StoreUnavailableError when no connection became free in time, or too many wait already. Cancelled before
+        its turn it never runs; later it runs to its end all the same.
         """
+        if len(self._waiting) >= WAITING_MAX:
+            raise StoreUnavailableError(f"{WAITING_MAX} transactions wait for the database already")
         job = _Job(work)
         self._waiting.append(job)
         try:

@@ -128,6 +128,23 @@ def test_work_cancelled_in_its_turn_runs_to_its_end(lane: Lane) -> None:
     asyncio.run(scenario())
 
 
+def test_the_queue_has_an_end(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr("tollway.storage.sql.lane.WAITING_MAX", 1)
+        gate = Gate()
+        busy = asyncio.create_task(lane.run(gate))
+        await gate.entered()
+        waiting = asyncio.create_task(lane.run(_insert(1)))
+        await asyncio.sleep(0)
+        with pytest.raises(StoreUnavailableError, match="wait for the database already"):
+            await lane.run(_insert(2))
+        gate.open()
+        await asyncio.gather(busy, waiting)
+        assert await lane.run(_rows) == [1]
+
+    asyncio.run(scenario())
+
+
 def test_waiting_too_long_is_refused_and_closing_waits_for_what_runs(lane: Lane) -> None:
     async def scenario() -> None:
         lane._wait_s = 0.01
