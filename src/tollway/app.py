@@ -53,9 +53,9 @@ class Worker:
         self._database = database
         self._background = Background()
         self._identity = SqlIdentity(database)
-        self._log = RequestLog(sys.stderr.buffer.write)
-        self._page = _page_of(catalog)
         metrics = Metrics()
+        self._log = RequestLog(sys.stderr.buffer.write, metrics.dropped_log_lines.inc)
+        self._page = _page_of(catalog)
         deadlines = Deadlines()
         funds = SqlFunds(database)
         self._funds = funds
@@ -76,7 +76,10 @@ class Worker:
             metrics=metrics,
             request_log=self._log,
         )
+        for upstream in self.services.upstreams.values():
+            self._client.prepare(upstream)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle)
+        metrics.in_flight.set_function(lambda: self.edge.in_flight)
 
     async def run(self, listener: socket.socket, on_ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT, drain, settle, let go of everything. Raises StoreUnavailableError at start."""

@@ -10,6 +10,7 @@ import pytest
 
 from flow.accounts import Account, Accounts
 from flow.programs import Gateway, Sim, settings_for
+from flow.quick import quick_settings
 from servers.postgres import running
 
 _numbers = count(1)
@@ -40,6 +41,28 @@ def account(accounts: Accounts) -> Iterator[Account]:
     """A user with 10 USD; afterwards the books must balance."""
     yield accounts.create()
     assert accounts.differences() == ()
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory, sim: Sim) -> Iterator[Gateway]:
+    """A gateway whose upstream time-outs are seconds."""
+    folder: Path = tmp_path_factory.mktemp("quick")
+    program = Gateway(folder, quick_settings(folder, sim.url))
+    yield program
+    program.stop()
+
+
+@pytest.fixture(scope="session")
+def quick_accounts(quick: Gateway) -> Accounts:
+    return Accounts(quick.config)
+
+
+@pytest.fixture
+def quick_account(quick_accounts: Accounts) -> Iterator[Account]:
+    """A user of the quick gateway with 10 USD; afterwards the books must balance and nothing may be held."""
+    account = quick_accounts.create()
+    yield account
+    assert quick_accounts.differences() == ()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

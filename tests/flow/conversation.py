@@ -83,7 +83,9 @@ class Conversation:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.leave()
 
     def leave(self) -> None:
@@ -157,7 +159,9 @@ class Conversation:
         return bool(piece)
 
 
-def chat(model: str = "sim/story", stream: bool = False, sim: Mapping[str, object] | None = None, **more: object) -> dict[str, object]:
+def chat(
+    model: str = "sim/story", stream: bool = False, sim: Mapping[str, object] | None = None, **more: object
+) -> dict[str, object]:
     """The body of a request that tells the stand-in how to behave."""
     messages = [{"role": "user", "content": PROMPT}]
     return {"model": model, "messages": messages, "stream": stream, "sim": dict(sim or {}), **more}

@@ -8,9 +8,9 @@ from typing import Final
 from tollway.catalog.model import Model, Offer, Price, normal_id
 from tollway.catalog.snapshot import CatalogSnapshot, build_snapshot
 from tollway.catalog.store import PriceRow
+from tollway.money import EXACT
 from tollway.settings import ModelSettings, ProviderSettings, Settings, SettingsError
 
-_MILLION: Final = Decimal(1_000_000)
 CONTEXT_LENGTH: Final = 128_000  # tokens, where the source of a price names none
 COMPLETION_TOKENS_MAX: Final = 32_768
 
@@ -32,10 +32,10 @@ def _own_model(model: ModelSettings, providers: dict[str, ProviderSettings], now
     price = Price(
         version=f"settings/{model.id}",
         effective_from=now,
-        prompt_usd=model.prompt_usd_per_million / _MILLION,
-        completion_usd=model.completion_usd_per_million / _MILLION,
-        cached_usd=_per_token(model.cached_usd_per_million),
-        cache_write_usd=_per_token(model.cache_write_usd_per_million),
+        prompt_usd=_per_token(model.prompt_usd_per_million),
+        completion_usd=_per_token(model.completion_usd_per_million),
+        cached_usd=_per_token_if_given(model.cached_usd_per_million),
+        cache_write_usd=_per_token_if_given(model.cache_write_usd_per_million),
         request_usd=model.request_usd,
     )
     return Model(
@@ -63,5 +63,10 @@ def _seeded(providers: dict[str, ProviderSettings], rows: Iterable[PriceRow]) ->
             )
 
 
-def _per_token(per_million: Decimal | None) -> Decimal | None:
-    return None if per_million is None else per_million / _MILLION
+def _per_token(per_million: Decimal) -> Decimal:
+    """Exact: the default context would round a price to 28 digits."""
+    return EXACT.scaleb(per_million, -6)
+
+
+def _per_token_if_given(per_million: Decimal | None) -> Decimal | None:
+    return None if per_million is None else _per_token(per_million)

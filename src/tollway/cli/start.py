@@ -7,7 +7,6 @@ from tollway.cli.prices import seed_prices
 from tollway.clock import utc_now
 from tollway.providers.registry import configured
 from tollway.settings import Settings, SettingsError
-from tollway.storage.migrations.run import migrate
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.database import open_database
 from tollway.storage.sql.schema import schema_is_current
@@ -26,6 +25,8 @@ async def prepare(settings: Settings) -> None:
         if not await schema_is_current(database):
             if not settings.migrate_on_start:
                 raise SettingsError("database_url: the schema is not current; run `tollway migrate`")
+            from tollway.storage.migrations.run import migrate  # lazy: Alembic takes half a second, once per version
+
             await asyncio.to_thread(migrate, settings.database_url)
         now = utc_now()
         prices = SqlPrices(database)

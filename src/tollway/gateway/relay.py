@@ -10,15 +10,17 @@ from typing import Final
 
 from tollway.deadlines import NEVER, Deadlines
 from tollway.gateway.drains import Drains
+from tollway.gateway.facts import facts_of_answer, facts_of_stream, facts_of_unseen
 from tollway.gateway.reply import NO_FACTS, AnswerFacts, Reply
 from tollway.gateway.services import Client, Failure, FailureKind, UpstreamConnection
 from tollway.routing.plan import Candidate
 from tollway.settings import Limits, Timeouts
-from tollway.wire.answer import Answer, read_answer
+from tollway.wire.answer import read_answer
+from tollway.wire.answer_head import NO_HEAD, read_answer_head
+from tollway.wire.frames import KEEP_ALIVE_COMMENT
 from tollway.wire.scan import StreamScanner
-from tollway.wire.upstream_error import read_retry_after, with_shown_error, with_shown_errors
+from tollway.wire.upstream_error import with_shown_error, with_shown_errors
 
-KEEP_ALIVE_COMMENT: Final = b": keep-alive\n\n"
 ERROR_BODY_BYTES_MAX: Final = 65_536
 _AFTER_DONE_S: Final = 1.0  # a stream that said [DONE] may end its framing for this long, or its connection is closed
 
@@ -55,10 +57,7 @@ class Relay:
         self._begun = deadlines.now()
         self._connection: UpstreamConnection | None = None
         self._state = _State.HEAD
-        self._status = 0
-        self._content_type = b"application/json"
-        self._date = b""
-        self._retry_after_s: int | None = None
+        self._head = NO_HEAD
         self._scanner: StreamScanner | None = None
         self._collected: list[bytes] = []
         self._collected_bytes = 0
@@ -87,18 +86,9 @@ class Relay:
             self.client_gone()
 
     def head_arrived(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self._status = status
-        retry_after = b""
-        for name, value in headers:
-            if name == b"content-type":
-                self._content_type = value
-            elif name == b"date":
-                self._date = value
-            elif name == b"retry-after":
-                retry_after = value
-        self._retry_after_s = read_retry_after(retry_after, self._date)
+        self._head = read_answer_head(status, headers)
         now = self._deadlines.now()
-        if 200 <= status < 300 and self._content_type.lower().startswith(b"text/event-stream"):
+        if self._head.is_stream:
             self._state = _State.STREAM
             self._scanner = StreamScanner(self._limits.upstream_line_bytes)
             self._end_by(self._begun + self._timeouts.stream_s)
@@ -114,8 +104,8 @@ class Relay:
     def body_arrived(self, data: bytes) -> None:
         if self._state is _State.COLLECT:
             self._collect(data)
-        elif self._state is _State.STREAM:
-            self._forward(data)
+        elif self._state is _State.STREAM and self._scanner:
+            self._forward(self._scanner, data)
 
     def ended(self) -> None:
         if self._state is _State.COLLECT:
@@ -123,12 +113,12 @@ class Relay:
         elif self._state is _State.STREAM and self._scanner:
             scanner = self._scanner
             rest = scanner.close()
-            if not (scanner.done or scanner.finish_reason):  # what is left is no whole event: an error event follows
+            if scanner.done or scanner.finish_reason:
+                if rest:
+                    self._write(rest)
+                self._finish()
+            else:  # an error event follows, and must not become a part of half an event
                 self._finish(Failure(FailureKind.BROKEN, "the stream ended without an ending", True))
-                return
-            if rest:
-                self._write(rest)
-            self._finish()
         elif self._state is _State.HEAD:
             self._finish(Failure(FailureKind.BROKEN, "ended without an answer", True))
 
@@ -138,9 +128,7 @@ class Relay:
 
     # streams
 
-    def _forward(self, data: bytes) -> None:
-        scanner = self._scanner
-        assert scanner
+    def _forward(self, scanner: StreamScanner, data: bytes) -> None:
         events = scanner.feed(data)
         now = self._deadlines.now()
         if events:
@@ -168,9 +156,11 @@ class Relay:
 
     def _start(self) -> None:
         self._started = True
-        date = b"date: %b\r\n" % self._date if self._date else b""
-        headers = b"content-type: %b\r\n%b%b" % (self._content_type, date, self._extra_headers)
-        self._client.start_stream(self._status, headers)
+        head = self._head
+        date = b"date: %b\r\n" % head.date if head.date else b""
+        self._client.start_stream(
+            head.status, b"content-type: %b\r\n%b%b" % (head.content_type, date, self._extra_headers)
+        )
 
     def expire(self, now: float) -> None:
         """Nothing was written for a while: show the client that the stream lives, between two events only."""
@@ -187,7 +177,7 @@ class Relay:
 
     def _collect(self, data: bytes) -> None:
         self._collected_bytes += len(data)
-        if self._status >= 300:
+        if self._head.status >= 300:
             if self._collected_bytes <= ERROR_BODY_BYTES_MAX:
                 self._collected.append(data)
             else:
@@ -200,12 +190,12 @@ class Relay:
 
     def _finish_collected(self) -> None:
         body = b"".join(self._collected)
-        answer = read_answer(body)
-        if self._status < 300 and not answer.is_json:
+        answer, status = read_answer(body), self._head.status
+        if status < 300 and not answer.is_json:
             self._finish(Failure(FailureKind.BROKEN, "the answer is not JSON", True))
         else:
-            shown = with_shown_error(body) if answer.has_error and self._status < 300 else body
-            self._finish(facts=_facts_of_answer(answer, self._status), body=shown)
+            shown = with_shown_error(body) if answer.has_error and status < 300 else body
+            self._finish(facts=facts_of_answer(answer, status), body=shown)
 
     # the client
 
@@ -279,9 +269,9 @@ class Relay:
     ) -> None:
         scanner = self._scanner
         if scanner:
-            facts = _facts_of_stream(scanner)
+            facts = facts_of_stream(scanner)
         elif facts is None and self._collected:
-            facts = _facts_of_unseen(read_answer(b"".join(self._collected)))
+            facts = facts_of_unseen(read_answer(b"".join(self._collected)))
         if self._draining:
             self._drains.give_back()
         if self._client.listener is self:
@@ -295,47 +285,16 @@ class Relay:
             self.finished.set_result(
                 Reply(
                     candidate=self._candidate,
-                    status=self._status,
+                    status=self._head.status,
                     facts=facts or NO_FACTS,
                     streamed=scanner is not None,
                     body=body,
                     ending=scanner.ending if scanner and not self._told_error else b"",
                     told_error=self._told_error,
-                    content_type=self._content_type,
-                    date=self._date,
+                    content_type=self._head.content_type,
+                    date=self._head.date,
                     failure=failure,
                     abandoned=abandoned,
-                    retry_after_s=self._retry_after_s,
+                    retry_after_s=self._head.retry_after_s,
                 )
             )
-
-
-def _facts_of_answer(answer: Answer, status: int) -> AnswerFacts:
-    return AnswerFacts(
-        message_id=answer.message_id,
-        model=answer.model,
-        inference_provider=answer.inference_provider,
-        finish_reason=answer.finish_reason,
-        usage=answer.usage,
-        has_error=answer.has_error or status >= 400,
-        has_output=answer.has_output,
-        text_bytes=answer.text_bytes,
-    )
-
-
-def _facts_of_unseen(answer: Answer) -> AnswerFacts:
-    """Of an answer that broke and is not shown: what the upstream bills for it, and that the caller got nothing."""
-    return AnswerFacts(answer.message_id, answer.model, answer.inference_provider, usage=answer.usage, has_error=True)
-
-
-def _facts_of_stream(scanner: StreamScanner) -> AnswerFacts:
-    return AnswerFacts(
-        message_id=scanner.message_id,
-        model=scanner.model,
-        inference_provider=scanner.inference_provider,
-        finish_reason=scanner.finish_reason,
-        usage=scanner.usage,
-        has_error=scanner.has_error,
-        has_output=scanner.has_output,
-        output_units=scanner.deltas,
-    )

@@ -32,15 +32,17 @@ class Unsettled:
         One that fails for another reason goes to the back of the queue, so that it cannot keep the others waiting.
         """
         for _ in range(len(self._ends)):
-            end = self._ends[0]
+            end = self._ends.popleft()
+            put_back: Callable[[Outcome | Hold], None] | None = self._ends.append
             try:
                 done = self._funds.close(end) if isinstance(end, Outcome) else self._funds.release(end)
                 if isawaitable(done):
                     await done
+                put_back = None
             except StoreUnavailableError:
+                put_back = self._ends.appendleft
                 return
-            except BaseException:
-                self._ends.rotate(-1)
-                raise
-            self._ends.popleft()
-            self._on_change(len(self._ends))
+            finally:
+                if put_back:
+                    put_back(end)
+                self._on_change(len(self._ends))

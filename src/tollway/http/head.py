@@ -12,7 +12,7 @@ from tollway.settings import Limits
 
 _UPGRADE: Final = re.compile(rb"(?i)(?<=\r\n)upgrade:")
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
-_JSON: Final = re.compile(rb"""(?i)application/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?\Z""")
+_JSON: Final = re.compile(rb"""(?i)application/json[ \t]*(?:;[ \t]*charset="?utf-?8"?[ \t]*)?\Z""")
 _TRAPS: Final = re.compile(rb"(?i)%(?:2f|5c|7f|[01][0-9a-f])|%(?![0-9a-f]{2})|[\\#]")
 _LINE_TRAPS: Final = re.compile(rb"\0|(?<!\r)\n|\r(?=[^\n])")
 _LINE_START: Final = re.compile(rb"[A-Z][A-Z-]*(?: |\Z)")

@@ -11,7 +11,6 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
-from tollway.clock import monotonic
 from tollway.deadlines import NEVER
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Inbound
@@ -44,6 +43,7 @@ class GatewayProtocol(asyncio.Protocol):
         self.deadline = NEVER
         self.transport = cast("asyncio.Transport", None)  # set by connection_made, before anything else is called
         self._edge = edge
+        self._now = edge.deadlines.now
         self._config = config
         self._state = server_state
         self._reader = RequestReader(edge.limits)
@@ -66,7 +66,7 @@ class GatewayProtocol(asyncio.Protocol):
         self._state.connections.add(cast("Any", self))
         address = get_remote_addr(self.transport)
         self._peer = address[0] if address else ""
-        self.deadline = self._idle_until = monotonic() + self._edge.timeouts.first_byte_s
+        self.deadline = self._idle_until = self._now() + self._edge.timeouts.first_byte_s
         self._edge.deadlines.watch(self)
         refusal = self._edge.admit(self._peer)
         if refusal and refusal.code is Code.OVERLOADED:
@@ -93,7 +93,7 @@ class GatewayProtocol(asyncio.Protocol):
             self._responder.close_after()
         if self._asgi:
             self._asgi.close_after()
-        self._idle_until = min(self._idle_until, monotonic() + _LAST_REQUEST_S)
+        self._idle_until = min(self._idle_until, self._now() + _LAST_REQUEST_S)
         if self._doing == _READING and self._reader.stage not in (HEAD, BODY):
             self.deadline = min(self.deadline, self._idle_until)
 
@@ -118,7 +118,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     def _wait_for_more(self) -> None:
         """A head, or the body behind one, has begun."""
-        now = monotonic()
+        now = self._now()
         timeouts = self._edge.timeouts
         if self._reader.stage == HEAD:
             self.deadline = now + timeouts.headers_s
@@ -137,7 +137,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     def _serve(self, rest: bytes) -> None:
         self._doing = _ANSWERING
-        self.deadline = monotonic() + self._edge.timeouts.client_stall_s
+        self.deadline = self._now() + self._edge.timeouts.client_stall_s
         if rest:
             self._keep_for_later(rest)
         reader, edge = self._reader, self._edge
@@ -193,7 +193,7 @@ class GatewayProtocol(asyncio.Protocol):
     def _wait_for_request(self) -> None:
         self._doing = _READING
         self._reader.next_request()
-        now = monotonic()
+        now = self._now()
         idle_s = _LAST_REQUEST_S if self._edge.draining else self._edge.timeouts.keep_alive_s
         self._idle_until = now + idle_s
         self.deadline = now + min(idle_s, self._edge.timeouts.client_stall_s)  # the answer may not be sent yet
@@ -201,7 +201,7 @@ class GatewayProtocol(asyncio.Protocol):
     def _close(self) -> None:
         """Once all is sent."""
         self._doing = _CLOSING
-        self.deadline = monotonic() + self._edge.timeouts.client_stall_s
+        self.deadline = self._now() + self._edge.timeouts.client_stall_s
         self.transport.close()
 
     # refusals of the connection itself
@@ -218,7 +218,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     def _linger(self) -> None:
         self._doing = _LINGERING
-        self.deadline = monotonic() + _LINGER_S
+        self.deadline = self._now() + _LINGER_S
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
@@ -270,7 +270,7 @@ class GatewayProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._is_behind = True
         self._unsent = self.transport.get_write_buffer_size()
-        self._taken_at = monotonic()
+        self._taken_at = self._now()
         if self._doing == _ANSWERING:
             self.deadline = self._taken_at + self._edge.timeouts.client_stall_s / _STALL_LOOKS
         if self._responder:

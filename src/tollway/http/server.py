@@ -48,6 +48,7 @@ class WorkerServer:
         self._ends_at = 0.0  # monotonic seconds, set by `stop`
         config = Config(
             app=cast("Any", api),
+            interface="asgi3",
             http=cast("Any", partial(GatewayProtocol, edge)),
             loop="none",
             ws="none",

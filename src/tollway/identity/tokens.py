@@ -54,7 +54,7 @@ def read_token(token: str, rules: TokenRules, now: int) -> Claims | Refusal:
         return Refusal("invalid")
     try:
         payload = _jws.decode(token, rules.secret, algorithms=[ALGORITHM])
-    except (jwt.PyJWTError, RecursionError):  # PyJWT reads the header again, from a deeper stack
+    except jwt.PyJWTError:
         return Refusal("invalid")
     claims = _members(payload)
     return Refusal("invalid") if claims is None else _check_claims(claims, rules, now)

@@ -4,9 +4,11 @@ structlog carries rare events. The one line per request goes through `RequestLog
 because a write per request would cost more than the request's whole bookkeeping (measurements §5).
 """
 
+import json
 import logging
+import re
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final, TextIO
 
 import msgspec
@@ -16,6 +18,7 @@ from tollway.observability.redact import redact
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 LINES_KEPT_MAX: Final = 20_000
+_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029]")  # JSON itself escapes only those below the space
 
 
 def configure_logs(level: str, out: TextIO | None = None) -> None:
@@ -37,6 +40,7 @@ def configure_logs(level: str, out: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [_ToStructlog()]
     root.setLevel(max(_LEVELS[level], logging.WARNING))
+    logging.captureWarnings(True)
 
 
 def get_log() -> Any:
@@ -47,22 +51,47 @@ def get_log() -> Any:
 class RequestLog:
     """One line per request, kept in memory until the next flush; beyond LINES_KEPT_MAX lines are counted, not kept."""
 
-    def __init__(self, write: Callable[[bytes], object]) -> None:
+    def __init__(self, write: Callable[[bytes], object], count_dropped: Callable[[int], object]) -> None:
         self._write = write
+        self._count_dropped = count_dropped
         self._lines: list[bytes] = []
-        self.dropped = 0
 
     def add(self, fields: dict[str, object]) -> None:
+        """Of the fields only `detail` may hold text from outside: it is redacted, the others are ids and numbers."""
         if len(self._lines) >= LINES_KEPT_MAX:
-            self.dropped += 1
+            self._count_dropped(1)
             return
-        self._lines.append(msgspec.json.encode(fields))
+        detail = fields.get("detail")
+        if detail:
+            fields["detail"] = _redacted(detail)
+        self._lines.append(encode_line(fields))
 
     def flush(self) -> None:
+        """Write what was kept; lines that cannot be written are counted as dropped. Raises OSError."""
         lines, self._lines = self._lines, []
-        if lines:
-            lines.append(b"")
+        if not lines:
+            return
+        lines.append(b"")
+        try:
             self._write(b"\n".join(lines))
+        except OSError:
+            self._count_dropped(len(lines) - 1)
+            raise
+
+
+def encode_line(fields: Mapping[str, object]) -> bytes:
+    """One line of JSON, whatever the texts hold: control characters and line separators are escaped."""
+    try:
+        line = msgspec.json.encode(fields, enc_hook=_describe)
+    except UnicodeEncodeError:  # a lone surrogate, from a file name for example
+        line = json.dumps(fields, default=_describe).encode()
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
+
+
+def _describe(value: object) -> str:
+    return redact(str(value))
 
 
 def _describe_exception(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -81,11 +110,26 @@ def _describe_exception(_: Any, __: str, event: MutableMapping[str, Any]) -> Mut
 
 
 def _redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    return {name: redact(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {str(name): _redacted(value) for name, value in event.items()}
+
+
+def _redacted(value: Any) -> Any:
+    """Plain JSON values with every text in them redacted; anything else as its redacted text."""
+    if isinstance(value, str):
+        return redact(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, bytes | bytearray):
+        return redact(value.decode("latin-1"))
+    if isinstance(value, Mapping):
+        return {redact(str(name)): _redacted(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(one) for one in value]
+    return redact(str(value))
 
 
 def _to_json(event: dict[str, Any], **_: Any) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    return encode_line(event).decode()
 
 
 class _ToStructlog(logging.Handler):

@@ -68,6 +68,8 @@ def _join(name: str, one: ProviderSettings, records: Mapping[str, Provider], set
         record = replace(record, reports_cost=one.reports_cost)
     origin, path = _locate(name, one.base_url or record.base_url, one)
     key = secret_text(f"providers.{name}.api_key", one.api_key, one.api_key_file)
+    if key:
+        _check_header_value(f"providers.{name}.api_key", key)
     return Upstream(id=name, provider=record, origin=origin, head=_head(origin, path, key, record, settings))
 
 
@@ -80,9 +82,9 @@ def _locate(name: str, base_url: str, one: ProviderSettings) -> tuple[Origin, st
         port = parts.port
     except ValueError:
         raise SettingsError(f"{setting}: is not a URL") from None
-    if parts.scheme not in _PORTS or not parts.hostname or parts.username or parts.query or parts.fragment:
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         raise SettingsError(f"{setting}: must be http(s)://host[:port][/path] without user, query or fragment")
-    if not (parts.path + parts.hostname).isascii() or any(c <= " " for c in parts.path):
+    if not all("!" <= character <= "~" for character in parts.hostname + parts.path):
         raise SettingsError(f"{setting}: must be plain ASCII")
     ca_file = str(one.ca_file) if one.ca_file else None
     return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], ca_file), parts.path.rstrip("/")
@@ -98,15 +100,16 @@ def _head(origin: Origin, path: str, key: str | None, record: Provider, settings
         "User-Agent: Tollway",
     ]
     if key:
-        lines.append(f"Authorization: Bearer {_header_value(key)}")
+        lines.append(f"Authorization: Bearer {key}")
     if record.identifies_application:
-        lines.append(f"HTTP-Referer: {_header_value(settings.http_referer)}")
-        lines.append(f"X-Title: {_header_value(settings.x_title)}")
+        _check_header_value("http_referer", settings.http_referer)
+        _check_header_value("x_title", settings.x_title)
+        lines += [f"HTTP-Referer: {settings.http_referer}", f"X-Title: {settings.x_title}"]
     rest = "".join(f"{line}\r\n" for line in lines)
     return f"POST {path}{CHAT_COMPLETIONS}".encode(), f" HTTP/1.1\r\n{rest}".encode()
 
 
-def _header_value(text: str) -> str:
+def _check_header_value(setting: str, text: str) -> None:
+    """It becomes part of a header as it stands. Raises SettingsError."""
     if not text.isascii() or not text.isprintable():
-        raise SettingsError("providers: keys, http_referer and x_title must be printable ASCII")
-    return text
+        raise SettingsError(f"{setting}: must be printable ASCII")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from tollway.deadlines import Deadlines
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.providers.registry import Origin, Upstream
-from tollway.settings import Limits, Timeouts
+from tollway.settings import Limits, SettingsError, Timeouts
 from tollway.upstream.connection import Connection
 from tollway.upstream.pool import Pool
 
@@ -19,15 +19,25 @@ class HttpUpstreams:
         self._timeouts = timeouts
         self._pools: dict[Origin, Pool] = {}
 
+    def prepare(self, upstream: Upstream) -> None:
+        """Make what connections to this upstream need. Raises SettingsError when its authority cannot be read."""
+        try:
+            self._pool_of(upstream.origin)
+        except OSError:  # of the file system or of TLS
+            raise SettingsError(f"providers.{upstream.id}.ca_file: is not a readable PEM file") from None
+
+    def _pool_of(self, origin: Origin) -> Pool:
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = Pool(origin, self._deadlines, self._limits, self._timeouts)
+        return pool
+
     async def send(
         self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float, fresh: bool
     ) -> Connection | Failure:
         """Send over a kept connection if there is one and `fresh` does not forbid it; the answer's headers must come
         within `headers_s` seconds. Nothing is sent when the sink has stopped wanting it while we connected."""
-        pool = self._pools.get(upstream.origin)
-        if pool is None:
-            pool = Pool(upstream.origin, self._deadlines, self._limits, self._timeouts)
-            self._pools[upstream.origin] = pool
+        pool = self._pool_of(upstream.origin)
         connection = None if fresh else pool.take_idle()
         if connection is None:
             made = await pool.connect()

@@ -1,6 +1,10 @@
 """Frames that Tollway itself adds to a stream."""
 
+from typing import Final
+
 from msgspec.json import encode
+
+KEEP_ALIVE_COMMENT: Final = b": keep-alive\n\n"  # an event of nothing: only between two others
 
 
 def error_frame(code: str, message: str, request_id: str) -> bytes:

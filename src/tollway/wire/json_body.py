@@ -1,9 +1,9 @@
 """Decode a request body strictly: what two parsers could read differently is refused.
 
-msgspec refuses a BOM, invalid UTF-8, lone surrogates, NaN, infinities and text after the value. Added here: an object at
-the top, no duplicate top-level names, bounds on depth, values and digits. The number of values is bounded before any
-value is built, because a stranger's 20 MiB of `[],[],…` would otherwise stop the event loop for seconds. Exact but slow
-tests run only where a cheap one cannot decide. Source: guarantees §12, request-path 0.5.4.
+msgspec refuses a BOM, invalid UTF-8, lone surrogates, NaN, infinities and text after the value. Added here: an object
+at the top, no duplicate top-level names, bounds on depth, values and digits. The number of values is bounded before any
+value is built: a stranger's 20 MiB of `[],[],…` would otherwise stop the event loop for seconds. Exact but slow tests
+run only where a cheap one cannot decide. Source: guarantees §12, request-path 0.5.4.
 """
 
 import re

@@ -1,12 +1,11 @@
 """What an upstream says about its failure, fit to be shown: short, and without anything secret.
 
-Only the error's `message`, `code` and `type` are ever shown. Source: response-path §14 (upstream error text), guarantees
-U5, §16.
+Only the error's `message`, `code` and `type` are ever shown. Source: response-path §14 (upstream error text) and
+guarantees U5, §16.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from re import compile as regex
 from typing import Any, Final
 
@@ -18,7 +17,6 @@ from tollway.wire.answer import BOM
 
 SHOWN_CHARS_MAX: Final = 1_000
 LABEL_CHARS_MAX: Final = 100
-RETRY_AFTER_S_MAX: Final = 86_400
 _OUT_OF_CREDIT: Final = (402, "402")  # the operator's account, which is nobody else's business
 _UNAVAILABLE: Final = "The service is temporarily unavailable. Please try again later."
 
@@ -72,20 +70,6 @@ def with_shown_errors(events: bytes) -> tuple[bytes, bool]:
 def with_shown_error(body: bytes) -> bytes:
     """A whole JSON answer; one that reports an error is encoded anew with what may be shown of it."""
     return (b'"error"' in body and _shown_object(body)) or body
-
-
-def read_retry_after(value: bytes, date: bytes) -> int | None:
-    """Seconds of a Retry-After header, as digits or as a date, which counts from the answer's own Date header."""
-    text = value.strip()
-    if text.isdigit():
-        return min(int(text[:6]), RETRY_AFTER_S_MAX) if len(text) <= 6 else RETRY_AFTER_S_MAX
-    if not text or not date:
-        return None
-    try:
-        wait = parsedate_to_datetime(text.decode("ascii")) - parsedate_to_datetime(date.decode("ascii"))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(0, min(round(wait.total_seconds()), RETRY_AFTER_S_MAX))
 
 
 def _shown_event(event: bytes) -> bytes | None:

@@ -32,13 +32,13 @@ def _answer(exchange: Exchange, reply: Reply) -> None:
     if client.gone:
         return  # nobody is there
     if reply.failure:
-        _refuse(exchange, failure_problem(reply.failure), reply.told_error)
+        _refuse(exchange, _failure_problem(reply.failure), reply.told_error)
     elif reply.streamed:
         if not client.started:
             client.start_stream(reply.status, _headers(exchange, reply))
         client.finish_stream(reply.ending)
     elif reply.status >= 300:
-        _refuse(exchange, status_problem(reply))
+        _refuse(exchange, _status_problem(reply))
     else:
         client.answer(reply.status, _headers(exchange, reply), reply.body)
 
@@ -54,13 +54,13 @@ def _refuse(exchange: Exchange, problem: Problem, told_error: bool = False) -> N
         client.finish_stream(error_frame(problem.code.value, problem.shown or problem.entry.message, exchange.id))
 
 
-def failure_problem(failure: Failure) -> Problem:
+def _failure_problem(failure: Failure) -> Problem:
     """What an attempt that brought no whole answer looks like to the client."""
     code = _CODES.get(failure.kind, Code.UPSTREAM_UNREACHABLE)
     return Problem(code, failure.detail, retry_after_s=1 if code in (Code.OVERLOADED, Code.DRAINING) else None)
 
 
-def status_problem(reply: Reply) -> Problem:
+def _status_problem(reply: Reply) -> Problem:
     """What an upstream's own refusal looks like: its status and its words, except where they speak of the operator."""
     if reply.status == 402:  # the operator's account is empty, not the caller's (guarantees U5)
         return Problem(Code.SERVICE_UNAVAILABLE, "upstream answered 402", retry_after_s=60)

@@ -24,7 +24,7 @@ async def run(exchange: Exchange, services: Services) -> None:
     if not exchange.has("reply") or exchange.reply.status == 0:
         await _release(exchange, services)
         return
-    outcome = outcome_of(exchange, services)
+    outcome = _outcome_of(exchange, services)
     exchange.outcome = outcome
     try:
         receipt = services.funds.close(outcome)
@@ -45,7 +45,7 @@ async def _release(exchange: Exchange, services: Services) -> None:
         services.unsettled.add(exchange.hold)
 
 
-def outcome_of(exchange: Exchange, services: Services) -> Outcome:
+def _outcome_of(exchange: Exchange, services: Services) -> Outcome:
     """What the answer cost and what is stored about it."""
     reply = exchange.reply
     charge = decide_charge(_ending(exchange, reply, 0))

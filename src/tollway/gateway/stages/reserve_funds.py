@@ -22,7 +22,7 @@ async def run(exchange: Exchange, services: Services) -> Hold | Problem:
     order = HoldOrder(
         request_id=exchange.id,
         worst_case=exchange.plan.worst_case,
-        budgets=budgets_of(caller, day.isoformat()),
+        budgets=_budgets_of(caller, day.isoformat()),
         policy=HoldPolicy(services.settings.hold_policy),
         usage_day=day,
         expires_at=exchange.received_at + timedelta(seconds=HOLD_SECONDS_MAX),
@@ -36,7 +36,7 @@ async def run(exchange: Exchange, services: Services) -> Hold | Problem:
     return _refuse(held, services) if isinstance(held, HoldRefused) else held
 
 
-def budgets_of(caller: Caller, day: str) -> tuple[BudgetRef, ...]:
+def _budgets_of(caller: Caller, day: str) -> tuple[BudgetRef, ...]:
     """The payer's balance first, then the limits that apply. `day` is the UTC date in ISO form."""
     if caller.organization_id:
         budgets = [BudgetRef(BudgetKind.ORGANIZATION, caller.organization_id)]

@@ -54,9 +54,7 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
             await asyncio.sleep(pause)
 
 
-async def _attempt(
-    exchange: Exchange, services: Services, candidate: Candidate, number: int, fresh: bool
-) -> Reply:
+async def _attempt(exchange: Exchange, services: Services, candidate: Candidate, number: int, fresh: bool) -> Reply:
     settings, upstream = services.settings, candidate.upstream
     relay = Relay(
         exchange.client,

@@ -1,0 +1,51 @@
+"""What the head of an upstream's answer says, as far as it is passed on or acted upon."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+EVENT_STREAM: Final = b"text/event-stream"
+RETRY_AFTER_S_MAX: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHead:
+    """`content_type` and `date` are passed on as they are; everything else the upstream said stays here."""
+
+    status: int = 0
+    content_type: bytes = b"application/json"
+    date: bytes = b""
+    retry_after_s: int | None = None
+
+    @property
+    def is_stream(self) -> bool:
+        return 200 <= self.status < 300 and self.content_type[:17].lower() == EVENT_STREAM
+
+
+NO_HEAD: Final = AnswerHead()
+
+
+def read_answer_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> AnswerHead:
+    """Header names are lower-cased already."""
+    content_type, date, retry_after = NO_HEAD.content_type, b"", b""
+    for name, value in headers:
+        if name == b"content-type":
+            content_type = value
+        elif name == b"date":
+            date = value
+        elif name == b"retry-after":
+            retry_after = value
+    return AnswerHead(status, content_type, date, read_retry_after(retry_after, date) if retry_after else None)
+
+
+def read_retry_after(value: bytes, date: bytes) -> int | None:
+    """Seconds of a Retry-After header: digits, or a date, which counts from the answer's own Date header."""
+    text = value.strip()
+    if text.isdigit():
+        return min(int(text[:6]), RETRY_AFTER_S_MAX) if len(text) <= 6 else RETRY_AFTER_S_MAX
+    try:
+        wait = parsedate_to_datetime(text.decode("ascii")) - parsedate_to_datetime(date.decode("ascii"))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0, min(round(wait.total_seconds()), RETRY_AFTER_S_MAX))

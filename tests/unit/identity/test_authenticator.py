@@ -1,0 +1,423 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import pytest
+
+from tollway.billing.store import StoreUnavailableError
+from tollway.identity import authenticator
+from tollway.identity.authenticator import STALE_AFTER_S, Authenticator, AuthenticatorRules
+from tollway.identity.caller import Caller, Refusal, Role
+from tollway.identity.keys import hash_key, make_key
+from tollway.identity.store import KeyRow, MembershipRow, UserRow
+from tollway.identity.tokens import TokenRules
+from tollway.money import Microdollars
+from unit.identity.test_tokens import HEADER, NOW, PAYLOAD, SECRET, sign
+
+T = TypeVar("T")
+
+PEPPER = b"pepper"
+KEY = make_key("k" * 30)
+OTHER_KEY = make_key("o" * 30)
+TOKEN = sign(HEADER, {**PAYLOAD, "exp": NOW + 3_600})
+ORGANIZATION = "0b9d6c5e-4f3a-4c2b-9d1e-8f7a6b5c4d3e"
+ADA = UserRow("user-1", "ada@example.com", "p1", None)
+RULES = AuthenticatorRules(PEPPER, TokenRules(SECRET), cache_s=60, callers_max=3)
+
+
+def key_row(secret: str = KEY, **changes: object) -> KeyRow:
+    row = KeyRow(
+        id="key-1",
+        secret_hash=hash_key(secret, PEPPER),
+        user_id=ADA.id,
+        organization_id=None,
+        label="",
+        last_four=secret[-4:],
+        limit_microdollars=None,
+        expires_at=None,
+        revoked_at=None,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    return replace(row, **changes)
+
+
+@dataclass
+class FakeStore:
+    """Rows in memory. `asked` counts look-ups of users and keys; `meanwhile` runs between reading and answering."""
+
+    users: dict[str, UserRow] = field(default_factory=lambda: {ADA.id: ADA})
+    keys: list[KeyRow] = field(default_factory=lambda: [key_row()])
+    members: list[MembershipRow] = field(default_factory=list)
+    number: int = 7
+    asked: int = 0
+    down: bool = False
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def user(self, user_id: str) -> UserRow | None:
+        return await self._answer(self.users.get(user_id))
+
+    async def key_by_hash(self, secret_hash: str) -> tuple[KeyRow, UserRow] | None:
+        found = next((row for row in self.keys if row.secret_hash == secret_hash), None)
+        return await self._answer(found and (found, self.users[found.user_id]))
+
+    async def membership(self, organization_id: str, user_id: str) -> MembershipRow | None:
+        place = (organization_id, user_id)
+        return next((row for row in self.members if (row.organization_id, row.user_id) == place), None)
+
+    async def revision(self) -> int:
+        if self.down:
+            raise StoreUnavailableError("down")
+        return self.number
+
+    async def _answer(self, row: T) -> T:
+        self.asked += 1
+        if self.down:
+            raise StoreUnavailableError("down")
+        if self.meanwhile:
+            work, self.meanwhile = self.meanwhile, None
+            await work()
+        return row
+
+
+class World:
+    """An authenticator that has looked at its store, whose clocks stand still unless moved."""
+
+    def __init__(self, rules: AuthenticatorRules = RULES) -> None:
+        self.store = FakeStore()
+        self.now = 1_000.0
+        self.authenticator = Authenticator(self.store, rules, lambda: self.now, lambda: NOW + int(self.now - 1_000))
+        self.refresh()
+
+    def refresh(self) -> None:
+        asyncio.run(self.authenticator.refresh())
+
+    def ask(self, credential: str = KEY, organization: str = "") -> Caller | Refusal:
+        return asyncio.run(self.authenticator.authenticate(credential, organization))
+
+    def known(self, credential: str = KEY, organization: str = "") -> Caller | Refusal | None:
+        return self.authenticator.known(credential, organization)
+
+    def pass_time(self, seconds: float) -> None:
+        """Polled all the while, with nothing changed."""
+        self.now += seconds
+        self.refresh()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def reason(verdict: Caller | Refusal) -> str:
+    assert isinstance(verdict, Refusal), verdict
+    return verdict.reason
+
+
+# Verdicts
+
+
+def test_a_key(world: World) -> None:
+    world.store.keys = [key_row(limit_microdollars=Microdollars(5))]
+    assert world.ask() == Caller("user-1", "ada@example.com", key_id="key-1", key_limit=Microdollars(5))
+
+
+def test_a_token(world: World) -> None:
+    token = sign(HEADER, {**PAYLOAD, "botId": "b", "tokenSource": "s"})
+    assert world.ask(token) == Caller("user-1", "ada@example.com", bot_id="b", token_source="s")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"revoked_at": datetime(2026, 1, 2, tzinfo=UTC)}, "revoked key"),
+        ({"expires_at": datetime.fromtimestamp(NOW, UTC)}, "expired key"),
+        ({"expires_at": datetime.fromtimestamp(NOW - 1_000_000, UTC)}, "expired key"),
+        ({"secret_hash": "other"}, "unknown key"),
+        ({"organization_id": ORGANIZATION}, "Access denied (not a member of the organization)"),
+    ],
+)
+def test_keys_that_are_refused(world: World, changes: dict[str, object], expected: str) -> None:
+    world.store.keys = [key_row(**changes)]
+    assert reason(world.ask()) == expected
+
+
+@pytest.mark.parametrize(
+    "key", ["tw_", "tw_live_", KEY[:-1], KEY + "0", KEY.lower(), KEY.replace("k", "j", 1), "tw_test_x"]
+)
+def test_malformed_keys_are_refused_without_a_look_up(world: World, key: str) -> None:
+    assert reason(world.ask(key)) == "malformed key"
+    assert world.store.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        (None, "User not found"),
+        (replace(ADA, pepper="p2"), "Invalid API token"),
+        (replace(ADA, blocked_reason="abuse"), "Access denied (R1)"),
+        (replace(ADA, email="ada@mail.SPAM.example"), "Access denied (R0)"),
+        (replace(ADA, email="ada@spam.example", blocked_reason="abuse"), "Access denied (R0)"),
+    ],
+)
+def test_tokens_of_users_that_are_refused(user: UserRow | None, expected: str) -> None:
+    world = World(replace(RULES, blocked_domains=("spam.example",)))
+    world.store.users = {ADA.id: user} if user else {}
+    assert reason(world.ask(TOKEN)) == expected
+
+
+def test_the_pepper_decides_before_the_block(world: World) -> None:
+    world.store.users = {ADA.id: replace(ADA, pepper="p2", blocked_reason="abuse")}
+    assert reason(world.ask(TOKEN)) == "Invalid API token"
+
+
+@pytest.mark.parametrize("user", [replace(ADA, blocked_reason="abuse"), replace(ADA, email="ada@spam.example")])
+def test_keys_of_users_that_are_refused(user: UserRow) -> None:
+    world = World(replace(RULES, blocked_domains=("spam.example",)))
+    world.store.users = {ADA.id: user}
+    assert reason(world.ask()).startswith("Access denied (R")
+
+
+def test_without_a_secret_no_token_is_accepted() -> None:
+    world = World(replace(RULES, tokens=None))
+    assert reason(world.ask(TOKEN)) == "tokens are not accepted"
+    assert isinstance(world.ask(KEY), Caller)
+
+
+# Organizations
+
+
+def member(role: Role = Role.MEMBER, limit: int | None = None) -> MembershipRow:
+    return MembershipRow(ORGANIZATION, ADA.id, role, None if limit is None else Microdollars(limit))
+
+
+@pytest.mark.parametrize("credential", [KEY, TOKEN], ids=["key", "token"])
+@pytest.mark.parametrize("header", [ORGANIZATION, ORGANIZATION.upper()])
+def test_a_member(world: World, credential: str, header: str) -> None:
+    world.store.members = [member(Role.OWNER, 9)]
+    caller = world.ask(credential, header)
+    assert isinstance(caller, Caller)
+    assert (caller.organization_id, caller.role, caller.member_daily_limit) == (ORGANIZATION, Role.OWNER, 9)
+
+
+def test_a_token_without_the_header_is_personal(world: World) -> None:
+    world.store.members = [member()]
+    caller = world.ask(sign(HEADER, {**PAYLOAD, "organizationId": ORGANIZATION, "organizationRole": "owner"}))
+    assert isinstance(caller, Caller)
+    assert (caller.organization_id, caller.role) == (None, None)
+
+
+def test_who_is_no_member_is_refused(world: World) -> None:
+    assert reason(world.ask(KEY, ORGANIZATION)) == "Access denied (not a member of the organization)"
+    assert isinstance(world.ask(KEY), Caller)
+
+
+def test_a_key_of_an_organization(world: World) -> None:
+    world.store.keys = [key_row(organization_id=ORGANIZATION)]
+    world.store.members = [member()]
+    for header in ("", ORGANIZATION, ORGANIZATION.upper()):
+        caller = world.ask(KEY, header)
+        assert isinstance(caller, Caller)
+        assert caller.organization_id == ORGANIZATION
+    assert reason(world.ask(KEY, ORGANIZATION.replace("0", "1"))) == "key belongs to another organization"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "x",
+        "not-a-uuid",
+        ORGANIZATION[:-1],
+        f"{{{ORGANIZATION}}}",
+        f" {ORGANIZATION}",
+        ORGANIZATION.replace("-", ""),
+        "\xff",
+    ],
+)
+def test_no_uuid_reaches_no_query(world: World, header: str) -> None:
+    for credential in (KEY, TOKEN):
+        assert reason(world.ask(credential, header)) == "Invalid organization ID format"
+    assert world.store.asked == 0
+
+
+# What is kept
+
+
+def test_a_verdict_is_kept_for_its_credential_and_organization_only(world: World) -> None:
+    world.store.members = [member()]
+    caller = world.ask(KEY, ORGANIZATION)
+    assert world.known(KEY, ORGANIZATION) == caller
+    assert world.known(KEY) is None
+    assert world.known(KEY, ORGANIZATION.upper()) is None
+    assert world.known(KEY[:-1], ORGANIZATION) is None
+    assert world.known(KEY + "\0", ORGANIZATION) is None
+    assert world.known(TOKEN, ORGANIZATION) is None
+
+
+def test_the_border_between_credential_and_organization_is_part_of_it(world: World) -> None:
+    world.ask("b", "a")
+    assert world.known("b", "a")
+    assert world.known("", "ab") is None
+    assert world.known("ab", "") is None
+
+
+@pytest.mark.parametrize("credential", [KEY, TOKEN, OTHER_KEY], ids=["key", "token", "unknown key"])
+def test_a_verdict_lives_a_minute_at_most(world: World, credential: str) -> None:
+    verdict = world.ask(credential)
+    world.pass_time(59)
+    assert world.known(credential) == verdict
+    world.pass_time(1)
+    assert world.known(credential) is None
+
+
+def test_a_key_that_expires_bounds_its_verdict(world: World) -> None:
+    world.store.keys = [key_row(expires_at=datetime.fromtimestamp(NOW + 10, UTC))]
+    assert isinstance(world.ask(), Caller)
+    world.pass_time(9)
+    assert isinstance(world.known(), Caller)
+    world.pass_time(1)
+    assert world.known() is None
+    assert reason(world.ask()) == "expired key"
+
+
+def test_a_token_that_expires_bounds_its_verdict(world: World) -> None:
+    token = sign(HEADER, {**PAYLOAD, "exp": NOW + 10})
+    assert isinstance(world.ask(token), Caller)
+    world.pass_time(9)
+    assert isinstance(world.known(token), Caller)
+    world.pass_time(1)
+    assert world.known(token) is None
+    assert reason(world.ask(token)) == "expired"
+
+
+@pytest.mark.parametrize("credential", [KEY, OTHER_KEY], ids=["caller", "refusal"])
+def test_a_new_revision_drops_verdicts(world: World, credential: str) -> None:
+    world.ask(credential)
+    world.store.number += 1
+    assert world.known(credential) is not None
+    world.refresh()
+    assert world.known(credential) is None
+
+
+def test_a_revision_that_went_back_is_a_change_too(world: World) -> None:
+    """A database restored from a backup."""
+    world.ask()
+    world.store.number = 1
+    world.refresh()
+    assert world.known() is None
+
+
+def test_the_same_revision_keeps_verdicts(world: World) -> None:
+    caller = world.ask()
+    world.pass_time(5)
+    assert world.known() == caller
+
+
+def test_no_verdict_is_used_while_the_revision_is_unknown(world: World) -> None:
+    caller = world.ask()
+    world.now += STALE_AFTER_S - 0.1
+    assert world.known() == caller
+    world.now += 0.1
+    assert world.known() is None
+    assert world.ask() == caller  # the database itself still says so
+    assert world.known() is None
+    world.refresh()
+    assert world.known() == caller
+
+
+def test_a_refresh_that_fails_makes_nothing_fresh(world: World) -> None:
+    world.ask()
+    world.store.down = True
+    world.now += 4
+    with pytest.raises(StoreUnavailableError):
+        world.refresh()
+    world.now += 1
+    assert world.known() is None
+    with pytest.raises(StoreUnavailableError):
+        world.ask()
+
+
+def test_before_the_first_refresh_no_verdict_is_used() -> None:
+    world = World()
+    fresh = Authenticator(world.store, RULES, lambda: world.now, lambda: NOW)
+    asyncio.run(fresh.authenticate(KEY, ""))
+    assert fresh.known(KEY, "") is None
+
+
+def test_a_slow_refresh_counts_from_when_it_asked(world: World) -> None:
+    world.ask()
+    slow = world.store.revision
+
+    async def revision() -> int:
+        world.now += 4
+        return await slow()
+
+    world.store.revision = revision  # type: ignore[method-assign]  # a look-up that takes four seconds
+    world.refresh()
+    world.now += 0.9
+    assert world.known() is not None
+    world.now += 0.1
+    assert world.known() is None
+
+
+def test_a_look_up_that_overlaps_a_change_is_not_kept(world: World) -> None:
+    async def revoke() -> None:
+        world.store.keys = [key_row(revoked_at=datetime(2026, 1, 2, tzinfo=UTC))]
+        world.store.number += 1
+        await world.authenticator.refresh()
+
+    world.store.meanwhile = revoke
+    assert isinstance(world.ask(), Caller)  # read before the change
+    assert world.known() is None
+    assert reason(world.ask()) == "revoked key"
+    assert reason(world.known() or world.ask()) == "revoked key"
+
+
+# Bounds
+
+
+def test_callers_kept_are_bounded_and_the_oldest_goes_first(world: World) -> None:
+    keys = [make_key(letter * 30) for letter in "abcd"]
+    world.store.keys = [key_row(key) for key in keys]
+    for key in keys:
+        world.ask(key)
+    assert [world.known(key) is not None for key in keys] == [False, True, True, True]
+
+
+def test_asking_again_pushes_nobody_out(world: World) -> None:
+    keys = [make_key(letter * 30) for letter in "abcd"]
+    world.store.keys = [key_row(key) for key in keys]
+    for key in (*keys[:3], keys[0], keys[0]):
+        world.ask(key)
+    assert all(world.known(key) for key in keys[:3])
+    world.ask(keys[3])  # the oldest is the second by now
+    assert [world.known(key) is not None for key in keys] == [True, False, True, True]
+
+
+def test_refusals_are_bounded_and_push_no_caller_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authenticator, "REFUSALS_KEPT_MAX", 2)
+    caller = world.ask()
+    for number in range(50):
+        world.ask(f"tw_{number}")
+    assert world.known() == caller
+    assert [world.known(f"tw_{number}") is not None for number in (0, 47, 48, 49)] == [False, False, True, True]
+
+
+def test_what_was_a_caller_and_is_refused_now_is_kept_as_refused(world: World) -> None:
+    """An expired verdict must not hide the newer one: else every request would ask the database."""
+    world.store.keys = [key_row(expires_at=datetime.fromtimestamp(NOW + 10, UTC))]
+    world.ask()
+    world.pass_time(10)
+    world.ask()
+    assert reason(world.known() or world.ask()) == "expired key"
+    assert world.store.asked == 2
+
+
+def test_what_was_refused_and_is_a_caller_now_is_kept_as_caller(world: World) -> None:
+    world.store.keys = []
+    world.ask()
+    world.store.keys = [key_row()]
+    world.pass_time(60)
+    assert isinstance(world.ask(), Caller)
+    assert isinstance(world.known(), Caller)
