@@ -12,7 +12,7 @@ SAY    := @printf '── %s\n'
 LOCK   := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
           --exclude-newer "$$($(BIN)/python -c 'from datetime import date, timedelta; print(date.today() - timedelta(days=7))')" \
           $(if $(UPGRADE),--upgrade)
-TESTS  := $(BIN)/pytest -n auto --dist worksteal
+TESTS  := $(BIN)/pytest -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -54,7 +54,7 @@ vectors: $(STAMPS)/dev  ## how many test vectors of each specification page pass
 
 bench: $(STAMPS)/dev  ## measure speed, side by side with a plain proxy
 	$(SAY) "Running the benchmark (some minutes; close what else needs the processor)"
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python bench/run.py $(ARGS)
 
 docs: $(STAMPS)/dev  ## write the reference pages from the code
 	$(SAY) "Writing docs/reference from the code"

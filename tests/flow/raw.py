@@ -11,6 +11,8 @@ from flow.programs import Gateway
 
 PATIENCE_S = 30  # nothing here takes that long; a hang is a failure
 CHAT = b"/v1/chat/completions"
+MESSAGES = [{"role": "user", "content": "how does the tollgate keep its books?"}]
+STORY: Mapping[str, object] = {"model": "sim/story", "messages": MESSAGES}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 
 from flow.accounts import Account
 from flow.programs import Gateway
-from flow.raw import CHAT, Raw, ask, get, request
+from flow.raw import CHAT, MESSAGES, STORY, Raw, ask, get, request
 
 GOOD = get("/healthz")
 CODES = {413: "body_too_large", 414: "uri_too_long", 415: "unsupported_media_type", 431: "headers_too_large"}
@@ -128,14 +128,13 @@ OTHER_TYPES = [
 
 @pytest.mark.parametrize("kind", JSON_TYPES)
 def test_json_content_types(gateway: Gateway, account: Account, kind: str) -> None:
-    body = {"model": "sim/story"}
-    assert ask(gateway, request(body, headers={**account.headers, "Content-Type": kind})).status == 200
+    assert ask(gateway, request(STORY, headers={**account.headers, "Content-Type": kind})).status == 200
 
 
 @pytest.mark.parametrize("kind", OTHER_TYPES)
 def test_other_content_types_are_refused(gateway: Gateway, account: Account, kind: str) -> None:
     with Raw(gateway) as connection:
-        connection.send(request({"model": "sim/story"}, headers={**account.headers, "Content-Type": kind}))
+        connection.send(request(STORY, headers={**account.headers, "Content-Type": kind}))
         _ends_with(connection, 415)
 
 
@@ -144,32 +143,35 @@ def test_other_content_types_are_refused(gateway: Gateway, account: Account, kin
 def test_the_drop_in_prefixes_do_not_look_at_content_types(
     gateway: Gateway, account: Account, kind: str, prefix: bytes
 ) -> None:
-    raw = request({"model": "sim/story"}, prefix + b"/chat/completions", {**account.headers, "Content-Type": kind})
+    raw = request(STORY, prefix + b"/chat/completions", {**account.headers, "Content-Type": kind})
     assert ask(gateway, raw).status == 200
 
 
 def test_no_content_type_is_fine(gateway: Gateway, account: Account) -> None:
-    assert ask(gateway, request({"model": "sim/story"}, headers=account.headers)).status == 200
+    assert ask(gateway, request(STORY, headers=account.headers)).status == 200
+
+
+_OPEN = b'{"model":"sim/story","messages":%b,' % json.dumps(MESSAGES).encode()
 
 
 def _nested(depth: int) -> bytes:
     """An object `depth` levels deep, itself counted."""
-    return b'{"model":"sim/story","x":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
+    return _OPEN + b'"x":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
 
 
 def _values(count: int) -> bytes:
     """An object with that many values inside."""
-    return b'{"model":"sim/story","x":[' + b",".join(b"0" for _ in range(count - 2)) + b"]}"
+    return _OPEN + b'"x":[' + b",".join(b"0" for _ in range(count - 6)) + b"]}"
 
 
 def _chat(**fields: object) -> bytes:
-    return json.dumps({"model": "sim/story", "messages": [{"role": "user", "content": "hi"}], **fields}).encode()
+    return json.dumps({**STORY, **fields}).encode()
 
 
 AT_THEIR_LIMIT = {
     "depth": _nested(64),
     "values": _values(250_000),
-    "digits": b'{"model":"sim/story","x":%b}' % (b"1" * 32),
+    "digits": _OPEN + b'"x":%b}' % (b"1" * 32),
     "tools": _chat(tools=[{"type": "function", "function": {"name": f"f{n}"}} for n in range(512)]),
     "n": _chat(n=8),
     "stop": _chat(stop=["x"] * 16),
@@ -179,7 +181,7 @@ AT_THEIR_LIMIT = {
 OVER_THEIR_LIMIT = {
     "depth": _nested(65),
     "values": _values(250_001),
-    "digits": b'{"model":"sim/story","x":%b}' % (b"1" * 33),
+    "digits": _OPEN + b'"x":%b}' % (b"1" * 33),
     "tools": _chat(tools=[{"type": "function"}] * 513),
     "n": _chat(n=9),
     "n of nothing": _chat(n=0),
@@ -205,7 +207,7 @@ OVER_THEIR_LIMIT = {
     "two values": _chat() + _chat(),
     "very deep": b"[" * 1_000_000,
     "very many": b"[" + b"[]," * 1_000_000,
-    "a very long number": b'{"model":"sim/story","x":%b}' % (b"1" * 100_000),
+    "a very long number": _OPEN + b'"x":%b}' % (b"1" * 100_000),
 }
 
 

@@ -1,10 +1,12 @@
 """Guarantee N5 from outside: what is not plain HTTP/1.1 is answered 400 once, and the connection ends."""
 
+import json
+
 import pytest
 
 from flow.accounts import Account
 from flow.programs import Gateway
-from flow.raw import CHAT, Raw, ask, get, request
+from flow.raw import CHAT, STORY, Raw, ask, get, request
 
 GOOD = get("/healthz")
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
@@ -86,8 +88,6 @@ MALFORMED = {
     "absolute form": b"POST http://gateway{path} HTTP/1.1\r\nHost: gateway\r\n\r\n",
     "authority form": b"CONNECT gateway:80 HTTP/1.1\r\nHost: gateway\r\n\r\n",
     "asterisk form": b"OPTIONS * HTTP/1.1\r\nHost: gateway\r\n\r\n",
-    "fragment": b"POST {path}#a HTTP/1.1\r\nHost: gateway\r\n\r\n",
-    "fragment in the query": b"POST {path}?a#b HTTP/1.1\r\nHost: gateway\r\n\r\n",
     "raw UTF-8": b"POST {path}\xc3\xa4 HTTP/1.1\r\nHost: gateway\r\n\r\n",
     "NUL in the path": b"POST {path}\x00 HTTP/1.1\r\nHost: gateway\r\n\r\n",
 }
@@ -105,6 +105,8 @@ PATH_TRAPS = {
     "overlong UTF-8": b"%c0%af",
     "broken escape": b"%2",
     "no escape": b"%zz",
+    "fragment": b"#a",
+    "fragment in the query": b"?a#b",
 }
 
 
@@ -153,7 +155,7 @@ def test_malformed_in_single_bytes(gateway: Gateway, name: str) -> None:
 
 def test_after_good_requests_a_bad_one_ends_the_connection(gateway: Gateway) -> None:
     with Raw(gateway) as connection:
-        connection.send(GOOD + request() + MALFORMED["two Hosts"].replace(b"{path}", CHAT) + GOOD)
+        connection.send(GOOD + request(STORY) + MALFORMED["two Hosts"].replace(b"{path}", CHAT) + GOOD)
         assert [connection.read().status for _ in range(3)] == [200, 401, 400]
         assert connection.rest() == b""
 
@@ -161,15 +163,15 @@ def test_after_good_requests_a_bad_one_ends_the_connection(gateway: Gateway) -> 
 def test_names_with_underscores_are_dropped(gateway: Gateway, account: Account) -> None:
     """Neither does one of them authorize, nor does a second length harm."""
     key = account.headers["Authorization"]
-    answer = ask(gateway, request({"model": "sim/story"}, headers={"Authorization_": key, "Content_Length": "7"}))
+    answer = ask(gateway, request(STORY, headers={"Authorization_": key, "Content_Length": "7"}))
     assert answer.status == 401
-    answer = ask(gateway, request({"model": "sim/story"}, headers={"Authorization": key, "Content_Length": "7"}))
+    answer = ask(gateway, request(STORY, headers={"Authorization": key, "Content_Length": "7"}))
     assert answer.status == 200
 
 
 def test_a_trailer_is_never_a_header(gateway: Gateway, account: Account) -> None:
     key = account.headers["Authorization"].encode()
-    body = b'{"model":"sim/story"}'
+    body = json.dumps(STORY).encode()
     raw = _chunks(b"%x\r\n%b\r\n0\r\nAuthorization: %b\r\nHost: other\r\n\r\n" % (len(body), body, key))
     with Raw(gateway) as connection:
         assert connection.send(raw.replace(b"{path}", CHAT)).read().status == 401
@@ -181,7 +183,7 @@ def test_a_trailer_is_never_a_header(gateway: Gateway, account: Account) -> None
 
 @pytest.fixture
 def chat(account: Account) -> bytes:
-    return request({"model": "sim/story", "sim": {"chunks": 3}}, headers=account.headers)
+    return request({**STORY, "sim": {"chunks": 3}}, headers=account.headers)
 
 
 def test_hot_and_other_requests_share_a_connection(gateway: Gateway, chat: bytes) -> None:
@@ -192,7 +194,7 @@ def test_hot_and_other_requests_share_a_connection(gateway: Gateway, chat: bytes
 
 def test_pipelined_requests_are_answered_in_order(gateway: Gateway, chat: bytes) -> None:
     with Raw(gateway) as connection:
-        connection.send(chat + GOOD + request() + get("/nothing") + chat)
+        connection.send(chat + GOOD + request(STORY) + get("/nothing") + chat)
         answers = [connection.read() for _ in range(5)]
         assert [answer.status for answer in answers] == [200, 200, 401, 404, 200]
         assert answers[0].json["object"] == answers[4].json["object"] == "chat.completion"
@@ -239,7 +241,7 @@ def test_cut_anywhere(gateway: Gateway, path: bytes) -> None:
 
 def test_http_1_0_gets_a_length_and_the_end(gateway: Gateway, account: Account) -> None:
     with Raw(gateway) as connection:
-        raw = request({"model": "sim/story"}, headers=account.headers, version=b"HTTP/1.0")
+        raw = request(STORY, headers=account.headers, version=b"HTTP/1.0")
         answer = connection.send(raw + GOOD).read()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert connection.rest() == b""
@@ -247,7 +249,7 @@ def test_http_1_0_gets_a_length_and_the_end(gateway: Gateway, account: Account) 
 
 def test_http_1_0_gets_a_stream_without_chunks(gateway: Gateway, account: Account) -> None:
     with Raw(gateway) as connection:
-        raw = request({"model": "sim/story", "stream": True}, headers=account.headers, version=b"HTTP/1.0")
+        raw = request({**STORY, "stream": True}, headers=account.headers, version=b"HTTP/1.0")
         answer = connection.send(raw).read()
         assert "transfer-encoding" not in answer.headers
         assert answer.headers["connection"] == "close"
@@ -265,9 +267,7 @@ def test_connection_close_is_obeyed(gateway: Gateway, chat: bytes) -> None:
 
 
 def test_100_continue(gateway: Gateway, account: Account) -> None:
-    head, _, body = request({"model": "sim/story"}, headers={**account.headers, "Expect": "100-continue"}).partition(
-        b"\r\n\r\n"
-    )
+    head, _, body = request(STORY, headers={**account.headers, "Expect": "100-continue"}).partition(b"\r\n\r\n")
     with Raw(gateway) as connection:
         assert connection.send(head + b"\r\n\r\n").read().status == 100
         assert connection.send(body).read().status == 200
@@ -291,7 +291,7 @@ def test_an_upgrade_is_ignored(gateway: Gateway, account: Account, protocol: str
         "HTTP2-Settings": "AAMAAABk",
     }
     with Raw(gateway) as connection:
-        answer = connection.send(request({"model": "sim/story"}, headers=headers)).read()
+        answer = connection.send(request(STORY, headers=headers)).read()
         assert (answer.status, answer.json["object"]) == (200, "chat.completion")
         assert connection.send(get("/healthz", headers)).read().json == {"status": "ok"}
 

@@ -4,8 +4,9 @@ Source: guarantees M3, M5–M7; response-path 6.8, §14; the amount: where the p
 tokens times the price the hold was cut at.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from tollway.billing.cost import is_plausible, list_cost, reported_cost
 from tollway.billing.estimate import estimate_usage
@@ -17,8 +18,7 @@ from tollway.wire.usage import NO_USAGE, Usage
 NOTHING: Final = Microdollars(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """What is known about an answer when it has ended, for whatever reason.
 
     From the hold: `price`, `worst_case` and the bounds it was reckoned from; `completion_tokens_max` is for all choices
@@ -57,8 +57,7 @@ class Ending:
         return self.status >= 400 or (not self.has_output and is_unfinished)
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(Struct, frozen=True):
     """The decision. The caller pays `charge`, the operator bears `absorbed`; `market_cost` is the worth of the answer
     before anything was waived; `list_cost` the price of `usage`, `reported_cost` the upstream's own figure if any."""
 
@@ -71,8 +70,7 @@ class Charge:
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class _Worth:
+class _Worth(Struct, frozen=True):
     amount: Microdollars
     basis: Basis
     usage: Usage

@@ -4,11 +4,12 @@ Life of a charge: `HoldOrder` → `Hold` (money set aside in all budgets, or in 
 written, hold gone, budgets moved, usage row stored, all in one transaction). Both steps are idempotent by request id.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from tollway.money import Microdollars
 from tollway.wire.usage import Usage
@@ -46,8 +47,7 @@ class BudgetKind(StrEnum):
 BUDGET_ORDER: Final = {kind: place for place, kind in enumerate(BudgetKind)}
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetRef:
+class BudgetRef(Struct, frozen=True):
     """Names one budget. `limit` is given for kinds whose limit lives elsewhere (member's day, key); the store keeps
     what was spent and held against it. Balances (user, organization) carry no limit here: theirs is the ledger's."""
 
@@ -60,8 +60,7 @@ class BudgetRef:
         return f"{self.kind.value}:{self.owner}"
 
 
-@dataclass(frozen=True, slots=True)
-class HoldOrder:
+class HoldOrder(Struct, frozen=True):
     """Ask for money before the upstream is called. `budgets[0]` is the payer's balance."""
 
     request_id: str
@@ -72,8 +71,7 @@ class HoldOrder:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """Money set aside: the same `amount` in every budget of the order."""
 
     request_id: str
@@ -82,16 +80,14 @@ class Hold:
     usage_day: date
 
 
-@dataclass(frozen=True, slots=True)
-class HoldRefused:
+class HoldRefused(Struct, frozen=True):
     """A budget had nothing left (or, when strict, not enough). `available` is what it had."""
 
     budget: BudgetRef
     available: Microdollars
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
+class UsageRecord(Struct, frozen=True):
     """What is stored about one request besides money. Texts from callers are cut and free of NUL by now."""
 
     user_id: str
@@ -116,8 +112,7 @@ class UsageRecord:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a request ended, in money. `charge` is what the caller pays, `absorbed` what the operator bears.
 
     `market_cost` is what it was worth before waivers; `list_cost` tokens times price; `reported_cost` what the
@@ -135,8 +130,7 @@ class Outcome:
     record: UsageRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """The settlement as it stands in the books; `repeated` when it had been settled before."""
 
     request_id: str
@@ -156,8 +150,7 @@ class EntryKind(StrEnum):
     CORRECTION = "correction"
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(Struct, frozen=True):
     """One movement: `amount` (µ$, > 0) leaves `debit` and arrives at `credit`; so the sum over all accounts stays 0."""
 
     kind: EntryKind

@@ -19,6 +19,7 @@ _LINE_START: Final = re.compile(rb"[A-Z][A-Z-]*(?: |\Z)")
 _BLANK_LINES: Final = re.compile(rb"(?:\r\n)*")
 _VERSIONS: Final = (b" HTTP/1.1", b" HTTP/1.0")
 _METHOD_BYTES_MAX: Final = 32
+_SPACE: Final = 32  # llhttp passes over line ends, whole or not, before a request
 
 
 def blank_lines(head: bytearray) -> int:
@@ -34,7 +35,7 @@ def check_head(head: bytes, limits: Limits) -> Code | None:
         return Code.URI_TOO_LONG
     if len(head) - line_end - 4 > limits.headers_bytes or head.count(b"\r\n") - 2 > limits.headers_count:
         return Code.HEADERS_TOO_LARGE
-    if not head.endswith(_VERSIONS, 0, line_end) or head.count(b" ", 0, line_end) != 2:
+    if head[0] <= _SPACE or not head.endswith(_VERSIONS, 0, line_end) or head.count(b" ", 0, line_end) != 2:
         return Code.MALFORMED_HTTP
     return None
 

@@ -62,9 +62,9 @@ class RequestReader:
         self._too_large = False
 
     @property
-    def method(self) -> bytes:
+    def method(self) -> str:
         """Only right until the next bytes are fed."""
-        return bytes(self._parser.get_method())
+        return str(self._parser.get_method(), "ascii")
 
     @property
     def is_historic(self) -> bool:

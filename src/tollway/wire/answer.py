@@ -4,7 +4,6 @@ Only what accounting needs is opened; the rest stays raw text. Nothing an upstre
 wrong type counts as absent. Source: response-path 6.2, 6.3.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec import MsgspecError, Raw, Struct
@@ -77,8 +76,7 @@ _list: Final = Decoder(list[Raw])
 _str: Final = Decoder(str)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One non-streaming answer.
 
     `has_error`: an `error` key, or no model (response-path 6.3; the status is the relay's to add). `has_output`: some

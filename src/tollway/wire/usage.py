@@ -5,7 +5,6 @@ float is ever involved. Source: response-path 6.4, guarantees M3, M9.
 """
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -21,8 +20,7 @@ _COUNT: Final = re.compile(rb"\d{1,12}")
 _ABSENT: Final = Raw(b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Token counts of one answer; `cached_tokens` and `cache_write_tokens` are parts of `prompt_tokens`,
     `reasoning_tokens` of `completion_tokens`. Costs are USD, exactly as written by the upstream; None: not written.
     `is_counted` is False when the upstream wrote a cost or details but no token counts at all."""

@@ -1,12 +1,13 @@
 """Who pays what, case by case (guarantees M3, M7; response-path 6.8, §14)."""
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tollway.billing.charge import Charge, Ending, decide_charge
 from tollway.billing.cost import list_cost
@@ -67,7 +68,7 @@ def test_a_whole_charge() -> None:
         ),
         pytest.param(replace(FINE, usage=NO_USAGE), Basis.REPORTED, 0, id="an explicit zero is zero"),
         pytest.param(
-            replace(FINE, usage=NO_USAGE, price=replace(PRICE, request_usd=Decimal(1))),
+            replace(FINE, usage=NO_USAGE, price=dataclasses.replace(PRICE, request_usd=Decimal(1))),
             *(Basis.REPORTED, 0),
             id="an explicit zero is zero for priced requests too",
         ),
@@ -128,7 +129,10 @@ def test_a_whole_charge() -> None:
             replace(FINE, has_output=False, deltas=0, usage=None), Basis.ESTIMATED, 100, id="the same without usage"
         ),
         pytest.param(
-            replace(FINE, price=replace(PRICE, image_usd=Decimal("0.0001")), images=2), Basis.REPORTED, 500, id="images"
+            replace(FINE, price=dataclasses.replace(PRICE, image_usd=Decimal("0.0001")), images=2),
+            Basis.REPORTED,
+            500,
+            id="images",
         ),
     ],
 )

@@ -1,6 +1,6 @@
 """Cost arithmetic against exact fractions (guarantees M9)."""
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -9,6 +9,7 @@ from math import ceil, floor
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tollway.billing.cost import contradictions, is_plausible, list_cost, reported_cost, worst_case
 from tollway.catalog.model import FREE, Price
@@ -65,17 +66,24 @@ def test_by_hand() -> None:
     assert list_cost(Usage(10, 3, cached_tokens=4), GPT) == 8
     # 4 written tokens cost what others do when they have no price of their own
     assert list_cost(Usage(10, 3, cache_write_tokens=4), GPT) == 9  # 2.5 + 6 = 8.5, half up
-    assert list_cost(Usage(10, 3, cache_write_tokens=4), replace(GPT, cache_write_usd=Decimal("0.000001"))) == 12
     assert (
-        list_cost(NO_USAGE, replace(GPT, request_usd=Decimal("0.01"), image_usd=Decimal("0.001")), images=2) == 12_000
+        list_cost(Usage(10, 3, cache_write_tokens=4), dataclasses.replace(GPT, cache_write_usd=Decimal("0.000001")))
+        == 12
+    )
+    assert (
+        list_cost(NO_USAGE, dataclasses.replace(GPT, request_usd=Decimal("0.01"), image_usd=Decimal("0.001")), images=2)
+        == 12_000
     )
     assert list_cost(Usage(10, 3), FREE) == 0
 
 
 def test_no_digit_is_lost_before_the_rounding() -> None:
-    price = replace(GPT, prompt_usd=Decimal("0.00000049999999999999999999999999999999999999"))
+    price = dataclasses.replace(GPT, prompt_usd=Decimal("0.00000049999999999999999999999999999999999999"))
     assert list_cost(Usage(1, 0), price) == 0
-    assert worst_case(1, 0, replace(GPT, prompt_usd=Decimal("0.0000010000000000000000000000000000000001"))) == 2
+    assert (
+        worst_case(1, 0, dataclasses.replace(GPT, prompt_usd=Decimal("0.0000010000000000000000000000000000000001")))
+        == 2
+    )
 
 
 def test_details_beyond_the_prompt_never_turn_into_a_discount() -> None:
@@ -118,12 +126,12 @@ def test_the_worst_case_never_falls(
 
 @given(prices, tokens, tokens)
 def test_the_worst_case_is_rounded_up(price: Price, prompt: int, completion: int) -> None:
-    plain = replace(price, cached_usd=None, cache_write_usd=None)
+    plain = dataclasses.replace(price, cached_usd=None, cache_write_usd=None)
     assert worst_case(prompt, completion, plain) == ceil(exact(Usage(prompt, completion), plain, 0))
 
 
 def test_the_worst_case_counts_the_dearest_prompt_price_and_every_choice() -> None:
-    price = replace(GPT, cache_write_usd=Decimal("0.0000003125"))
+    price = dataclasses.replace(GPT, cache_write_usd=Decimal("0.0000003125"))
     assert worst_case(1000, 10, price, choices=4) == 313 + 4 * 20
     assert worst_case(10**6, 10**6, FREE) == 0
 
@@ -131,9 +139,9 @@ def test_the_worst_case_counts_the_dearest_prompt_price_and_every_choice() -> No
 @pytest.mark.parametrize("count", [10**20, 10**40])
 def test_an_amount_beyond_64_bits_is_refused(count: int) -> None:
     with pytest.raises(MoneyOverflowError):
-        worst_case(count, 0, replace(GPT, prompt_usd=Decimal(1)))
+        worst_case(count, 0, dataclasses.replace(GPT, prompt_usd=Decimal(1)))
     with pytest.raises(MoneyOverflowError):
-        list_cost(Usage(count, 0), replace(GPT, prompt_usd=Decimal(1)))
+        list_cost(Usage(count, 0), dataclasses.replace(GPT, prompt_usd=Decimal(1)))
 
 
 def test_the_reported_cost_is_that_of_whoever_was_billed() -> None:

@@ -111,6 +111,7 @@ async def test_the_body_of_other_routes_comes_whole() -> None:
     connection = Connection()
     await connection.send(b"POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na", b"b", b"c")
     assert (connection.seen[0]["body"], connection.seen[0]["more_body"]) == (b"abc", False)
+    assert connection.seen[0]["method"] == "POST"
     assert connection.seen[0]["client"] == ("192.0.2.7", 50_000)
 
 
