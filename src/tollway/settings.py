@@ -230,6 +230,12 @@ PROVIDER_KEYS: Final = {
     "OPENAI_API_KEY": "openai",
 }
 
+def provider_keys_set(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The usual provider key variables that are set, each with the provider it is for. Never their values."""
+    environ = os.environ if environ is None else environ
+    return {name: provider for name, provider in PROVIDER_KEYS.items() if environ.get(name)}
+
+
 ConfigPath = Annotated[Path | None, "None: TOLLWAY_CONFIG, else ./tollway.toml if it is there"]
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from tollway.cli.output import refuse
 from tollway.clock import utc_now
 from tollway.errors import Problem
 from tollway.money import format_usd
-from tollway.settings import PROVIDER_KEYS, Settings, load
+from tollway.settings import Settings, load, provider_keys_set
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.funds import SqlFunds
@@ -112,9 +111,8 @@ def _start(stack: ExitStack, folder: Path, console: Console) -> tuple[str, Child
     stack.callback(gateway.stop)
     url = gateway.wait_for("Tollway serves on ")
     console.print(f"[bold]1.[/] A stand-in upstream on {sim_url} and the gateway on {url}.")
-    for name, provider in PROVIDER_KEYS.items():
-        if os.environ.get(name):
-            console.print(f"   {name} is set: the models of {provider} are served too, with real charges there.")
+    for name, provider in provider_keys_set().items():
+        console.print(f"   {name} is set: the models of {provider} are served too, with real charges there.")
     return url, gateway, config
 
 

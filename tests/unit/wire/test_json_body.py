@@ -201,9 +201,24 @@ def test_numbers_are_finite(number: bytes) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b" ", b"null", b"1", b'"x"', b"true", b"[]", b"{", b"{}{}", b"{} x", b"{bad", b'{"a":1,}', b'{"a" 1}', b'{a:1}'],
+    [
+        b"",
+        b" ",
+        b"null",
+        b"1",
+        b'"x"',
+        b"true",
+        b"[]",
+        b"{",
+        b"{}{}",
+        b"{} x",
+        b"{bad",
+        b'{"a":1,}',
+        b'{"a" 1}',
+        b"{a:1}",
+    ],
     ids=repr,
-)  # fmt: skip
+)
 def test_what_is_no_object(body: bytes) -> None:
     assert is_refused(body)
 
