@@ -78,7 +78,7 @@ async def start_sim(options: SimOptions) -> RunningSim:
 
 
 def _make_tls_context(options: SimOptions) -> tuple[ssl.SSLContext, Path]:
-    from tollway.sim.certificate import make_certificates  # Slow to import, and seldom needed.  # lazy: cryptography costs 50 ms that only --tls needs
+    from tollway.sim.certificate import make_certificates  # lazy: slow to import, and seldom needed
 
     certificates = make_certificates(options.certificate_dir, options.now())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
