@@ -77,6 +77,16 @@ class Program:
         self._process.kill()
         self.wait()
 
+    def end(self) -> None:
+        """Gone, whatever state it is in; for the end of a test that may have failed."""
+        if self._process.poll() is None:
+            self.kill()
+
+    def lose_parent(self) -> None:
+        """SIGKILL to the parent alone; returns when its children have ended too, for they hold its output open."""
+        self._process.kill()
+        self.wait()
+
 
 class Sim(Program):
     """The stand-in upstream with a record on disk."""

@@ -1,6 +1,7 @@
 """Bytes to the gateway and back, as they are: for requests that no client would send, and for how an answer ends."""
 
 import json
+import select
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -68,6 +69,23 @@ class Raw:
             pass
         return self
 
+    def drip(self, data: bytes, every_s: float, size: int = 1) -> None:
+        """Send slowly, until something comes back."""
+        for at in range(0, len(data), size):
+            if select.select([self._socket], [], [], every_s)[0]:
+                return
+            self.send(data[at : at + size])
+        raise AssertionError("nobody minds")
+
+    def sip(self, size: int, every_s: float, times: int) -> None:
+        """Read slowly."""
+        nothing = socket.socketpair()
+        for _ in range(times):
+            self._more(size)
+            select.select([nothing[0]], [], [], every_s)
+        for end in nothing:
+            end.close()
+
     def read_until(self, mark: bytes) -> bytes:
         """What has come up to and with `mark`."""
         while mark not in self._seen:
@@ -120,9 +138,9 @@ class Raw:
         data, self._seen = self._seen[:size], self._seen[size:]
         return data, len(data) == size
 
-    def _more(self) -> bool:
+    def _more(self, size: int = 262_144) -> bool:
         try:
-            piece = self._socket.recv(262_144)
+            piece = self._socket.recv(size)
         except ConnectionResetError:
             piece = b""
         self._seen += piece

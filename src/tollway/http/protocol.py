@@ -18,6 +18,7 @@ from tollway.http.asgi import AsgiSide
 from tollway.http.edge import Edge
 from tollway.http.reader import BODY, DONE, HEAD, RequestReader
 from tollway.http.responder import Responder
+from tollway.http.stall import Stall, unsent_bytes
 from tollway.ids import new_request_id
 
 _BACKLOG_BYTES_MAX: Final = 65_536
@@ -55,8 +56,8 @@ class GatewayProtocol(asyncio.Protocol):
         self._since = 0.0  # of the body
         self._idle_until = NEVER
         self._is_behind = False  # the client: writing is paused
-        self._unsent = 0
-        self._taken_at = 0.0  # when the client last took something of what waits for it
+        self._stall = Stall()
+        self._look_s = edge.timeouts.client_stall_s / _STALL_LOOKS
 
     # life of the connection
 
@@ -196,12 +197,12 @@ class GatewayProtocol(asyncio.Protocol):
         now = self._now()
         idle_s = _LAST_REQUEST_S if self._edge.draining else self._edge.timeouts.keep_alive_s
         self._idle_until = now + idle_s
-        self.deadline = now + min(idle_s, self._edge.timeouts.client_stall_s)  # the answer may not be sent yet
+        self.deadline = now + min(idle_s, self._look_s)  # the answer may not be sent yet
 
     def _close(self) -> None:
         """Once all is sent."""
         self._doing = _CLOSING
-        self.deadline = self._now() + self._edge.timeouts.client_stall_s
+        self.deadline = self._now() + self._look_s
         self.transport.close()
 
     # refusals of the connection itself
@@ -233,10 +234,10 @@ class GatewayProtocol(asyncio.Protocol):
             self._expire_body(now)
         elif self._doing == _READING and self._reader.stage == HEAD:
             self._refuse(Problem(Code.REQUEST_TIMEOUT, "headers"))
-        elif unsent := self.transport.get_write_buffer_size():
-            self._expire_stall(now, unsent)
+        elif self.transport.get_write_buffer_size():
+            self._expire_stall(now)
         elif self._doing == _ANSWERING:
-            self._unsent = 0
+            self._stall.forget()
             self.deadline = now + self._edge.timeouts.client_stall_s
         elif self._doing == _READING and now < self._idle_until:
             self.deadline = self._idle_until
@@ -252,16 +253,13 @@ class GatewayProtocol(asyncio.Protocol):
         else:
             self.deadline = min(now + 1, self._since + timeouts.body_s)
 
-    def _expire_stall(self, now: float, unsent: int) -> None:
+    def _expire_stall(self, now: float) -> None:
         """Bytes wait for the client: it has client_stall_s to take some."""
-        stall_s = self._edge.timeouts.client_stall_s
-        if unsent < self._unsent or not self._unsent:
-            self._taken_at = now
-        self._unsent = unsent
-        if now - self._taken_at >= stall_s:
+        left_s = self._edge.timeouts.client_stall_s - self._stall.look(now, unsent_bytes(self.transport))
+        if left_s <= 0:
             self.transport.abort()
             return
-        self.deadline = min(now + stall_s / _STALL_LOOKS, self._taken_at + stall_s)
+        self.deadline = now + min(left_s, self._look_s)
         if self._doing == _READING:
             self._idle_until = max(self._idle_until, now + self._edge.timeouts.keep_alive_s)
 
@@ -269,10 +267,10 @@ class GatewayProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._is_behind = True
-        self._unsent = self.transport.get_write_buffer_size()
-        self._taken_at = self._now()
+        now = self._now()
+        self._stall.begin(now)
         if self._doing == _ANSWERING:
-            self.deadline = self._taken_at + self._edge.timeouts.client_stall_s / _STALL_LOOKS
+            self.deadline = now + self._look_s
         if self._responder:
             self._responder.pause()
         if self._asgi:
@@ -280,7 +278,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_behind = False
-        self._unsent = 0
+        self._stall.forget()
         if self._responder:
             self._responder.resume()
         if self._asgi:

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -27,7 +27,7 @@ ADA = UserRow("user-1", "ada@example.com", "p1", None)
 RULES = AuthenticatorRules(PEPPER, TokenRules(SECRET), cache_s=60, callers_max=3)
 
 
-def key_row(secret: str = KEY, **changes: object) -> KeyRow:
+def key_row(secret: str = KEY, **changes: Any) -> KeyRow:
     row = KeyRow(
         id="key-1",
         secret_hash=hash_key(secret, PEPPER),
@@ -60,7 +60,7 @@ class FakeStore:
 
     async def key_by_hash(self, secret_hash: str) -> tuple[KeyRow, UserRow] | None:
         found = next((row for row in self.keys if row.secret_hash == secret_hash), None)
-        return await self._answer(found and (found, self.users[found.user_id]))
+        return await self._answer((found, self.users[found.user_id]) if found else None)
 
     async def membership(self, organization_id: str, user_id: str) -> MembershipRow | None:
         place = (organization_id, user_id)
@@ -138,7 +138,7 @@ def test_a_token(world: World) -> None:
         ({"organization_id": ORGANIZATION}, "Access denied (not a member of the organization)"),
     ],
 )
-def test_keys_that_are_refused(world: World, changes: dict[str, object], expected: str) -> None:
+def test_keys_that_are_refused(world: World, changes: dict[str, Any], expected: str) -> None:
     world.store.keys = [key_row(**changes)]
     assert reason(world.ask()) == expected
 

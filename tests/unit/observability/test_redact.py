@@ -112,6 +112,6 @@ def test_no_key_of_ours_survives(random_text: str, before: str, border: str) -> 
     )
 )
 def test_redacting_twice_changes_nothing_more(parts: list[str]) -> None:
-    once = redact("".join(parts))
-    assert SECRET not in once or "Canary" not in once
+    once = redact(" ".join(parts))
+    assert SECRET not in once
     assert redact(once) == once

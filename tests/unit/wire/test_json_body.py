@@ -1,5 +1,6 @@
 import json
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -238,7 +239,7 @@ def test_the_message_never_quotes_the_body() -> None:
 # Work grows with the size, not with its square: counted in lines that run
 
 
-HOSTILE = {
+HOSTILE: dict[str, Callable[[int], bytes]] = {
     "members": lambda size: b"{" + b",".join(b'"%d": 1' % number for number in range(size)) + b"}",
     "lists": lambda size: listed(size, b"[]"),
     "doubled": lambda size: b"{" + b",".join([b'"a": 1'] * size) + b"}",

@@ -1,0 +1,172 @@
+"""Prompts, answers and keys leave no trace: every ending of a request, then a search through every byte there is."""
+
+import http.client
+import json
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from flow.accounts import Accounts
+from flow.programs import Gateway, Sim, settings_for
+from flow.usage_rows import usage_of
+
+PROMPT = "canary-prompt-7f3a9b"
+ANSWER = "canaryanswer7f3a9b"
+UPSTREAM_KEY = "sk-canary-upstream-7f3a9b"
+METADATA = "canary-metadata-7f3a9b"
+TYPO = "tw_live_canary7f3a9bcanary7f3a9bcanary7f3a9b"
+FOREIGN = "sk-canary-foreign-7f3a9bcanary"
+CANARIES = (PROMPT, ANSWER, UPSTREAM_KEY, METADATA, TYPO, FOREIGN)
+TOP = """
+log_level = "debug"
+
+[retries]
+count_max = 1
+backoff_s = 0.01
+
+[timeouts]
+first_event_s = 1
+"""
+
+
+class World:
+    """A gateway and a stand-in of their own, and everything the gateway has said to anybody."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "gateway"
+        self.sim = Sim(folder / "sim")
+        settings = settings_for(self.folder, self.sim.url, top=TOP).replace("sk-fake-upstream-key", UPSTREAM_KEY)
+        self.gateway = Gateway(self.folder, settings)
+        self.accounts = Accounts(self.gateway.config)
+        self.account = self.accounts.create()
+        self.errors: list[bytes] = []
+
+    def body(self, **fields: object) -> bytes:
+        said = {"role": "user", "content": PROMPT}
+        tool = {"type": "function", "function": {"name": "x", "description": PROMPT}}
+        request = {"model": "sim/echo", "messages": [said], "tools": [tool], "metadata": {"a": METADATA}, **fields}
+        return json.dumps(request).encode()
+
+    def ask(self, body: bytes, key: str = "", prefix: str = "/v1") -> int:
+        """The status; an error's body and all headers are kept for the search."""
+        connection = http.client.HTTPConnection(self.gateway.host, self.gateway.port, timeout=20)
+        headers = {"Authorization": f"Bearer {key or self.account.key}", "Content-Type": "application/json"}
+        try:
+            connection.request("POST", f"{prefix}/chat/completions", body, headers)
+            answer = connection.getresponse()
+            said = answer.read()
+        finally:
+            connection.close()
+        self.errors.append(str(answer.getheaders()).encode())
+        if answer.status != 200:
+            self.errors.append(said)
+        return answer.status
+
+    def leave(self, body: bytes, after_bytes: int) -> None:
+        """Send a request and reset the connection once so much of the answer has come."""
+        with socket.create_connection((self.gateway.host, self.gateway.port), timeout=20) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.account.key}\r\n"
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            taken = 0
+            while taken < after_bytes:
+                taken += len(connection.recv(4_096))
+
+    def metrics(self) -> bytes:
+        connection = http.client.HTTPConnection(self.gateway.host, self.gateway.port, timeout=20)
+        try:
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+    def traces(self) -> Iterator[tuple[str, bytes]]:
+        """Everything the gateway leaves behind, by name."""
+        yield "output", "\n".join(self.gateway.lines).encode()
+        yield "errors", b"\n".join(self.errors)
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file() and path != self.gateway.config:
+                yield path.name, path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    world = World(tmp_path_factory.mktemp("privacy"))
+    yield world
+    world.gateway.stop()
+    world.sim.stop()
+
+
+def sim(**controls: object) -> dict[str, object]:
+    return {"sim": controls}
+
+
+ERROR_BODY = json.dumps({"error": {"message": f"your key {UPSTREAM_KEY} is wrong", "stack": PROMPT}})
+ENDINGS: dict[str, Callable[[World], object]] = {
+    "success": lambda world: world.ask(world.body()),
+    "stream": lambda world: world.ask(world.body(stream=True)),
+    "answer": lambda world: world.ask(world.body(model="sim/story", **sim(text=ANSWER))),
+    "tool call": lambda world: world.ask(world.body(model="sim/toolsmith", stream=True)),
+    "not JSON": lambda world: world.ask(b'{"model":"sim/echo","messages":"' + PROMPT.encode()),
+    "doubled name": lambda world: world.ask(b'{"model":"sim/echo","user":"%b","user":"b"}' % PROMPT.encode()),
+    "too long": lambda world: world.ask(world.body(stop=[PROMPT] * 17)),
+    "no model": lambda world: world.ask(world.body(model="")),
+    "unknown model": lambda world: world.ask(world.body(model="sim/nothing")),
+    "impossible tokens": lambda world: world.ask(world.body(max_tokens=10**11)),
+    "mistyped key": lambda world: world.ask(world.body(), TYPO),
+    "foreign key": lambda world: world.ask(world.body(), FOREIGN),
+    "historic error": lambda world: world.ask(world.body(), TYPO, "/api/openrouter"),
+    "no credits": lambda world: world.ask(world.body(), world.accounts.create(0).key),
+    "unreachable": lambda world: world.ask(world.body(model="dead/model")),
+    "upstream 401": lambda world: world.ask(world.body(**sim(status=401, error_body=ERROR_BODY))),
+    "upstream 400": lambda world: world.ask(world.body(**sim(status=400, error_body=ERROR_BODY))),
+    "upstream 500": lambda world: world.ask(world.body(**sim(status=500, error_body=ERROR_BODY))),
+    "bad control": lambda world: world.ask(world.body(**sim(chunks=PROMPT))),
+    "broken answer": lambda world: world.ask(world.body(**sim(fault="bad_json"))),
+    "broken stream": lambda world: world.ask(world.body(stream=True, **sim(fault="reset", at=1))),
+    "garbage stream": lambda world: world.ask(world.body(stream=True, **sim(fault="garbage"))),
+    "silent stream": lambda world: world.ask(world.body(stream=True, **sim(fault="stall", at=0))),
+    "left before the answer": lambda world: world.leave(world.body(**sim(first_delay_ms=300)), 0),
+    "left in a stream": lambda world: world.leave(
+        world.body(model="sim/story", stream=True, **sim(chunks=50, delay_ms=10, text=ANSWER)), 500
+    ),
+}
+
+
+def _found(world: World) -> list[tuple[str, str]]:
+    keys = {"the key": world.account.key, **{canary: canary for canary in CANARIES}}
+    return [
+        (name, what)
+        for name, trace in world.traces()
+        for what, canary in keys.items()
+        for form in (canary.encode(), canary.encode("utf-16-le"), canary.encode().hex().encode())
+        if form in trace
+    ]
+
+
+def test_no_ending_leaves_a_trace(world: World) -> None:
+    for end in ENDINGS.values():
+        end(world)
+    world.errors.append(world.metrics())
+    deadline = monotonic() + 60
+    while "tollway_drains 0.0" not in world.metrics().decode():  # what was left is read to its end in the background
+        assert monotonic() < deadline
+    assert len(usage_of(world.accounts, world.account)) >= 5
+    assert _found(world) == []  # while it runs: the database with its log
+    assert world.gateway.stop() == 0
+    names = [name for name, _ in world.traces()]
+    assert "tollway.db" in names
+    assert sum('"event":"request"' in line for line in world.gateway.lines) >= len(ENDINGS)
+    assert _found(world) == []  # and all that it says until its end
+    assert world.accounts.differences() == ()
+
+
+def test_the_search_finds_what_is_there(world: World) -> None:
+    """The stand-in does keep what it was sent; a search that misses it there would prove nothing."""
+    (world.folder / "planted").write_bytes(b"x" + PROMPT.encode() + b"y")
+    assert _found(world) == [("planted", PROMPT)]
+    (world.folder / "planted").unlink()

@@ -1,0 +1,24 @@
+"""The worker processes of a running gateway, as the system sees them."""
+
+from pathlib import Path
+
+from flow.programs import Gateway
+
+
+def workers_of(gateway: Gateway) -> list[int]:
+    """Process ids of the living workers."""
+    children = Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children").read_text().split()
+    return [pid for pid in map(int, children) if _state(pid) not in ("", "Z")]
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of one process."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,264 @@
+"""Stand-ins for everything a stage may touch, and shortcuts for the values it reads."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from msgspec.json import encode
+
+from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldOrder, HoldRefused, Outcome, Receipt
+from tollway.billing.store import StoreUnavailableError
+from tollway.catalog.model import Model, Offer, Price
+from tollway.catalog.snapshot import build_snapshot
+from tollway.deadlines import NEVER, Deadlines
+from tollway.errors import Problem
+from tollway.gateway.drains import Drains
+from tollway.gateway.exchange import Exchange, Inbound
+from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.services import ClientListener, Failure, ReplySink, Services
+from tollway.gateway.slots import Slots
+from tollway.gateway.unsettled import Unsettled
+from tollway.identity.authenticator import Authenticator
+from tollway.identity.caller import Caller, Refusal
+from tollway.money import Microdollars
+from tollway.observability.logs import RequestLog
+from tollway.observability.metrics import Metrics
+from tollway.providers.provider import Provider
+from tollway.providers.registry import Origin, Upstream
+from tollway.routing.fallback import RetryBudget
+from tollway.routing.plan import Candidate
+from tollway.settings import Settings, parse
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+PRICE = Price("test/1", NOW, Decimal("0.000002"), Decimal("0.000008"))
+CALLER = Caller("user-1", "ada@example.com", key_id="key-1")
+HOLD = Hold("request-1", Microdollars(1_000), (BudgetRef(BudgetKind.USER, "user-1"),), NOW.date())
+SETTINGS = parse({"retries": {"backoff_s": 0}})
+
+
+class Clock:
+    """Monotonic seconds that only tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeClient:
+    """Implements Client; remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.gone = False
+        self.started = False
+        self.status = 0
+        self.listener: ClientListener | None = None
+        self.headers = b""
+        self.body = b""
+        self.problem: Problem | None = None
+        self.endings = 0
+
+    def refuse(self, problem: Problem, request_id: str) -> None:
+        self.problem = problem
+        self.answer(problem.http_status, b"x-request-id: %b\r\n" % request_id.encode(), b"")
+
+    def answer(self, status: int, headers: bytes, body: bytes) -> None:
+        assert not self.started
+        self.started, self.status, self.headers, self.body = True, status, headers, body
+        self.endings += 1
+
+    def start_stream(self, status: int, headers: bytes) -> None:
+        assert not self.started
+        self.started, self.status, self.headers = True, status, headers
+
+    def write(self, data: bytes) -> None:
+        assert self.started
+        assert not self.endings
+        assert data, "an empty chunk ends a stream"
+        self.body += data
+
+    def finish_stream(self, data: bytes) -> None:
+        assert self.started
+        self.body += data
+        self.endings += 1
+
+    def abort(self) -> None:
+        self.endings += 1
+
+
+class FakeConnection:
+    """Implements UpstreamConnection."""
+
+    def __init__(self, headers_by: float = NEVER) -> None:
+        self.deadline = headers_by
+        self.waiting_for = "response headers"
+        self.is_paused = False
+        self.is_abandoned = False
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
+
+    def end_by(self, at: float) -> None:
+        self.deadline = min(self.deadline, at)
+
+    def abandon(self) -> None:
+        self.is_abandoned = True
+
+
+Play = Callable[[ReplySink], Failure | None]
+
+
+class FakeUpstreams:
+    """Implements UpstreamClient: plays one script per attempt, and keeps what was sent."""
+
+    def __init__(self, *scripts: Play) -> None:
+        self.scripts = list(scripts)
+        self.sent: list[tuple[str, bytes, bytes, bool]] = []  # upstream id, head, body, fresh
+
+    async def send(
+        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float, fresh: bool
+    ) -> FakeConnection | Failure:
+        self.sent.append((upstream.id, head, body, fresh))
+        return self.scripts.pop(0)(sink) or FakeConnection()
+
+
+def answers(status: int, body: object, **headers: str) -> Play:
+    """A whole JSON answer."""
+
+    def play(sink: ReplySink) -> None:
+        lines = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        sink.head_arrived(status, [(b"content-type", b"application/json"), *lines])
+        sink.body_arrived(body if isinstance(body, bytes) else encode(body))
+        sink.ended()
+
+    return play
+
+
+def fails(failure: Failure) -> Play:
+    return lambda _: failure
+
+
+class FakeFunds:
+    """Implements FundsStore in memory; `away` makes it unavailable, `broken` raises a bug for one request id."""
+
+    def __init__(self, waits: bool = False) -> None:
+        self.away = False
+        self.broken = ""
+        self.refuses: HoldRefused | None = None
+        self.orders: list[HoldOrder] = []
+        self.closed: list[Outcome] = []
+        self.released: list[Hold] = []
+        self._waits = waits
+
+    def hold(self, order: HoldOrder) -> Any:
+        self._check(order.request_id)
+        self.orders.append(order)
+        return self._give(self.refuses or Hold(order.request_id, order.worst_case, order.budgets, order.usage_day))
+
+    def close(self, outcome: Outcome) -> Any:
+        self._check(outcome.hold.request_id)
+        repeated = any(one.hold.request_id == outcome.hold.request_id for one in self.closed)
+        if not repeated:
+            self.closed.append(outcome)
+        return self._give(Receipt(outcome.hold.request_id, outcome.charge, Microdollars(0), repeated))
+
+    def release(self, hold: Hold) -> Any:
+        self._check(hold.request_id)
+        self.released.append(hold)
+        return self._give(None)
+
+    async def balance(self, budget: BudgetRef) -> int:
+        return 0
+
+    async def expire_holds(self) -> int:
+        return 0
+
+    def _check(self, request_id: str) -> None:
+        if self.away:
+            raise StoreUnavailableError("gone")
+        if self.broken and request_id == self.broken:
+            raise ZeroDivisionError
+
+    def _give(self, value: Any) -> Any:
+        async def later() -> Any:
+            return value
+
+        return later() if self._waits else value
+
+
+class FakeAuthenticator(Authenticator):
+    """Knows one verdict for every credential; as `later` it must be asked for."""
+
+    def __init__(self, verdict: Caller | Refusal | None = CALLER, later: bool = False, away: bool = False) -> None:
+        self.verdict, self.later, self.away = verdict, later, away
+        self.asked: list[tuple[str, str]] = []
+
+    def known(self, credential: str, organization: str) -> Caller | Refusal | None:
+        return None if self.later else self.verdict
+
+    async def authenticate(self, credential: str, organization: str) -> Caller | Refusal:
+        if self.away:
+            raise StoreUnavailableError("gone")
+        self.asked.append((credential, organization))
+        assert self.verdict
+        return self.verdict
+
+
+def upstream(id_: str = "sim", **provider: Any) -> Upstream:
+    record = Provider(id=id_, name=id_, dialect="openai", base_url="", source="", checked="2026-11-20", **provider)
+    return Upstream(id_, record, Origin("http", "up.example", 80), (b"POST /v1/chat/completions", b" HTTP/1.1\r\n"))
+
+
+def candidate(id_: str = "sim", price: Price = PRICE, **provider: Any) -> Candidate:
+    return Candidate(upstream(id_, **provider), Offer(id_, "vendor/name", price), Microdollars(1_000))
+
+
+def model(*providers: str, id_: str = "vendor/name") -> Model:
+    offers = tuple(Offer(name, "vendor/name", PRICE) for name in providers or ("sim",))
+    return Model(id=id_, name=id_, context_length=1_000, completion_tokens_max=100, offers=offers)
+
+
+def body_of(**more: Any) -> bytes:
+    return encode({"model": "vendor/name", "messages": [{"role": "user", "content": "hello there"}], **more})
+
+
+def exchange(body: bytes | None = None, headers: dict[bytes, bytes] | None = None, client: Any = None) -> Exchange:
+    inbound = Inbound("/v1/chat/completions", b"", headers or {}, body_of() if body is None else body, "::1", False)
+    return Exchange("request-1", inbound, client or FakeClient(), NOW, 1_000.0)
+
+
+def services(**changes: Any) -> Services:
+    """Everything, faked; name what a test looks at."""
+    clock = changes.pop("clock", Clock())
+    settings: Settings = changes.pop("settings", SETTINGS)
+    metrics = Metrics()
+    funds = changes.pop("funds", FakeFunds())
+    catalog = build_snapshot([changes.pop("model", model())])
+    made = Services(
+        settings=settings,
+        deadlines=Deadlines(clock),
+        authenticator=FakeAuthenticator(),
+        funds=funds,
+        unsettled=Unsettled(funds, metrics.unsettled.set),
+        catalog=lambda: catalog,
+        upstreams={"sim": upstream()},
+        client=FakeUpstreams(),
+        retry_budget=RetryBudget(settings.retries),
+        slots=Slots(),
+        drains=Drains(settings.limits.drains, metrics.drains.set),
+        relays=OpenRelays(),
+        metrics=metrics,
+        request_log=RequestLog(lambda _: None),
+    )
+    return replace(made, **changes)
+
+
+async def settled(result: Any) -> Any:
+    """What a stage gave, whether at once or later."""
+    return await result if isinstance(result, Awaitable) else result

@@ -1,0 +1,527 @@
+"""The relay between a fake upstream and a fake client, one callback at a time."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.json import encode
+
+from tollway.deadlines import NEVER, Deadlines
+from tollway.gateway.drains import Drains
+from tollway.gateway.relay import Relay
+from tollway.gateway.reply import Reply
+from tollway.gateway.services import Failure, FailureKind
+from tollway.settings import Limits, Timeouts
+from tollway.wire.frames import KEEP_ALIVE_COMMENT
+from tollway.wire.usage import Usage
+from unit.gateway.fakes import Clock, FakeClient, FakeConnection, candidate
+
+EVENT = b'data: {"id":"a","model":"m","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}\n\n'
+FINISH = b'data: {"id":"a","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+USAGE = b'data: {"id":"a","model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
+DONE = b"data: [DONE]\n\n"
+ERROR = b'data: {"id":"a","error":{"message":"key sk-0123456789ab failed","code":"c"},"choices":[]}\n\n'
+BODY = encode(
+    {
+        "id": "a",
+        "model": "m",
+        "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 2},
+    }
+)
+BROKEN = Failure(FailureKind.BROKEN, "reset", True)
+LIMITS = Limits(upstream_line_bytes=1_000, upstream_stream_bytes=10_000, upstream_body_bytes=1_000)
+TIMEOUTS = Timeouts()
+
+
+class Stage:
+    """A relay with everything around it."""
+
+    def __init__(self, stops_billing: bool = False, drains: int = 1, attach: bool = True) -> None:
+        self.clock = Clock()
+        self.deadlines = Deadlines(self.clock)
+        self.client = FakeClient()
+        self.connection = FakeConnection(self.clock.now + 60)
+        self.drains = Drains(drains, lambda _: None)
+        who = candidate(stops_billing_on_abort=stops_billing)
+        self.relay = Relay(self.client, who, self.deadlines, LIMITS, TIMEOUTS, self.drains, b"x-request-id: r\r\n")
+        if attach:
+            self.relay.attach(self.connection)
+
+    def stream(self, *pieces: bytes) -> None:
+        self.relay.head_arrived(200, [(b"content-type", b"text/event-stream"), (b"date", b"today")])
+        for piece in pieces:
+            self.relay.body_arrived(piece)
+
+    def whole(self, *pieces: bytes, status: int = 200) -> None:
+        self.relay.head_arrived(status, [(b"content-type", b"application/json")])
+        for piece in pieces:
+            self.relay.body_arrived(piece)
+
+    def leave(self) -> None:
+        self.client.gone = True
+        if self.client.listener:
+            self.client.listener.client_gone()
+
+    def wait(self, seconds: float) -> None:
+        self.clock.now += seconds
+        self.deadlines.sweep()
+
+    @property
+    def reply(self) -> Reply:
+        return self.relay.finished.result()
+
+    @property
+    def is_over(self) -> bool:
+        over = self.relay.finished.done()
+        if over:
+            assert self.drains.current == 0
+            assert self.client.listener is None
+            assert len(self.deadlines) == 0
+        return over
+
+
+def play(scenario: Callable[[], None]) -> None:
+    async def inside() -> None:
+        scenario()
+
+    asyncio.run(inside())
+
+
+def test_a_stream_passes_and_its_last_event_is_kept_back() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream(EVENT[:20], EVENT[20:] + FINISH[:1])
+        assert stage.client.body == EVENT
+        assert stage.client.headers == b"content-type: text/event-stream\r\ndate: today\r\nx-request-id: r\r\n"
+        stage.relay.body_arrived(FINISH[1:] + USAGE + DONE)
+        assert stage.client.body == EVENT + FINISH + USAGE
+        assert stage.is_over
+        assert (stage.reply.ending, stage.reply.streamed, stage.reply.failure) == (DONE, True, None)
+        assert (stage.reply.facts.usage, stage.reply.facts.finish_reason) == (Usage(3, 2), "stop")
+        assert stage.connection.deadline <= stage.clock.now + 1  # its framing may end, but not for long
+        stage.relay.body_arrived(EVENT)
+        stage.relay.ended()
+        assert stage.client.body == EVENT + FINISH + USAGE
+
+    play(scenario)
+
+
+def test_a_whole_answer_is_collected() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.whole(BODY[:9], BODY[9:])
+        assert not stage.client.started
+        stage.relay.ended()
+        assert stage.is_over
+        assert (stage.reply.body, stage.reply.status, stage.reply.streamed) == (BODY, 200, False)
+        assert stage.reply.facts.usage == Usage(3, 2)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", BODY[:-1], b"[]"])
+def test_a_whole_answer_that_is_no_json_object_is_broken(body: bytes) -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.whole(body)
+        stage.relay.ended()
+        assert stage.reply.failure
+        assert stage.reply.failure.kind is FailureKind.BROKEN
+
+    play(scenario)
+
+
+def test_a_broken_whole_answer_still_says_what_is_billed() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.whole(BODY)
+        stage.relay.failed(BROKEN)
+        assert (stage.reply.facts.usage, stage.reply.facts.has_output, stage.reply.body) == (Usage(3, 2), False, b"")
+
+    play(scenario)
+
+
+def test_an_error_answer_keeps_the_start_of_its_text() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.whole(b'{"error":{"message":"m"}}', status=500)
+        stage.relay.ended()
+        assert (stage.reply.status, stage.reply.failure) == (500, None)
+        endless = Stage()
+        endless.whole(b"x" * 65_000, b"x" * 65_000, b"x", status=500)
+        assert endless.is_over
+        assert (endless.reply.status, len(endless.reply.body)) == (500, 65_000)
+        assert endless.connection.is_abandoned
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "passed"),
+    [
+        ((EVENT,), EVENT),
+        ((EVENT, EVENT[:-2]), EVENT),  # half an event must not swallow the error event that follows
+        ((), b""),
+        ((USAGE,), USAGE),  # a running usage is no ending
+        ((b": comment\n\n",), b": comment\n\n"),
+    ],
+)
+def test_a_stream_that_ends_without_an_ending_is_broken(pieces: tuple[bytes, ...], passed: bytes) -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream(*pieces)
+        stage.relay.ended()
+        assert stage.is_over
+        assert stage.reply.failure
+        assert (stage.client.body, stage.reply.ending) == (passed, b"")
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("last", "ending"), [(b"", b""), (b"data: [DONE]", b"data: [DONE]"), (USAGE[:-2], b"")])
+def test_a_finish_reason_is_an_ending(last: bytes, ending: bytes) -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream(EVENT, FINISH, last)
+        stage.relay.ended()
+        assert (stage.reply.failure, stage.reply.ending) == (None, ending)
+        assert stage.client.body == EVENT + FINISH + (b"" if ending else last)
+
+    play(scenario)
+
+
+def test_an_upstreams_own_error_event_is_the_only_one() -> None:
+    def scenario() -> None:
+        for ends in (lambda stage: stage.relay.body_arrived(DONE), lambda stage: stage.relay.failed(BROKEN)):
+            stage = Stage()
+            stage.stream(EVENT, ERROR)
+            ends(stage)
+            assert (stage.reply.told_error, stage.reply.ending) == (True, b"")
+            shown = json.loads(stage.client.body.removeprefix(EVENT)[6:])
+            assert shown["error"] == {"message": "key sk-*** failed", "code": "c"}
+
+    play(scenario)
+
+
+def test_an_error_key_that_is_null_is_no_error() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        event = EVENT.replace(b'"id"', b'"error":null,"id"')
+        stage.stream(event, FINISH, DONE)
+        assert (stage.reply.told_error, stage.reply.ending) == (False, DONE)
+        assert stage.client.body == event + FINISH
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "detail"),
+    [((b"data: " + b"x" * 2_000,), "an event is too long"), ((EVENT,) * 200, "the stream is too long")],
+)
+def test_bounds_of_a_stream(pieces: tuple[bytes, ...], detail: str) -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream(*pieces)
+        assert stage.is_over
+        assert stage.connection.is_abandoned
+        assert stage.reply.failure
+        assert (stage.reply.failure.kind, stage.reply.failure.detail) == (FailureKind.TOO_LARGE, detail)
+        assert stage.client.body == EVENT * (len(stage.client.body) // len(EVENT))
+
+    play(scenario)
+
+
+def test_bounds_of_a_whole_answer() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.whole(b" " * 600, b" " * 600)
+        assert stage.connection.is_abandoned
+        assert stage.reply.failure
+        assert stage.reply.failure.kind is FailureKind.TOO_LARGE
+
+    play(scenario)
+
+
+# waiting
+
+
+def test_what_is_waited_for() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        begun = stage.clock.now
+        stage.clock.now += 10
+        stage.stream()
+        assert stage.connection.deadline == begun + 10 + TIMEOUTS.first_event_s
+        stage.clock.now += 100
+        stage.relay.body_arrived(EVENT[:30])
+        assert stage.connection.deadline == begun + 10 + TIMEOUTS.first_event_s  # half an event is none
+        stage.relay.body_arrived(EVENT[30:])
+        assert stage.connection.deadline == stage.clock.now + TIMEOUTS.silence_s
+        stage.clock.now = begun + TIMEOUTS.stream_s - 5
+        stage.relay.body_arrived(EVENT)
+        assert stage.connection.deadline == begun + TIMEOUTS.stream_s  # the whole stream has an end
+
+    play(scenario)
+
+
+def test_a_whole_answers_time_counts_from_its_request() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        begun = stage.clock.now
+        stage.clock.now += TIMEOUTS.answer_s - 1
+        stage.whole(b"{")
+        assert stage.connection.deadline == begun + TIMEOUTS.answer_s
+
+    play(scenario)
+
+
+def test_a_slow_client_stops_the_clock_of_silence_and_the_reading() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        begun = stage.clock.now
+        stage.stream(EVENT)
+        assert stage.client.listener
+        stage.client.listener.client_paused()
+        assert stage.connection.is_paused
+        assert stage.connection.deadline == begun + TIMEOUTS.stream_s
+        stage.relay.body_arrived(EVENT)  # was on its way
+        assert stage.connection.deadline == begun + TIMEOUTS.stream_s
+        stage.clock.now += 500
+        stage.wait(0)
+        assert KEEP_ALIVE_COMMENT not in stage.client.body
+        stage.client.listener.client_resumed()
+        assert not stage.connection.is_paused
+        assert stage.connection.deadline == stage.clock.now + TIMEOUTS.silence_s
+
+    play(scenario)
+
+
+def test_pausing_before_the_first_event_gives_no_more_time_for_it() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream()
+        first_event_by = stage.connection.deadline
+        assert stage.client.listener
+        stage.client.listener.client_paused()
+        stage.client.listener.client_resumed()
+        assert stage.connection.deadline == first_event_by
+
+    play(scenario)
+
+
+def test_pausing_before_the_head_changes_no_deadline() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        headers_by = stage.connection.deadline
+        stage.relay.client_paused()
+        assert stage.connection.deadline == headers_by
+        stage.relay.client_resumed()
+        assert stage.connection.deadline == headers_by
+
+    play(scenario)
+
+
+def test_comments_come_while_nothing_else_does() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream(EVENT)
+        stage.wait(TIMEOUTS.comment_s - 1)
+        stage.relay.body_arrived(EVENT)
+        stage.wait(2)
+        assert stage.client.body == EVENT * 2
+        stage.wait(TIMEOUTS.comment_s)
+        stage.wait(TIMEOUTS.comment_s)
+        assert stage.client.body == EVENT * 2 + KEEP_ALIVE_COMMENT * 2
+        stage.relay.body_arrived(EVENT[:9])
+        stage.wait(TIMEOUTS.comment_s * 2)
+        assert stage.client.body == EVENT * 2 + KEEP_ALIVE_COMMENT * 2  # not inside an event
+        stage.relay.body_arrived(EVENT[9:])
+        assert stage.client.body.endswith(KEEP_ALIVE_COMMENT + EVENT)
+        stage.relay.failed(BROKEN)
+        stage.wait(TIMEOUTS.comment_s * 9)
+        assert stage.client.body.endswith(EVENT)
+
+    play(scenario)
+
+
+# the client
+
+
+def test_one_who_leaves_is_read_on_for() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream(EVENT)
+        stage.leave()
+        assert stage.drains.current == 1
+        assert stage.connection.deadline == stage.clock.now + TIMEOUTS.drain_s
+        stage.relay.body_arrived(FINISH + USAGE + DONE)
+        assert stage.client.body == EVENT
+        assert stage.is_over
+        assert (stage.reply.facts.usage, stage.reply.is_complete) == (Usage(3, 2), True)
+
+    play(scenario)
+
+
+def test_reading_on_is_bounded_however_lively_it_is() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream(EVENT)
+        stage.leave()
+        until = stage.connection.deadline
+        stage.clock.now += TIMEOUTS.drain_s - 1
+        stage.relay.body_arrived(EVENT)
+        assert stage.connection.deadline == until
+
+    play(scenario)
+
+
+def test_one_who_leaves_while_paused_lets_the_upstream_go_on() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream(EVENT)
+        assert stage.client.listener
+        stage.client.listener.client_paused()
+        stage.leave()
+        assert not stage.connection.is_paused
+
+    play(scenario)
+
+
+def test_leaving_before_the_head_bounds_the_wait_for_it() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.connection.deadline = NEVER
+        stage.leave()
+        assert stage.connection.deadline == stage.clock.now + TIMEOUTS.drain_s
+        stage.whole(BODY)
+        assert stage.connection.deadline == stage.clock.now + TIMEOUTS.drain_s
+        stage.relay.ended()
+        assert stage.is_over
+        assert stage.reply.body == BODY
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("stops_billing", "drains"), [(True, 1), (False, 0)])
+def test_one_who_leaves_where_reading_on_is_no_use(stops_billing: bool, drains: int) -> None:
+    def scenario() -> None:
+        stage = Stage(stops_billing, drains)
+        stage.stream(EVENT)
+        stage.leave()
+        assert stage.is_over
+        assert stage.connection.is_abandoned
+        assert (stage.reply.abandoned, stage.reply.facts.output_units) == (True, 1)
+
+    play(scenario)
+
+
+def test_one_who_left_while_we_connected() -> None:
+    def scenario() -> None:
+        stage = Stage(stops_billing=True, attach=False)
+        assert stage.relay.wanted
+        stage.client.gone = True
+        assert not stage.relay.wanted
+        stage.relay.attach(stage.connection)
+        assert stage.is_over
+        assert stage.connection.is_abandoned
+
+    play(scenario)
+
+
+def test_failing_while_it_is_sent() -> None:
+    def scenario() -> None:
+        stage = Stage(attach=False)
+        stage.relay.failed(BROKEN)
+        stage.relay.attach(stage.connection)
+        assert stage.is_over
+        assert stage.reply.status == 0
+
+    play(scenario)
+
+
+def test_shutting_down_is_a_failure_of_its_own() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream(EVENT)
+        stage.relay.shut_down()
+        stage.relay.shut_down()
+        assert stage.reply.failure
+        assert stage.reply.failure.kind is FailureKind.SHUTDOWN
+        assert stage.connection.is_abandoned
+
+    play(scenario)
+
+
+# any order of everything
+
+PIECES = b": hi\n\n" + EVENT + EVENT + ERROR + FINISH + USAGE + DONE + b"data: after\n\n"
+steps = st.one_of(
+    st.tuples(st.just("body"), st.integers(1, 200)),
+    st.tuples(st.sampled_from(["pause", "resume", "leave", "ended", "failed", "shut_down"]), st.just(0)),
+    st.tuples(st.just("wait"), st.integers(1, 40)),
+)
+
+
+@given(
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 1),
+    st.integers(0, len(PIECES)),
+    st.lists(steps, max_size=30),
+    st.integers(0, 4),
+)
+def test_any_order_of_events_ends_exactly_once(
+    is_stream: bool, stops_billing: bool, drains: int, start: int, order: list[tuple[str, int]], head_at: int
+) -> None:
+    """Whatever happens when: one reply, no place kept, nothing written after the end or to one who left."""
+
+    def scenario() -> None:
+        stage = Stage(stops_billing, drains)
+        body, replies, at = PIECES[start:] if is_stream else BODY, list[Reply](), 0
+        stage.relay.finished.add_done_callback(lambda future: replies.append(future.result()))
+        for number, (what, size) in enumerate(order):
+            if number == head_at and not stage.connection.is_abandoned and not stage.relay.finished.done():
+                (stage.stream if is_stream else stage.whole)()
+            has_head = number >= head_at
+            if what == "body" and has_head and not stage.connection.is_abandoned:
+                stage.relay.body_arrived(body[at : at + size])
+                at += size
+            elif what == "ended" and not stage.connection.is_abandoned:
+                stage.relay.ended()
+                break
+            elif what == "failed" and not stage.connection.is_abandoned:
+                stage.relay.failed(BROKEN)
+                break
+            elif what == "leave" and not stage.client.gone:
+                written = stage.client.body
+                stage.leave()
+                assert stage.client.body == written
+            elif what == "wait":
+                stage.wait(size)
+            elif what == "shut_down":
+                stage.relay.shut_down()
+            elif what in ("pause", "resume") and stage.client.listener:
+                getattr(stage.client.listener, f"client_{what}d")()
+            if stage.relay.finished.done():
+                assert stage.is_over
+        stage.relay.shut_down()
+        assert stage.is_over
+        written = stage.client.body
+        stage.relay.body_arrived(EVENT)
+        stage.relay.failed(BROKEN)
+        stage.relay.ended()
+        stage.wait(10_000)
+        assert stage.client.body == written
+        reply: Any = stage.reply
+        assert not (reply.failure and reply.abandoned)
+        if stage.client.body and reply.ending:
+            assert b"[DONE]" not in stage.client.body
+        if b"[DONE]" in stage.client.body:
+            assert start > len(PIECES) - len(DONE + b"data: after\n\n")  # the mark was cut: it is text
+
+    play(scenario)

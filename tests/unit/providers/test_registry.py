@@ -1,0 +1,150 @@
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tollway.providers import registry
+from tollway.providers.openai import PROVIDER as OPENAI
+from tollway.providers.openrouter import PROVIDER as OPENROUTER
+from tollway.providers.registry import Upstream, configured, load_providers
+from tollway.settings import SettingsError, parse
+
+CANARY = "sk-canary-0123456789"
+
+
+def upstream(base_url: str = "https://api.example.com/v1", kind: str = "compatible", **more: Any) -> Upstream:
+    return configured(parse({"providers": {"one": {"kind": kind, "base_url": base_url, **more}}}))["one"]
+
+
+def test_the_built_in_records() -> None:
+    records = load_providers()
+    assert {"openrouter", "openai", "compatible"} <= set(records)
+    assert all(record.id == id_ and record.source.startswith("https://") for id_, record in records.items())
+
+
+def test_two_packages_of_one_id_refuse_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("openai", "tollway.providers.openai:PROVIDER", registry.GROUP)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point, point])
+    with pytest.raises(SettingsError, match=r"providers\.openai: two installed packages"):
+        load_providers()
+
+
+def test_nothing_is_configured_by_itself() -> None:
+    assert configured(parse({})) == {}
+
+
+def test_a_provider_by_its_own_name() -> None:
+    one = configured(parse({"providers": {"openai": {"api_key": CANARY}}}))["openai"]
+    assert (one.provider, one.origin.host, one.origin.port) == (OPENAI, "api.openai.com", 443)
+    before, after = one.head
+    assert before == b"POST /v1/chat/completions"
+    assert after.startswith(b" HTTP/1.1\r\nHost: api.openai.com\r\n")
+    assert f"\r\nAuthorization: Bearer {CANARY}\r\n".encode() in after
+    assert after.endswith(b"\r\n")
+    assert b"\r\n\r\n" not in after
+
+
+def test_the_key_is_in_no_description() -> None:
+    assert CANARY not in repr(upstream(api_key=CANARY))
+    assert CANARY not in str(upstream(api_key=CANARY))
+
+
+def test_without_a_key_there_is_no_authorization() -> None:
+    assert b"uthorization" not in upstream().head[1]
+
+
+def test_a_key_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"{CANARY}\n")
+    assert f"Bearer {CANARY}\r\n".encode() in upstream(api_key_file=tmp_path / "key").head[1]
+    with pytest.raises(SettingsError, match=r"providers\.one\.api_key_file: the file cannot be read"):
+        upstream(api_key_file=tmp_path / "none")
+
+
+@pytest.mark.parametrize("key", ["a\r\nX-Evil: 1", "a\nb", "a\tb", "ä", "a\0", "a\x7f"])
+def test_a_key_that_would_break_out_of_its_header(key: str) -> None:
+    with pytest.raises(SettingsError, match=r"^providers\.one\.api_key: must be printable ASCII$"):
+        upstream(api_key=key)
+
+
+@pytest.mark.parametrize("name", ["http_referer", "x_title"])
+def test_a_title_that_would_break_out_of_its_header(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: must be printable ASCII$"):
+        configured(parse({"providers": {"openrouter": {}}, name: "x\r\nX-Evil: 1"}))
+
+
+def test_only_who_wants_it_learns_the_application() -> None:
+    head = configured(parse({"providers": {"openrouter": {}}, "x_title": "Mine"}))["openrouter"].head[1]
+    assert b"\r\nX-Title: Mine\r\n" in head
+    assert b"\r\nHTTP-Referer: https://" in head
+    assert b"X-Title" not in upstream().head[1]
+
+
+def test_facts_may_be_overridden() -> None:
+    assert upstream(reports_cost=True).provider.reports_cost
+    assert not upstream().provider.reports_cost
+    one = configured(parse({"providers": {"openrouter": {"reports_cost": False, "stops_billing_on_abort": True}}}))
+    assert one["openrouter"].provider == replace(OPENROUTER, reports_cost=False, stops_billing_on_abort=True)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "host", "port", "authority", "path"),
+    [
+        ("https://a.example", "a.example", 443, "a.example", "/chat/completions"),
+        ("https://a.example/", "a.example", 443, "a.example", "/chat/completions"),
+        ("https://A.Example/V1/", "a.example", 443, "a.example", "/V1/chat/completions"),
+        ("https://a.example:443/v1", "a.example", 443, "a.example", "/v1/chat/completions"),
+        ("https://a.example:80/v1", "a.example", 80, "a.example:80", "/v1/chat/completions"),
+        ("http://a.example/v1", "a.example", 80, "a.example", "/v1/chat/completions"),
+        ("http://127.0.0.1:8000/v1", "127.0.0.1", 8000, "127.0.0.1:8000", "/v1/chat/completions"),
+        ("http://[::1]:8000/v1", "::1", 8000, "[::1]:8000", "/v1/chat/completions"),
+    ],
+)
+def test_addresses(base_url: str, host: str, port: int, authority: str, path: str) -> None:
+    one = upstream(base_url)
+    assert (one.origin.host, one.origin.port, one.origin.authority) == (host, port, authority)
+    assert one.head[0] == f"POST {path}".encode()
+    assert f"Host: {authority}\r\n".encode() in one.head[1]
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "ftp://a.example",
+        "a.example/v1",
+        "//a.example/v1",
+        "https://",
+        "https:///v1",
+        "https://user@a.example/v1",
+        "https://user:password@a.example/v1",
+        "https://:password@a.example/v1",
+        "https://@a.example/v1",
+        "https://a.example/v1?x=1",
+        "https://a.example/v1#x",
+        "https://a.example:x/v1",
+        "https://a.example:99999/v1",
+        "https://a.example:-1/v1",
+        "https://a.example /v1",
+        "https://a .example/v1",
+        "https://a.example/v 1",
+        "https://ä.example/v1",
+        "https://a.example/ä",
+        "https://a.example/\x7f",
+        "https://[::1/v1",
+    ],
+)
+def test_addresses_that_are_refused(base_url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^providers\.one\.base_url: ") as caught:
+        upstream(base_url)
+    assert "password" not in str(caught.value)
+
+
+def test_an_address_must_be_given_where_the_record_has_none() -> None:
+    with pytest.raises(SettingsError, match=r"providers\.compatible\.base_url: must be set"):
+        configured(parse({"providers": {"compatible": {}}}))
+
+
+def test_an_unknown_kind() -> None:
+    with pytest.raises(SettingsError, match=r"providers\.one\.kind: must be one of .*openrouter"):
+        upstream(kind="nobody")
