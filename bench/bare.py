@@ -44,7 +44,7 @@ async def main(port: int, origin_port: int) -> None:
     async def handle(inbound: Inbound, waiting: Any) -> None:
         relay = Relay(waiting, candidate, deadlines, settings.limits, settings.timeouts, drains, b"")
         head = b"%b%b%bContent-Length: %d\r\n\r\n" % (before, inbound.query, after, len(inbound.body))
-        sent = await client.send(upstream, head, inbound.body, relay, 600)
+        sent = await client.send(upstream, head, inbound.body, relay, 600, False)
         assert not isinstance(sent, Failure), sent
         relay.attach(sent)
         reply = await relay.finished

@@ -222,13 +222,17 @@ def _kept_pepper(path: Path) -> bytes:
             pass
         finally:
             draft.unlink()
-    return path.read_text().strip().encode()
+    pepper = path.read_text().strip()
+    if not pepper:
+        raise SettingsError(f"state_dir: {path.name} is empty")
+    return pepper.encode()
 
 
 PROVIDER_KEYS: Final = {
     "OPENROUTER_API_KEY": "openrouter",
     "OPENAI_API_KEY": "openai",
 }
+
 
 def provider_keys_set(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The usual provider key variables that are set, each with the provider it is for. Never their values."""

@@ -47,7 +47,11 @@ class Raw:
         if receive_bytes:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self._socket.settimeout(PATIENCE_S)
-        self._socket.connect((gateway.host, gateway.port))
+        try:
+            self._socket.connect((gateway.host, gateway.port))
+        except OSError:
+            self._socket.close()
+            raise
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._seen = b""
         self.ended = False

@@ -1,4 +1,4 @@
-"""Guarantees §7, start: whatever is wrong ends it with exit code 1 and one line that names the setting, not its value."""
+"""Guarantees §7, start: what is wrong ends it with exit code 1 and one line that names the setting, not its value."""
 
 import os
 import socket
@@ -111,6 +111,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
-        address = "127.0.0.1:%d" % holder.getsockname()[1]
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
         line = _refusal(tmp_path, GOOD.format(folder=tmp_path), TOLLWAY_LISTEN=address)
     assert line == "listen: Address already in use"

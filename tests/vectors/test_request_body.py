@@ -1,98 +1,133 @@
-"""Vectors of request-path, "Body parsing", and those of "Request validation" that the body alone decides."""
+"""Vectors BP1 to BP13 of request-path: through the running program, except where none could be made to happen."""
 
-import json
-from types import SimpleNamespace
+import asyncio
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
-from tollway.catalog.model import normal_id
-from tollway.errors import Problem
-from tollway.gateway.exchange import Exchange
-from tollway.gateway.services import Services
-from tollway.gateway.stages import parse_request
-from tollway.http.problems import problem_body
-from tollway.wire.chat import ChatRequest, parse_chat, with_usage
+from flow.accounts import Account
+from flow.programs import Gateway
+from flow.raw import ask, request
+from tollway.errors import Code
+from tollway.gateway.exchange import Exchange, Inbound
+from tollway.gateway.pipeline import run_stages
+from vectors.upstream import Upstream
 
-INVALID = (
-    400,
-    b'{"error":"Invalid request","message":"Could not parse request body. Please ensure it is valid JSON."}',
-)
-NO_MODEL = (404, b'{"error":"Model not found","message":"The requested model could not be found."}')
-UNAVAILABLE = (
-    503,
-    b'{"error":"Service Unavailable","message":"The service is temporarily unavailable. Please try again later."}',
-)
+PATH = b"/api/gateway/chat/completions"
+INVALID = {
+    "error": "Invalid request",
+    "message": "Could not parse request body. Please ensure it is valid JSON.",
+}
+NOT_FOUND = {"error": "Model not found", "message": "The requested model could not be found."}
 
 
-def parse(body: bytes) -> ChatRequest | tuple[int, bytes]:
-    """What was read, or status and body of the refusal on a drop-in prefix."""
-    exchange = SimpleNamespace(inbound=SimpleNamespace(body=body))
-    result = parse_request.run(cast("Exchange", exchange), cast("Services", None))
-    return (result.http_status, problem_body(result, "id", True)) if isinstance(result, Problem) else result
+def _messages(more: bytes = b"") -> bytes:
+    return b'{"model":"a/b","messages":[{"role":"user","content":"hi"}]%b}' % more
 
 
 @pytest.mark.parametrize(
-    ("body", "refusal"),
+    "bodies",
     [
-        pytest.param(b"", INVALID, id="request:BP1-empty"),
-        pytest.param(b"{bad", INVALID, id="request:BP1-bad"),
-        pytest.param(b"null", INVALID, id="request:BP1-null"),
-        pytest.param(b"123", INVALID, id="request:BP1-number"),
-        pytest.param(b'"x"', INVALID, id="request:BP1-string"),
-        pytest.param(b"true", INVALID, id="request:BP1-true"),
-        pytest.param(b"NaN", INVALID, id="request:BP1-nan"),
-        pytest.param(b'{"a":1,}', INVALID, id="request:BP1-comma"),
-        pytest.param(b"[]", INVALID, id="request:BP2"),
-        pytest.param(b'{"model":"a/b","temperature":1e400}', INVALID, id="request:BP3-overflow"),
-        pytest.param(b'\xef\xbb\xbf{"model":"a/b"}', INVALID, id="request:BP3-bom"),
-        pytest.param(b'{"model":"a/b","model":"c/d"}', INVALID, id="request:BP3-doubled"),
-        pytest.param(b"{}", NO_MODEL, id="request:BP9-missing"),
-        pytest.param(b'{"model":""}', NO_MODEL, id="request:BP9-empty"),
-        pytest.param(b'{"model":"   "}', NO_MODEL, id="request:BP9-spaces"),
-        pytest.param(b'{"model":123}', NO_MODEL, id="request:BP9-number"),
-        pytest.param(b'{"model":null}', NO_MODEL, id="request:BP9-null"),
-        pytest.param(b'{"model":"a/b","messages":"hi"}', INVALID, id="request:BP11-text"),
-        pytest.param(b'{"model":"a/b","messages":[1]}', INVALID, id="request:BP11-number"),
-        pytest.param(b'{"model":"a/b","max_tokens":100000000000}', UNAVAILABLE, id="request:RV2"),
-        pytest.param(b'{"model":"a/b","max_completion_tokens":100000000000}', UNAVAILABLE, id="request:RV3"),
-    ],
-)
-def test_refused(body: bytes, refusal: tuple[int, bytes]) -> None:
-    assert parse(body) == refusal
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(b'{"model":"a/b"}', id="request:BP12"),
-        pytest.param(b'{"model":"a/b","max_tokens":99999999999}', id="request:RV1"),
-    ],
-)
-def test_read(body: bytes) -> None:
-    assert isinstance(parse(body), ChatRequest)
-
-
-@pytest.mark.parametrize(
-    ("body", "options"),
-    [
-        pytest.param({"messages": []}, {"include_usage": True}, id="request:BP5"),
+        pytest.param([b"", b"{bad", b"null", b"123", b'"x"', b"true", b"NaN", b'{"a":1,}'], id="request:BP1"),
+        pytest.param([b"[]"], id="request:BP2"),
         pytest.param(
-            {"stream_options": {"include_usage": False, "x": 1}}, {"include_usage": True, "x": 1}, id="request:BP6"
+            [
+                b'{"model":"a/b","temperature":1e400}',
+                b'\xef\xbb\xbf{"model":"a/b"}',
+                b'{"model":"a/b","model":"c/d"}',
+            ],
+            id="request:BP3",
         ),
-        pytest.param({"stream_options": None}, {"include_usage": True}, id="request:BP7-null"),
-        pytest.param({"stream_options": "y"}, {"include_usage": True}, id="request:BP7-text"),
-        pytest.param({"models": ["a/b", "c/d"]}, {"include_usage": True}, id="request:BP8"),
+        pytest.param([b'{"model":"a/b","messages":"hi"}', b'{"model":"a/b","messages":[1]}'], id="request:BP11"),
     ],
 )
-def test_shaped(body: dict[str, Any], options: dict[str, Any]) -> None:
-    sent = with_usage(parse_chat(json.dumps({"model": "a/b", **body}).encode()).body)
-    assert sent["stream_options"] == options
-    assert "models" not in sent
+def test_invalid_requests(vector_gateway: Gateway, upstream: Upstream, caller: Account, bodies: list[bytes]) -> None:
+    for body in bodies:
+        answer = ask(vector_gateway, request(body, PATH, caller.headers))
+        assert (answer.status, answer.json) == (400, INVALID), body
+    assert upstream.is_untouched
 
 
-@pytest.mark.parametrize("_", [pytest.param(0, id="request:BP10")])
-def test_three_spellings_of_a_model(_: int) -> None:
-    request = parse_chat(b'{"model":"  Anthropic/Claude-Sonnet-4.6 "}')
-    assert request.model == "Anthropic/Claude-Sonnet-4.6"
-    assert normal_id(request.model) == "anthropic/claude-sonnet-4.6"
+@pytest.mark.parametrize("kind", [pytest.param("text/plain", id="request:BP4")])
+def test_the_content_type_is_not_looked_at(
+    vector_gateway: Gateway, upstream: Upstream, caller: Account, kind: str
+) -> None:
+    headers = {**caller.headers, "Content-Type": kind}
+    assert ask(vector_gateway, request(_messages(), PATH, headers)).status == 200
+    assert upstream.next().headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("bodies", "options"),
+    [
+        pytest.param([b'{"model":"a/b","messages":[]}'], {"include_usage": True}, id="request:BP5"),
+        pytest.param(
+            [_messages(b',"stream_options":{"include_usage":false,"x":1}')],
+            {"include_usage": True, "x": 1},
+            id="request:BP6",
+        ),
+        pytest.param(
+            [_messages(b',"stream_options":null'), _messages(b',"stream_options":"y"')],
+            {"include_usage": True},
+            id="request:BP7",
+        ),
+    ],
+)
+def test_usage_is_always_asked_for(
+    vector_gateway: Gateway, upstream: Upstream, caller: Account, bodies: list[bytes], options: dict[str, object]
+) -> None:
+    for body in bodies:
+        assert ask(vector_gateway, request(body, PATH, caller.headers)).status == 200
+        sent = upstream.next()
+        assert sent.body["stream_options"] == options
+        assert "stream" not in sent.body
+
+
+@pytest.mark.parametrize("body", [pytest.param(_messages(b',"models":["a/b","c/d"]'), id="request:BP8")])
+def test_the_list_of_models_is_dropped(
+    vector_gateway: Gateway, upstream: Upstream, caller: Account, body: bytes
+) -> None:
+    assert ask(vector_gateway, request(body, PATH, caller.headers)).status == 200
+    assert "models" not in upstream.next().body
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [pytest.param([b"{}", b'{"model":""}', b'{"model":"   "}', b'{"model":123}', b'{"model":null}'], id="request:BP9")],
+)
+def test_no_model_is_an_unknown_model(
+    vector_gateway: Gateway, upstream: Upstream, caller: Account, bodies: list[bytes]
+) -> None:
+    for body in bodies:
+        answer = ask(vector_gateway, request(body, PATH, caller.headers))
+        assert (answer.status, answer.json) == (404, NOT_FOUND), body
+    assert upstream.is_untouched
+
+
+@pytest.mark.parametrize("spelling", [pytest.param("  Anthropic/Claude-Sonnet-4.6 ", id="request:BP10")])
+def test_the_callers_spelling_is_sent(
+    vector_gateway: Gateway, upstream: Upstream, caller: Account, spelling: str
+) -> None:
+    body = {"model": spelling, "messages": [{"role": "user", "content": "hi"}]}
+    assert ask(vector_gateway, request(body, PATH, caller.headers)).status == 200
+    assert upstream.next().body["model"] == "Anthropic/Claude-Sonnet-4.6"
+    line = vector_gateway.wait_for('{"event":"request"')
+    while '"model":"anthropic/claude-sonnet-4.6"' not in line:  # the resolved one
+        line = vector_gateway.wait_for('{"event":"request"')
+
+
+@pytest.mark.parametrize("body", [pytest.param(b'{"model":"a/b"}', id="request:BP12")])
+def test_no_messages_pass(vector_gateway: Gateway, upstream: Upstream, caller: Account, body: bytes) -> None:
+    assert ask(vector_gateway, request(body, PATH, caller.headers)).status == 200
+    assert "messages" not in upstream.next().body
+
+
+@pytest.mark.parametrize("body", [pytest.param(b"{bad", id="request:BP13")])
+def test_parsing_comes_before_the_address(body: bytes) -> None:
+    """A TCP connection always has an address, so this one asks the stages."""
+    inbound = Inbound(PATH.decode(), b"", {}, body, "", drop_in=True)
+    exchange = Exchange("id", inbound, cast("Any", None), datetime.now(UTC), 0.0)
+    asyncio.run(run_stages(exchange, cast("Any", None)))
+    assert exchange.problem
+    assert exchange.problem.code is Code.INVALID_REQUEST

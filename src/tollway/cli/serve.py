@@ -21,6 +21,8 @@ def serve() -> None:
         _refuse(str(error))
     except StoreUnavailableError as error:
         _refuse(f"database_url: {error}")
+    except OSError as error:
+        _refuse(f"database_url: the file cannot be used: {error.strerror}")
     try:
         supervisor = Supervisor(settings, _announce)
     except OSError as error:

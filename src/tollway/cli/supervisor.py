@@ -51,7 +51,8 @@ class Supervisor:
         self._port = self._reserved.getsockname()[1]
         self._slots = [_Slot(index) for index in range(settings.workers)]
         self._selector = selectors.DefaultSelector()
-        self._stopping = 0
+        self._asked_to_stop = 0  # signals that came
+        self._stopping = 0  # signals that were acted upon
         self._announced = False
         self._exit_code = 0
         self._wake, self._woken = socket.socketpair()
@@ -80,6 +81,8 @@ class Supervisor:
             else:
                 self._hear(key.data)
         self._reap()
+        while self._stopping < self._asked_to_stop:
+            self._stop()
         now = monotonic()
         for slot in self._slots:
             if slot.starts_until <= now and slot.process:
@@ -145,15 +148,16 @@ class Supervisor:
                 self._exit_code = self._exit_code or int(not was_orderly)
             elif not self._announced:
                 self._exit_code = 1  # a worker that cannot even start has said why
-                self._stop()
+                self._asked_to_stop += 1
             else:
                 lived = monotonic() - slot.started_at
                 slot.failures = 0 if lived > _HEALTHY_AFTER_S else slot.failures + 1
                 slot.restart_at = monotonic() + min(_BACKOFF_S * 2**slot.failures, _BACKOFF_S_MAX)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
+        """May come between any two steps, also while a worker is being started: only noted, the loop acts on it."""
         if number != signal.SIGCHLD:
-            self._stop()
+            self._asked_to_stop += 1
 
     def _stop(self) -> None:
         """The first time the workers drain. The second time they end at once (safe: guarantees M5).

@@ -32,7 +32,7 @@ def main() -> int:
     except StoreUnavailableError as error:
         return _refuse(f"database_url: {error}")
     except OSError as error:
-        return _refuse(f"listen: {error.strerror or error}")
+        return _refuse(error.strerror or type(error).__name__)
     return 0
 
 

@@ -5,8 +5,9 @@ Exchange copied by every stage costs 2 µs a copy, a tenth of the whole budget: 
 raises MissingPartError, which is a bug and never a refusal.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from tollway.billing.ledger import Hold, Outcome
 from tollway.catalog.model import Model
@@ -22,8 +23,7 @@ class MissingPartError(AttributeError):
     """A stage read a part that no stage has given yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(Struct, frozen=True):
     """The request as it came in. Header names are lower-cased; `query` includes its `?`; `peer` is the TCP address.
 
     `drop_in`: it came by one of the two prefixes whose error bodies are historic.

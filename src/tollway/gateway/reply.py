@@ -1,14 +1,13 @@
 """Reply: how an upstream's answer ended, as far as anyone downstream needs to know."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tollway.gateway.services import Failure
 from tollway.routing.plan import Candidate
 from tollway.wire.usage import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerFacts:
+class AnswerFacts(Struct, frozen=True):
     """What the answer said about itself, from a stream or from one JSON body.
 
     `output_units` is the least number of tokens that were generated (events with output in a stream; None when the
@@ -29,8 +28,7 @@ class AnswerFacts:
 NO_FACTS = AnswerFacts()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """The answer of one candidate, all but its last bytes already with the client.
 
     `streamed`: the client's answer was begun and `ending` holds its last bytes; otherwise `body` is the whole answer.

@@ -56,7 +56,7 @@ class Responder:
         self.paused = False
 
     def refuse(self, problem: Problem, request_id: str) -> None:
-        headers = self._date() + problem_headers(problem, request_id)
+        headers = problem_headers(problem, request_id)
         self.answer(problem.http_status, headers, problem_body(problem, request_id, self._historic))
 
     def answer(self, status: int, headers: bytes, body: bytes) -> None:
@@ -68,7 +68,7 @@ class Responder:
             return
         self._transport.write(
             b"%b%b%bcontent-length: %d\r\n%b\r\n%b"
-            % (_status_line(status), headers, SAFETY_HEADERS, len(body), self._connection_header(), body)
+            % (_status_line(status), self._dated(headers), SAFETY_HEADERS, len(body), self._connection_header(), body)
         )
         self._end()
 
@@ -83,7 +83,8 @@ class Responder:
             self._keep_alive = False  # an HTTP/1.0 client knows the end by the close
         framing = b"transfer-encoding: chunked\r\n" if self._chunked else b""
         self._transport.write(
-            b"%b%b%b%b%b\r\n" % (_status_line(status), headers, SAFETY_HEADERS, framing, self._connection_header())
+            b"%b%b%b%b%b\r\n"
+            % (_status_line(status), self._dated(headers), SAFETY_HEADERS, framing, self._connection_header())
         )
 
     def write(self, data: bytes) -> None:
@@ -126,6 +127,10 @@ class Responder:
         self.paused = False
         if self.listener:
             self.listener.client_resumed()
+
+    def _dated(self, headers: bytes) -> bytes:
+        """With our own date, where the upstream sent none."""
+        return headers if b"\r\ndate: " in headers else self._date() + headers
 
     def _connection_header(self) -> bytes:
         return b"" if self._keep_alive else b"connection: close\r\n"

@@ -1,7 +1,8 @@
 """The plan: who may serve a request, in which order, and what each would cost at worst."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tollway.billing.cost import worst_case
 from tollway.billing.estimate import prompt_tokens_max
@@ -11,8 +12,7 @@ from tollway.providers.registry import Upstream
 from tollway.wire.chat import ChatRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """One upstream that can serve the request. `worst_case` in micro-dollars."""
 
     upstream: Upstream
@@ -20,8 +20,7 @@ class Candidate:
     worst_case: Microdollars
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Candidates in order of preference, never empty; token bounds are the ones the worst cases were made of."""
 
     candidates: tuple[Candidate, ...]

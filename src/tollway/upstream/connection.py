@@ -111,6 +111,11 @@ class Connection(asyncio.Protocol):
             self._wait_for_headers()
 
     @property
+    def _is_over(self) -> bool:
+        """No exchange is under way."""
+        return self._sink is None
+
+    @property
     def is_open(self) -> bool:
         return self.transport is not None and not self.transport.is_closing()
 
@@ -121,7 +126,8 @@ class Connection(asyncio.Protocol):
         assert self.transport
         assert self._sink is None
         self._sink = sink
-        self._parser = httptools.HttpResponseParser(self)
+        if self._parser is None:  # it reads one answer after another, and costs more to make than to keep
+            self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0  # as received, with what may follow the head
         self._header_bytes = 0  # of whole header lines, interim answers included
@@ -196,7 +202,9 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._break(FailureKind.BROKEN, f"not HTTP/1.1: {error}")
         else:
-            if not self._head_done and self._sink and self._head_bytes > self._limits.upstream_headers_bytes:
+            if self._is_over:
+                self._settle_reuse()  # only now has the parser said whether anything follows the answer
+            elif not self._head_done and self._head_bytes > self._limits.upstream_headers_bytes:
                 self._break(FailureKind.TOO_LARGE, _HEADERS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
@@ -269,15 +277,12 @@ class Connection(asyncio.Protocol):
         self.deadline = NEVER
         if sink:
             sink.ended()
-        # The parser may still hold bytes that follow the answer: the pool looks again before it reuses us.
-        if self.transport and self.is_open:
-            asyncio.get_running_loop().call_soon(self._settle_reuse)
 
     def _settle_reuse(self) -> None:
-        if self._sink is None and self._reusable and not self._unsent and self.is_open:
-            self._parser = None
+        if self._reusable and not self._unsent and self.is_open:
+            self._reusable = False
             self._on_idle(self)
-        elif self._sink is None:
+        else:
             self.close()
 
     def _break(self, kind: FailureKind, detail: str) -> None:

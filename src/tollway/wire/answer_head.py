@@ -1,16 +1,16 @@
 """What the head of an upstream's answer says, as far as it is passed on or acted upon."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
+
+from msgspec import Struct
 
 EVENT_STREAM: Final = b"text/event-stream"
 RETRY_AFTER_S_MAX: Final = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerHead:
+class AnswerHead(Struct, frozen=True):
     """`content_type` and `date` are passed on as they are; everything else the upstream said stays here."""
 
     status: int = 0

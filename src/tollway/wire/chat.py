@@ -1,7 +1,8 @@
 """A Chat Completions request as callers send it: checked once, then read through typed fields."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from tollway.wire.json_body import BodyError, JsonObject, JsonValue, decode_object
 
@@ -24,8 +25,7 @@ class TokensOverCapError(ValueError):
     """`max_tokens` or `max_completion_tokens` is beyond COMPLETION_TOKENS_MAX."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(Struct, frozen=True):
     """`body` is the whole decoded object and is never edited; stages that change it copy the top level first.
 
     `model` keeps the caller's spelling, trimmed. `completion_tokens_max` is what the caller allows (None: no limit

@@ -254,7 +254,7 @@ def services(**changes: Any) -> Services:
         drains=Drains(settings.limits.drains, metrics.drains.set),
         relays=OpenRelays(),
         metrics=metrics,
-        request_log=RequestLog(lambda _: None),
+        request_log=RequestLog(lambda _: None, lambda *_: None),
     )
     return replace(made, **changes)
 

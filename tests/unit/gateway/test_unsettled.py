@@ -74,15 +74,17 @@ def test_one_with_a_bug_keeps_no_other_waiting_and_is_not_lost() -> None:
 def test_cancelled_in_the_middle_it_loses_nothing() -> None:
     class Slow(FakeFunds):
         def release(self, hold: Hold) -> asyncio.Future[None]:
+            asked.set()
             return asyncio.get_running_loop().create_future()
-
-    unsettled = Unsettled(Slow(), lambda _: None)
-    unsettled.add(HOLD)
 
     async def scenario() -> None:
         task = asyncio.ensure_future(unsettled.settle())
-        while not task.cancel() or not task.done():
-            await asyncio.wait({task}, timeout=0)
+        await asked.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
+    asked = asyncio.Event()
+    unsettled = Unsettled(Slow(), lambda _: None)
+    unsettled.add(HOLD)
     asyncio.run(scenario())
     assert len(unsettled) == 1

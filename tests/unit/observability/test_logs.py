@@ -227,3 +227,8 @@ def test_the_detail_is_redacted_and_escaped(sink: Sink, request_log: RequestLog)
     request_log.add({"detail": f"{KEY}\r\n\x9b31m\u2028"})
     request_log.flush()
     assert sink.written == b'{"detail":"sk-***\\r\\n\\u009b31m\\u2028"}\n'
+
+
+def test_an_unknown_type_is_told_as_its_redacted_text() -> None:
+    assert encode_line({"path": Path("/") / KEY}) == b'{"path":"/sk-***"}'
+    assert json.loads(encode_line({"path": Path("\udcff") / KEY})) == {"path": "\udcff/sk-***"}

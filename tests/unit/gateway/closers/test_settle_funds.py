@@ -1,8 +1,8 @@
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tollway.billing.ledger import Basis, Hold, Outcome
 from tollway.gateway.closers import settle_funds

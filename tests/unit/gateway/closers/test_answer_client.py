@@ -1,0 +1,137 @@
+import json
+
+import pytest
+from msgspec.json import encode
+
+from tollway.errors import Code, Problem
+from tollway.gateway.closers import answer_client
+from tollway.gateway.reply import NO_FACTS, Reply
+from tollway.gateway.services import Failure, FailureKind
+from unit.gateway.closers.test_settle_funds import TOLD, outcome, served
+from unit.gateway.fakes import FakeClient, candidate, exchange, services
+
+DONE = b"data: [DONE]\n\n"
+
+
+def answer(reply: Reply | None, problem: Problem | None = None, began: bool = False, gone: bool = False) -> FakeClient:
+    one = served(reply)
+    client = one.client
+    assert isinstance(client, FakeClient)
+    one.problem, client.gone = problem, gone
+    if began:
+        client.start_stream(200, b"")
+    if reply and reply.is_complete:
+        one.outcome = outcome("request-1")
+    answer_client.run(one, services())
+    return client
+
+
+def broken(kind: FailureKind, streamed: bool = False, told: bool = False) -> Reply:
+    return Reply(
+        candidate(), 200, NO_FACTS, streamed=streamed, told_error=told, failure=Failure(kind, "10.0.0.1", True)
+    )
+
+
+def test_a_whole_answer_carries_its_charge() -> None:
+    client = answer(Reply(candidate(), 201, TOLD, body=b"{}", content_type=b"application/json; x", date=b"today"))
+    assert (client.status, client.body) == (201, b"{}")
+    assert client.headers == (
+        b"content-type: application/json; x\r\nx-request-id: request-1\r\ndate: today\r\n"
+        b"x-tollway-charge-microdollars: 22\r\nx-tollway-charge-basis: reported\r\n"
+    )
+
+
+def test_a_stream_gets_its_last_event() -> None:
+    reply = Reply(candidate(), 200, TOLD, streamed=True, ending=DONE, content_type=b"text/event-stream")
+    assert answer(reply, began=True).body == DONE
+    late = answer(reply)  # nothing came before it
+    assert (late.status, late.body, late.endings) == (200, DONE, 1)
+    assert b"content-type: text/event-stream\r\n" in late.headers
+    assert b"charge" not in late.headers
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "status"),
+    [
+        (FailureKind.SATURATED, Code.OVERLOADED, 503),
+        (FailureKind.RESOLVE, Code.UPSTREAM_UNREACHABLE, 502),
+        (FailureKind.CONNECT, Code.UPSTREAM_UNREACHABLE, 502),
+        (FailureKind.STALE, Code.UPSTREAM_UNREACHABLE, 502),
+        (FailureKind.NO_ANSWER, Code.UPSTREAM_UNREACHABLE, 502),
+        (FailureKind.SEND, Code.UPSTREAM_UNREACHABLE, 502),
+        (FailureKind.BROKEN, Code.UPSTREAM_BROKEN, 502),
+        (FailureKind.TOO_LARGE, Code.UPSTREAM_BROKEN, 502),
+        (FailureKind.TIMEOUT, Code.UPSTREAM_TIMEOUT, 504),
+        (FailureKind.UNWANTED, Code.CLIENT_GONE, 499),
+        (FailureKind.SHUTDOWN, Code.DRAINING, 503),
+    ],
+)
+def test_a_failure_is_a_status_before_the_first_byte_and_an_event_after(
+    kind: FailureKind, code: Code, status: int
+) -> None:
+    before = answer(broken(kind))
+    assert before.problem
+    assert (before.problem.code, before.status) == (code, status)
+    assert (before.problem.retry_after_s is not None) == (status == 503)
+    after = answer(broken(kind, streamed=True), began=True)
+    event = json.loads(after.body[6:])
+    assert (event["error"]["code"], event["choices"][0]["finish_reason"]) == (code.value, "error")
+    assert b"10.0.0.1" not in after.body
+    assert after.endings == 1
+
+
+def test_an_upstreams_own_error_event_is_enough() -> None:
+    client = answer(broken(FailureKind.BROKEN, streamed=True, told=True), began=True)
+    assert (client.body, client.endings) == (b"", 1)
+
+
+@pytest.mark.parametrize("status", [*range(300, 400), *range(600, 1000, 37)])
+def test_what_is_no_refusal_is_a_broken_answer(status: int) -> None:
+    client = answer(Reply(candidate(), status, NO_FACTS, body=b"<html>"))
+    assert client.problem
+    assert (client.problem.code, client.status) == (Code.UPSTREAM_BROKEN, 502)
+
+
+@pytest.mark.parametrize("status", [status for status in range(400, 600) if status != 402])
+def test_a_refusal_keeps_its_status_and_shows_its_words_redacted(status: int) -> None:
+    body = encode({"error": {"message": "no sk-0123456789ab", "code": "c", "type": "t", "param": "p"}})
+    client = answer(Reply(candidate(), status, NO_FACTS, body=body))
+    problem = client.problem
+    assert problem
+    assert (client.status, problem.shown, problem.extra) == (status, "no sk-***", {"code": "c", "type": "t"})
+    assert problem.retry_after_s == (1 if status in (429, 503) else None)
+    assert "sk-***" in problem.detail
+
+
+def test_how_long_to_wait_is_passed_on() -> None:
+    problem = answer(Reply(candidate(), 429, NO_FACTS, retry_after_s=77)).problem
+    assert problem
+    assert problem.retry_after_s == 77
+
+
+def test_an_operators_empty_account_is_an_outage() -> None:
+    problem = answer(Reply(candidate(), 402, NO_FACTS, body=b'{"error":{"message":"pay up"}}')).problem
+    assert problem
+    assert (problem.code, problem.http_status, problem.shown) == (Code.SERVICE_UNAVAILABLE, 503, None)
+
+
+def test_a_problem_wins_over_a_reply() -> None:
+    client = answer(Reply(candidate(), 200, TOLD, body=b"{}"), Problem(Code.INTERNAL_ERROR))
+    assert client.status == 500
+    without = FakeClient()
+    answer_client.run(exchange(client=without), services())
+    assert without.status == 500
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(candidate(), 200, TOLD, body=b"{}"),
+        Reply(candidate(), 500, NO_FACTS),
+        Reply(candidate(), 200, TOLD, abandoned=True),
+        broken(FailureKind.TIMEOUT),
+    ],
+)
+def test_nobody_is_there(reply: Reply) -> None:
+    client = answer(reply, gone=True)
+    assert (client.started, client.status, client.problem) == (False, 0, None)

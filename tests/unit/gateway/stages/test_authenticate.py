@@ -1,0 +1,41 @@
+import asyncio
+
+import pytest
+
+from tollway.errors import Code, Problem
+from tollway.gateway.stages import authenticate
+from tollway.identity.caller import Caller, Refusal
+from unit.gateway.fakes import CALLER, FakeAuthenticator, exchange, services, settled
+
+KEY = {b"authorization": b"Bearer key"}
+
+
+def run(authenticator: FakeAuthenticator, headers: dict[bytes, bytes]) -> Caller | Problem | None:
+    async def work() -> Caller | Problem | None:
+        result: Caller | Problem | None = await settled(
+            authenticate.run(exchange(headers=headers), services(authenticator=authenticator))
+        )
+        return result
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["known", "asked for"])
+def test_who_it_is(later: bool) -> None:
+    assert run(FakeAuthenticator(later=later), KEY) is CALLER
+    assert run(FakeAuthenticator(Refusal("revoked", "user-1"), later), KEY) is None
+    assert run(FakeAuthenticator(later=later), {}) is None
+    assert run(FakeAuthenticator(later=later), {b"authorization": b"Basic x"}) is None
+
+
+@pytest.mark.parametrize("name", [b"x-tollway-organizationid", b"x-kilocode-organizationid"])
+def test_the_organization_a_caller_names(name: bytes) -> None:
+    authenticator = FakeAuthenticator(later=True)
+    run(authenticator, {**KEY, name: b"org-1"})
+    assert authenticator.asked == [("key", "org-1")]
+
+
+def test_nobody_can_know() -> None:
+    problem = run(FakeAuthenticator(later=True, away=True), KEY)
+    assert isinstance(problem, Problem)
+    assert problem.code is Code.LEDGER_UNAVAILABLE

@@ -1,0 +1,71 @@
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldPolicy, HoldRefused
+from tollway.errors import Code, Problem
+from tollway.gateway.stages import reserve_funds
+from tollway.identity.caller import Caller
+from tollway.money import Microdollars
+from tollway.routing.plan import Plan
+from tollway.settings import parse
+from unit.gateway.fakes import CALLER, NOW, FakeFunds, candidate, exchange, services
+
+
+def reserve(funds: FakeFunds, caller: Caller = CALLER, policy: str = "partial") -> Hold | Problem:
+    one = exchange()
+    one.caller, one.plan = caller, Plan((candidate(), candidate("two")), 100, 100)
+    settings = parse({"hold_policy": policy, "app_url": "https://app.example/"})
+    return asyncio.run(reserve_funds.run(one, services(funds=funds, settings=settings)))
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
+def test_the_worst_case_is_held(waits: bool) -> None:
+    funds = FakeFunds(waits)
+    hold = reserve(funds, policy="strict")
+    assert isinstance(hold, Hold)
+    assert (hold.request_id, hold.amount) == ("request-1", 1_000)
+    order = funds.orders[0]
+    assert (order.policy, order.usage_day) == (HoldPolicy.STRICT, NOW.date())
+    assert order.expires_at - NOW == timedelta(minutes=35)
+
+
+@pytest.mark.parametrize(
+    ("caller", "budgets"),
+    [
+        (CALLER, ["user:user-1"]),
+        (replace(CALLER, key_limit=Microdollars(5)), ["user:user-1", "key:key-1"]),
+        (replace(CALLER, key_limit=Microdollars(0)), ["user:user-1", "key:key-1"]),  # no limit is not a limit of none
+        (replace(CALLER, organization_id="o"), ["organization:o"]),
+        (
+            replace(CALLER, organization_id="o", member_daily_limit=Microdollars(0), key_limit=Microdollars(5)),
+            ["organization:o", "member_day:o:user-1:2026-11-20", "key:key-1"],
+        ),
+        (replace(CALLER, member_daily_limit=Microdollars(9)), ["user:user-1"]),  # it applies inside an organization
+    ],
+)
+def test_every_limit_is_asked_payer_first(caller: Caller, budgets: list[str]) -> None:
+    funds = FakeFunds()
+    reserve(funds, caller)
+    assert [budget.id for budget in funds.orders[0].budgets] == budgets
+
+
+@pytest.mark.parametrize(("available", "balance"), [(0, 0), (-2_500_000, -2.5), (1_000_000, 1), (500, 0.0005)])
+def test_without_money_it_is_402_with_the_balance(available: int, balance: float) -> None:
+    funds = FakeFunds()
+    funds.refuses = HoldRefused(BudgetRef(BudgetKind.USER, "user-1"), Microdollars(available))
+    problem = reserve(funds)
+    assert isinstance(problem, Problem)
+    assert problem.code is Code.INSUFFICIENT_CREDITS
+    assert problem.extra == {"balance": balance, "buyCreditsUrl": "https://app.example/profile"}
+    assert isinstance(problem.extra["balance"], type(balance))
+
+
+def test_nothing_is_served_on_credit() -> None:
+    funds = FakeFunds()
+    funds.away = True
+    problem = reserve(funds)
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.retry_after_s) == (Code.LEDGER_UNAVAILABLE, 1)

@@ -1,0 +1,149 @@
+"""Which refusal wins, that closers run whatever happens, and what a bug looks like from outside."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from tollway.billing.ledger import BudgetKind, BudgetRef, HoldRefused
+from tollway.errors import Code
+from tollway.gateway.exchange import Exchange
+from tollway.gateway.pipeline import CLOSERS, STAGES, handle
+from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.gateway.slots import Slots
+from tollway.identity.caller import Refusal
+from tollway.money import Microdollars
+from unit.gateway.fakes import (
+    FakeAuthenticator,
+    FakeClient,
+    FakeFunds,
+    FakeUpstreams,
+    answers,
+    body_of,
+    exchange,
+    fails,
+    services,
+)
+
+KEY = {b"authorization": b"Bearer key"}
+BAD_JSON, UNKNOWN = b"{", body_of(model="no/such")
+NO_MONEY = HoldRefused(BudgetRef(BudgetKind.USER, "user-1"), Microdollars(0))
+BODY = {"id": "a", "model": "m", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}
+
+
+async def guard(work: Awaitable[Any]) -> bool:
+    try:
+        await work
+    except ZeroDivisionError:
+        return False
+    return True
+
+
+def run(one: Exchange, everything: Services) -> FakeClient:
+    asyncio.run(handle(one, everything, guard))
+    client = one.client
+    assert isinstance(client, FakeClient)
+    return client
+
+
+class FullSlots(Slots):
+    def take(self, places: list[tuple[str, int]]) -> str | None:
+        return places[0][0]
+
+
+def broke() -> FakeFunds:
+    funds = FakeFunds()
+    funds.refuses = NO_MONEY
+    return funds
+
+
+NOBODY = FakeAuthenticator(Refusal("unknown"))
+AWAY = FakeAuthenticator(later=True, away=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "changes", "code"),
+    [
+        (BAD_JSON, {}, {}, Code.INVALID_REQUEST),  # 400 before 401
+        (b"{}", {}, {}, Code.MODEL_NOT_FOUND),
+        (BAD_JSON, KEY, {"authenticator": AWAY}, Code.INVALID_REQUEST),  # before anyone is asked who it is
+        (UNKNOWN, KEY, {"authenticator": AWAY}, Code.LEDGER_UNAVAILABLE),
+        (UNKNOWN, {}, {}, Code.SIGN_IN_REQUIRED),  # 401 before 404
+        (UNKNOWN, KEY, {"authenticator": NOBODY}, Code.SIGN_IN_REQUIRED),
+        (UNKNOWN, KEY, {"authenticator": NOBODY, "slots": FullSlots()}, Code.SIGN_IN_REQUIRED),  # 401 before 429
+        (UNKNOWN, KEY, {"slots": FullSlots()}, Code.TOO_MANY_REQUESTS),  # 429 before 404
+        (UNKNOWN, KEY, {"funds": broke()}, Code.MODEL_NOT_FOUND),  # 404 before 402
+        (None, KEY, {"upstreams": {}, "funds": broke()}, Code.MODEL_NOT_FOUND),
+        (None, KEY, {"funds": broke()}, Code.INSUFFICIENT_CREDITS),  # 402 before anything goes upstream
+        (None, KEY, {}, Code.UPSTREAM_UNREACHABLE),
+    ],
+)
+def test_which_refusal_wins(
+    body: bytes | None, headers: dict[bytes, bytes], changes: dict[str, Any], code: Code
+) -> None:
+    upstreams = FakeUpstreams(*[fails(Failure(FailureKind.CONNECT, "refused", False))] * 3)
+    one = exchange(body, headers)
+    client = run(one, services(client=upstreams, **changes))
+    assert client.problem
+    assert client.problem.code is code
+    assert client.endings == 1
+    assert bool(upstreams.sent) == (code is Code.UPSTREAM_UNREACHABLE)
+
+
+def test_a_served_request() -> None:
+    funds = FakeFunds(waits=True)
+    everything = services(client=FakeUpstreams(answers(200, BODY)), funds=funds)
+    client = run(exchange(headers=KEY), everything)
+    assert (client.status, client.problem, client.endings) == (200, None, 1)
+    assert len(funds.closed) == 1
+    assert everything.slots.take([("user-1", 1), ("key-1", 1)]) is None  # its places are free again
+
+
+def test_the_money_is_settled_before_the_answer_ends() -> None:
+    seen: list[int] = []
+
+    class Watching(FakeClient):
+        def answer(self, status: int, headers: bytes, body: bytes) -> None:
+            seen.append(len(funds.closed))
+            super().answer(status, headers, body)
+
+    funds = FakeFunds(waits=True)
+    run(exchange(headers=KEY, client=Watching()), services(client=FakeUpstreams(answers(200, BODY)), funds=funds))
+    assert seen == [1]
+
+
+@pytest.mark.parametrize("where", ["hold", "close", "send"])
+def test_a_bug_is_an_internal_error_and_leaves_nothing_taken(where: str) -> None:
+    funds = FakeFunds()
+
+    def fail(_: Any) -> None:
+        raise ZeroDivisionError
+
+    if where == "hold":
+        funds.broken = "request-1"
+    elif where == "close":
+        funds.close = fail  # type: ignore[method-assign]  # a bug in there
+    everything = services(client=FakeUpstreams(fail if where == "send" else answers(200, BODY)), funds=funds)
+    client = run(exchange(headers=KEY), everything)
+    assert client.endings == 1
+    if where != "close":
+        assert client.problem
+        assert client.problem.code is Code.INTERNAL_ERROR
+    if where == "send":
+        assert len(funds.released) == 1
+    assert everything.slots.take([("user-1", 1), ("key-1", 1)]) is None
+
+
+def test_one_who_left_before_it_was_sent_is_not_sent_for() -> None:
+    upstreams, funds = FakeUpstreams(), FakeFunds()
+    one = exchange(headers=KEY)
+    one.client.gone = True
+    client = run(one, services(client=upstreams, funds=funds))
+    assert (upstreams.sent, len(funds.released), client.endings) == ([], 1, 1)
+
+
+def test_every_stage_has_a_name_of_its_own() -> None:
+    names = [stage.name for stage in STAGES]
+    assert len(set(names)) == len(names)
+    assert len(set(CLOSERS)) == len(CLOSERS)

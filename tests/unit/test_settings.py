@@ -1,0 +1,139 @@
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tollway.settings import Settings, SettingsError, load, parse, secret_text
+
+SECRET = "hunter2-do-not-print"
+
+
+def _refusal(tree: dict[str, object]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        parse(tree)
+    line = str(caught.value)
+    assert SECRET not in line
+    assert "\n" not in line
+    return line
+
+
+def test_defaults_need_nothing() -> None:
+    assert load(environ={}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("tree", "start"),
+    [
+        ({"colour": SECRET}, "colour: is not a setting"),
+        ({"limits": {"colour": 1}}, "limits.colour: is not a setting"),
+        ({"workers": SECRET}, "workers: "),
+        ({"workers": 0}, "workers: "),
+        ({"limits": SECRET}, "limits: "),
+        ({"hold_policy": SECRET}, "hold_policy: "),
+        ({"listen": SECRET}, "listen: "),
+        ({"listen": ":80"}, "listen: "),
+        ({"listen": "a:70000"}, "listen: "),
+        ({"database_url": SECRET}, "database_url: "),
+        ({"timeouts": {"headers_s": 0}}, "timeouts.headers_s: "),
+        ({"models": [{"id": "a/b"}]}, "models.0."),
+        ({"providers": {"x": {"api_key": [SECRET]}}}, "providers.x.api_key: "),
+    ],
+)
+def test_refusals_name_the_setting_and_never_its_value(tree: dict[str, object], start: str) -> None:
+    assert _refusal(tree).startswith(start)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "tollway.toml"
+    file.write_text('workers = 2\n[limits]\nin_flight = 5\nconnections = 7\n[providers.openai]\nkind = "compatible"')
+    settings = load(
+        environ={
+            "TOLLWAY_CONFIG": str(file),
+            "TOLLWAY_WORKERS": "3",
+            "TOLLWAY_LIMITS__IN_FLIGHT": "6",
+            "TOLLWAY_WORKER": "0",
+            "OPENAI_API_KEY": SECRET,
+            "OTHER": "x",
+        }
+    )
+    assert (settings.workers, settings.limits.in_flight, settings.limits.connections) == (3, 6, 7)
+    assert settings.providers["openai"].kind == "compatible"
+    assert SECRET not in repr(settings) + str(settings.model_dump())
+    key = settings.providers["openai"].api_key
+    assert key
+    assert key.get_secret_value() == SECRET
+
+
+def test_prices_are_exact(tmp_path: Path) -> None:
+    file = tmp_path / "tollway.toml"
+    file.write_text(
+        '[[models]]\nid = "a/b"\nprovider = "x"\nprompt_usd_per_million = 0.1\ncompletion_usd_per_million = "0.3"'
+    )
+    (model,) = load(file, environ={}).models
+    assert (model.prompt_usd_per_million, model.completion_usd_per_million) == (Decimal("0.1"), Decimal("0.3"))
+
+
+@pytest.mark.parametrize("environ", [{"TOLLWAY_COLOUR": SECRET}, {"TOLLWAY_WORKERS__X": SECRET}])
+def test_bad_names_in_the_environment(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"^(colour|workers): "):
+        load(environ=environ)
+
+
+def test_a_name_below_a_value_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "tollway.toml"
+    file.write_text("workers = 2")
+    with pytest.raises(SettingsError, match=r"^workers\.x: is not a setting$"):
+        load(file, environ={"TOLLWAY_WORKERS__X": "1"})
+
+
+@pytest.mark.parametrize("content", [b"workers =", b"\xff\xfe", b"a = 1\na = 2", None])
+def test_files_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "tollway.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load(file, environ={})
+    assert str(caught.value).startswith(f"{file}: ")
+
+
+def test_addresses() -> None:
+    settings = parse({"listen": "[::1]:80"})
+    assert (settings.host, settings.port) == ("::1", 80)
+    assert (Settings().host, Settings().port) == ("127.0.0.1", 8788)
+
+
+def test_the_pepper_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    settings = parse({"state_dir": str(tmp_path / "new")})
+    pepper = settings.pepper()
+    assert len(pepper) == 64
+    assert settings.pepper() == pepper
+    (kept,) = (tmp_path / "new").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_pepper_that_cannot_be_kept(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^state_dir: "):
+        parse({"state_dir": "/dev/null/state"}).pepper()
+    (tmp_path / "key-pepper").write_text("\n")
+    with pytest.raises(SettingsError, match=r"^state_dir: key-pepper is empty"):
+        parse({"state_dir": str(tmp_path)}).pepper()
+
+
+def test_secrets_come_from_a_value_or_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    settings = parse({"key_pepper": "given", "jwt": {"secret_file": str(file)}})
+    assert settings.pepper() == b"given"
+    assert settings.jwt_secret() == SECRET.encode()
+    assert Settings().jwt_secret() is None
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe", None])
+def test_secret_files_that_cannot_be_used(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / SECRET
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        secret_text("jwt.secret", None, file)
+    assert str(caught.value).startswith("jwt.secret_file: the file ")
+    assert SECRET not in str(caught.value)
