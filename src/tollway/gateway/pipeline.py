@@ -16,6 +16,7 @@ from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
 from tollway.gateway.stages import (
     authenticate,
+    check_request,
     choose_model,
     gate_anonymous,
     limit_concurrency,
@@ -50,6 +51,7 @@ STAGES: Final = (
     Stage(limit_concurrency.run, needs=("caller",), gives="counted"),
     Stage(choose_model.run, needs=("request",), gives="model"),
     Stage(plan_route.run, needs=("request", "model"), gives="plan"),
+    Stage(check_request.run, needs=("caller", "request")),
     Stage(reserve_funds.run, needs=("caller", "plan"), gives="hold"),
     Stage(prepare_request.run, needs=("request",), gives="prepared"),
     Stage(send_upstream.run, needs=("request", "prepared", "plan", "hold"), gives="reply"),

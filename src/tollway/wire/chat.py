@@ -21,10 +21,6 @@ class ModelMissingError(ValueError):
     """`model` is absent, empty or no string: answered as an unknown model, not as a bad request."""
 
 
-class TokensOverCapError(ValueError):
-    """`max_tokens` or `max_completion_tokens` is beyond COMPLETION_TOKENS_MAX."""
-
-
 class ChatRequest(Struct, frozen=True):
     """`body` is the whole decoded object and is never edited; stages that change it copy the top level first.
 
@@ -42,7 +38,7 @@ class ChatRequest(Struct, frozen=True):
 
 
 def parse_chat(body: bytes) -> ChatRequest:
-    """Raises BodyError (400), ModelMissingError (404) or TokensOverCapError (503)."""
+    """Raises BodyError (400) or ModelMissingError (404)."""
     tree = decode_object(body)
     model = tree.get("model")
     if not isinstance(model, str) or not model.strip():
@@ -67,10 +63,7 @@ def parse_chat(body: bytes) -> ChatRequest:
 def _completion_tokens_max(tree: JsonObject) -> int | None:
     """The larger of the two limits: which one an upstream obeys is not known, and the hold must cover either."""
     limits = [_integer(tree, name, 0, None) for name in ("max_completion_tokens", "max_tokens")]
-    given = [limit for limit in limits if limit is not None]
-    if any(limit > COMPLETION_TOKENS_MAX for limit in given):
-        raise TokensOverCapError("more completion tokens asked for than any model has")
-    return max(given, default=None)
+    return max((limit for limit in limits if limit is not None), default=None)
 
 
 def _integer(tree: JsonObject, name: str, least: int, most: int | None) -> int | None:

@@ -1,13 +1,13 @@
 """Read the body as a chat request.
 
-Refuses: invalid_request (not JSON, or beyond the input limits), model_not_found (no model named), service_unavailable
-(an impossible number of tokens). Source: request-path §2 and 10.1.
+Refuses: invalid_request (not JSON, or beyond the input limits), model_not_found (no model named).
+Source: request-path §2.
 """
 
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
-from tollway.wire.chat import ChatRequest, ModelMissingError, TokensOverCapError, parse_chat
+from tollway.wire.chat import ChatRequest, ModelMissingError, parse_chat
 from tollway.wire.json_body import BodyError
 
 
@@ -18,5 +18,3 @@ def run(exchange: Exchange, _: Services) -> ChatRequest | Problem:
         return Problem(Code.INVALID_REQUEST, str(error))
     except ModelMissingError as error:
         return Problem(Code.MODEL_NOT_FOUND, str(error))
-    except TokensOverCapError as error:
-        return Problem(Code.SERVICE_UNAVAILABLE, str(error))

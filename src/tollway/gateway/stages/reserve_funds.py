@@ -11,13 +11,15 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
-from tollway.identity.caller import Caller
+from tollway.identity.caller import Caller, Role
 from tollway.money import MICRODOLLARS_PER_USD
 
 
 async def run(exchange: Exchange, services: Services) -> Hold | Problem:
     caller = exchange.caller
     assert caller
+    if caller.role is Role.BILLING_MANAGER:  # may pay for the organization, not spend (request-path 9.2)
+        return _refuse(0, "a billing manager has no balance", services)
     day = exchange.received_at.date()
     order = HoldOrder(
         request_id=exchange.id,
@@ -33,7 +35,9 @@ async def run(exchange: Exchange, services: Services) -> Hold | Problem:
             held = await held
     except StoreUnavailableError as error:
         return Problem(Code.LEDGER_UNAVAILABLE, str(error), retry_after_s=1)
-    return _refuse(held, services) if isinstance(held, HoldRefused) else held
+    if isinstance(held, HoldRefused):
+        return _refuse(held.available, f"{held.budget.kind} has {held.available} microdollars left", services)
+    return held
 
 
 def _budgets_of(caller: Caller, day: str) -> tuple[BudgetRef, ...]:
@@ -50,13 +54,13 @@ def _budgets_of(caller: Caller, day: str) -> tuple[BudgetRef, ...]:
     return tuple(budgets)
 
 
-def _refuse(refused: HoldRefused, services: Services) -> Problem:
+def _refuse(available: int, detail: str, services: Services) -> Problem:
     """The balance goes on the wire as a JSON number in USD, whole ones without a fraction (request-path 0.5.3)."""
-    whole, part = divmod(refused.available, MICRODOLLARS_PER_USD)
-    balance = whole if part == 0 else refused.available / MICRODOLLARS_PER_USD
+    whole, part = divmod(available, MICRODOLLARS_PER_USD)
+    balance = whole if part == 0 else available / MICRODOLLARS_PER_USD
     url = f"{services.settings.app_url.rstrip('/')}/profile"
     return Problem(
         Code.INSUFFICIENT_CREDITS,
-        f"{refused.budget.kind} has {refused.available} microdollars left",
+        detail,
         extra={"balance": balance, "buyCreditsUrl": url},
     )

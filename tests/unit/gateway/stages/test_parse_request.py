@@ -19,7 +19,6 @@ def test_a_request_is_read() -> None:
         (body_of(n=9), Code.INVALID_REQUEST),
         (body_of(model=""), Code.MODEL_NOT_FOUND),
         (body_of(model=None), Code.MODEL_NOT_FOUND),
-        (body_of(max_tokens=10**11), Code.SERVICE_UNAVAILABLE),
     ],
 )
 def test_what_is_no_request_is_refused(body: bytes, code: Code) -> None:

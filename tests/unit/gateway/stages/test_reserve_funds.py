@@ -7,7 +7,7 @@ import pytest
 from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldPolicy, HoldRefused
 from tollway.errors import Code, Problem
 from tollway.gateway.stages import reserve_funds
-from tollway.identity.caller import Caller
+from tollway.identity.caller import Caller, Role
 from tollway.money import Microdollars
 from tollway.routing.plan import Plan
 from tollway.settings import parse
@@ -69,3 +69,12 @@ def test_nothing_is_served_on_credit() -> None:
     problem = reserve(funds)
     assert isinstance(problem, Problem)
     assert (problem.code, problem.retry_after_s) == (Code.LEDGER_UNAVAILABLE, 1)
+
+
+def test_a_billing_manager_spends_nothing() -> None:
+    funds = FakeFunds()
+    problem = reserve(funds, replace(CALLER, organization_id="o", role=Role.BILLING_MANAGER))
+    assert isinstance(problem, Problem)
+    assert problem.code is Code.INSUFFICIENT_CREDITS
+    assert problem.extra["balance"] == 0
+    assert funds.orders == []

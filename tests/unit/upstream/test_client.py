@@ -1,0 +1,85 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from tollway.gateway.services import Failure, FailureKind
+from tollway.providers.registry import Origin, Upstream
+from tollway.settings import SettingsError
+from tollway.upstream.client import HttpUpstreams
+from unit.gateway import fakes
+from unit.upstream.scripted import Sink, run, says
+from unit.upstream.scripted import Upstream as Scripted
+from unit.upstream.scripted import upstream as listening
+
+HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+HEAD = b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
+
+
+def leading_to(up: Scripted) -> tuple[HttpUpstreams, Upstream]:
+    client = HttpUpstreams(up.deadlines, up.limits, up.timeouts)
+    return client, replace(fakes.upstream(), origin=up.origin)
+
+
+async def send(client: HttpUpstreams, to: Upstream, fresh: bool = False) -> Sink:
+    sink = Sink()
+    assert not isinstance(await client.send(to, HEAD, b"", sink, 60, fresh), Failure)
+    await sink.over.wait()
+    await asyncio.sleep(0)
+    return sink
+
+
+def test_one_pool_per_origin_and_kept_connections_are_used_again() -> None:
+    async def scenario() -> None:
+        async with listening(says(HELLO)) as up:
+            client, to = leading_to(up)
+            for _ in range(3):
+                assert (await send(client, to)).body == b"hello"
+            assert (up.connections, len(client.pools())) == (1, 1)
+            assert (await send(client, to, fresh=True)).body == b"hello"
+            assert (up.connections, client.pools()[0].idle) == (2, 2)
+            client.close()
+
+    run(scenario())
+
+
+def test_nothing_is_sent_for_one_who_left_while_we_connected() -> None:
+    async def scenario() -> None:
+        async with listening(says(HELLO)) as up:
+            client, to = leading_to(up)
+            sink = Sink()
+            sink.wanted = False
+            failure = await client.send(to, HEAD, b"", sink, 60, False)
+            assert isinstance(failure, Failure)
+            assert (failure.kind, failure.may_have_billed) == (FailureKind.UNWANTED, False)
+            assert client.pools()[0].idle == 1  # the connection is as good as new
+            assert (await send(client, to)).body == b"hello"
+            assert up.connections == 1
+            client.close()
+
+    run(scenario())
+
+
+def test_a_failure_to_connect_is_given_back() -> None:
+    async def scenario() -> None:
+        async with listening(says(HELLO)) as up:
+            client, to = leading_to(up)
+            nowhere = replace(to, origin=Origin("http", "no-such-host.invalid", 80))
+            failure = await client.send(nowhere, HEAD, b"", Sink(), 60, False)
+            assert isinstance(failure, Failure)
+            assert failure.kind is FailureKind.RESOLVE
+
+    run(scenario())
+
+
+def test_an_authority_that_cannot_be_read_is_named() -> None:
+    async def scenario() -> None:
+        async with listening(says(HELLO)) as up:
+            client, to = leading_to(up)
+            client.prepare(to)
+            with pytest.raises(SettingsError, match=r"providers\.sim\.ca_file"):
+                client.prepare(replace(to, origin=Origin("https", "a.example", 443, __file__)))
+            with pytest.raises(SettingsError):
+                client.prepare(replace(to, origin=Origin("https", "a.example", 443, "/nowhere.pem")))
+
+    run(scenario())
