@@ -1,14 +1,16 @@
 """An upstream behind TLS: the certificate must be the right one, and nothing is ever said in plain text."""
 
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from flow.accounts import Accounts
-from flow.conversation import ask, chat
+from flow.conversation import ask, chat, wait_for_end
 from flow.programs import Gateway, Program, Sim
 from flow.quick import held_by, quick_settings
 
@@ -70,13 +72,23 @@ completion_usd_per_million = "8"
 """
 
 
-def test_a_known_authority_is_trusted(gateway_with_tls: Gateway) -> None:
+def test_a_known_authority_is_trusted_and_its_connection_kept(gateway_with_tls: Gateway, secure: Sim) -> None:
     accounts = Accounts(gateway_with_tls.config)
     account = accounts.create()
-    for stream in (True, False) * 3:  # the later ones over kept connections
+    for stream in (True, False) * 3:
         answer = ask(gateway_with_tls, account, chat("tls/good", stream))
         assert answer.status == 200
+        wait_for_end(gateway_with_tls, account)
     assert accounts.differences() == ()
+    while len(requests := requests_at(secure)) < 6:
+        pass
+    assert len({request["connection"] for request in requests[-6:]}) == 1
+
+
+def requests_at(sim: Sim) -> list[dict[str, Any]]:
+    """The requests in the stand-in's record file, written a moment after they came."""
+    lines = sim.record_file.read_bytes().rpartition(b"\n")[0].splitlines()
+    return [record for record in map(json.loads, lines) if record["kind"] == "request"]
 
 
 def test_waiting_for_an_answer_is_not_waiting_to_send(gateway_with_tls: Gateway) -> None:
@@ -85,8 +97,10 @@ def test_waiting_for_an_answer_is_not_waiting_to_send(gateway_with_tls: Gateway)
     for events in (1, 2, 3, 4, 5):
         answer = ask(gateway_with_tls, account, chat("tls/good", True, {"chunks": events, "delay_ms": 20}))
         assert answer.is_done
+        wait_for_end(gateway_with_tls, account)
         answer = ask(gateway_with_tls, account, chat("tls/good", sim={"first_delay_ms": 1_100}))
         assert answer.status == 200
+        assert wait_for_end(gateway_with_tls, account)["attempts"] == ["good:200"]
 
 
 def test_a_large_request_over_tls(gateway_with_tls: Gateway) -> None:

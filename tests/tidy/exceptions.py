@@ -68,7 +68,4 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/settlement.py": _SQL,
     "storage/sql/tables.py": _SCHEMA,
     "storage/sql/usage.py": _SQL,
-    "upstream/client.py": _EDGE,
-    "upstream/connection.py": _EDGE,
-    "upstream/pool.py": _EDGE,
 }

@@ -14,6 +14,7 @@ from tollway.deadlines import NEVER, Deadlines
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.settings import Limits
 from tollway.upstream.decoding import CodingError, Decoder
+from tollway.upstream.framing import read_framing
 
 INTERIM_ANSWERS_MAX: Final = 10
 _JOIN_BYTES_MAX: Final = 16_384  # larger bodies are not copied behind their head
@@ -40,7 +41,6 @@ class Connection(asyncio.Protocol):
         "_reading_paused",
         "_reusable",
         "_sink",
-        "_status",
         "_unsent",
         "answered",
         "deadline",
@@ -133,7 +133,6 @@ class Connection(asyncio.Protocol):
         self._header_bytes = 0  # of whole header lines, interim answers included
         self._head_done = False
         self._interim = 0
-        self._status = 0
         self._decoder: Decoder | None = None
         self._reusable = False
         self._framed = False
@@ -230,26 +229,16 @@ class Connection(asyncio.Protocol):
             self._break(FailureKind.TOO_LARGE, _HEADERS_TOO_LARGE)
             return
         self._head_done = True
-        self._status = status
-        if not self._take_framing():
-            return
+        framing = read_framing(status, self._headers)
+        self._framed = framing.is_framed
+        if framing.coding:
+            try:
+                self._decoder = Decoder(framing.coding, self._limits.upstream_body_bytes)
+            except CodingError as error:
+                self._break(FailureKind.BROKEN, str(error))
+                return
         self._reusable = self._framed and self._parser.should_keep_alive()
         self._sink.head_arrived(status, self._headers)
-
-    def _take_framing(self) -> bool:
-        """Note how the body is framed and coded; False when the answer was refused."""
-        for name, value in self._headers:
-            if name == b"content-length" or (name == b"transfer-encoding" and b"chunked" in value.lower()):
-                self._framed = True
-            elif name == b"content-encoding" and value.strip().lower() not in (b"identity", b""):
-                try:
-                    self._decoder = Decoder(value, self._limits.upstream_body_bytes)
-                except CodingError as error:
-                    self._break(FailureKind.BROKEN, str(error))
-                    return False
-        if self._status in (204, 304):
-            self._framed = True
-        return True
 
     def on_body(self, data: bytes) -> None:
         sink = self._sink
