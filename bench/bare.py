@@ -40,9 +40,12 @@ async def main(port: int, origin_port: int) -> None:
     price = Price("bench", datetime(2026, 1, 1, tzinfo=UTC), ZERO, ZERO)
     candidate = Candidate(upstream, Offer("bench", "bench/model", price), Microdollars(0))
     before, after = upstream.head
+    loop = asyncio.get_running_loop()
 
     async def handle(inbound: Inbound, waiting: Any) -> None:
-        relay = Relay(waiting, candidate, deadlines, settings.limits, settings.timeouts, drains, b"")
+        relay = Relay(
+            waiting, candidate, deadlines, settings.limits, settings.timeouts, drains, b"", loop.create_future()
+        )
         head = b"%b%b%bContent-Length: %d\r\n\r\n" % (before, inbound.query, after, len(inbound.body))
         sent = await client.send(upstream, head, inbound.body, relay, 600, False)
         assert not isinstance(sent, Failure), sent
@@ -53,7 +56,7 @@ async def main(port: int, origin_port: int) -> None:
         else:
             waiting.answer(reply.status, b"content-type: application/json\r\n", reply.body)
 
-    edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, handle)
+    edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, handle, loop)
 
     async def nothing(*_: Any) -> None: ...
 

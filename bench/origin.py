@@ -78,6 +78,7 @@ class Origin(asyncio.Protocol):
         query = parse_qs(self.url.partition(b"?")[2].decode())
         self.left = int(query.get("chunks", [DEFAULT_CHUNKS])[0])
         self.transport.write(STREAM_HEAD)  # type: ignore[attr-defined]
+        self.tick()  # the first chunk does not wait
         self.ticks.add(self, int(query.get("interval_ms", [DEFAULT_INTERVAL_MS])[0]))
 
     def tick(self) -> bool:

@@ -124,14 +124,14 @@ async def latency(host: str, port: int, headers: dict[str, str], rate: int, seco
         done = connection.waiting
         connection.transport.write(data)  # type: ignore[attr-defined]
         await done
-        taken.append((loop.time() - at) * 1000)
+        taken.append((time.monotonic() - at) * 1000)
         idle.append(connection)
 
     tasks = []
-    start = loop.time() + 0.1
+    start = time.monotonic() + 0.1  # uvloop's own clock counts whole milliseconds
     for number in range(rate * seconds):
         at = start + number / rate
-        if (wait := at - loop.time()) > 0:
+        if (wait := at - time.monotonic()) > 0:
             await asyncio.sleep(wait)
         tasks.append(loop.create_task(one(at)))
     await asyncio.gather(*tasks)

@@ -1,5 +1,6 @@
 """Composition root: settings → adapters → a worker that serves. The only file that names concrete adapters."""
 
+import asyncio
 import gc
 import socket
 import sys
@@ -49,6 +50,7 @@ class Worker:
 
     def __init__(self, settings: Settings, database: Database, catalog: CatalogSnapshot) -> None:
         """Raises SettingsError when a provider is configured wrongly."""
+        loop = asyncio.get_running_loop()
         self._settings = settings
         self._database = database
         self._background = Background()
@@ -75,10 +77,11 @@ class Worker:
             relays=OpenRelays(),
             metrics=metrics,
             request_log=self._log,
+            new_future=loop.create_future,
         )
         for upstream in self.services.upstreams.values():
             self._client.prepare(upstream)
-        self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle)
+        self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, loop)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
 
     async def run(self, listener: socket.socket, on_ready: Callable[[], None]) -> None:

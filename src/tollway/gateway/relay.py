@@ -35,6 +35,22 @@ class _State(Enum):
 class Relay:
     """One attempt: takes an upstream's answer (ReplySink), minds the client (ClientListener), ends in `finished`."""
 
+    # What every relay begins with, kept on the class: an attribute that is not assigned costs nothing.
+    deadline = NEVER  # of the keep-alive comment
+    _connection: UpstreamConnection | None = None
+    _state = _State.HEAD
+    _head = NO_HEAD
+    _scanner: StreamScanner | None = None
+    _collected_bytes = 0
+    _started = False  # the client has the head of a stream
+    _any_event = False
+    _first_event_by = NEVER
+    _told_error = False
+    _last_write = 0.0
+    _ends_at = NEVER  # absolute end of the whole answer
+    _draining = False
+    _paused = False
+
     def __init__(
         self,
         client: Client,
@@ -44,9 +60,9 @@ class Relay:
         timeouts: Timeouts,
         drains: Drains,
         extra_headers: bytes,
+        finished: asyncio.Future[Reply] | None = None,
     ) -> None:
-        self.deadline = NEVER  # of the keep-alive comment
-        self.finished: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.finished: asyncio.Future[Reply] = finished or asyncio.get_running_loop().create_future()
         self._client = client
         self._candidate = candidate
         self._deadlines = deadlines
@@ -55,20 +71,7 @@ class Relay:
         self._drains = drains
         self._extra_headers = extra_headers
         self._begun = deadlines.now()
-        self._connection: UpstreamConnection | None = None
-        self._state = _State.HEAD
-        self._head = NO_HEAD
-        self._scanner: StreamScanner | None = None
         self._collected: list[bytes] = []
-        self._collected_bytes = 0
-        self._started = False  # the client has the head of a stream
-        self._any_event = False
-        self._first_event_by = NEVER
-        self._told_error = False
-        self._last_write = 0.0
-        self._ends_at = NEVER  # absolute end of the whole answer
-        self._draining = False
-        self._paused = False
 
     # upstream → us
 

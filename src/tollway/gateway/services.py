@@ -1,9 +1,10 @@
 """The ports a stage may use. Implementations live at the edges and are put together in `app.py`."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from tollway.billing.store import FundsStore
 from tollway.catalog.snapshot import CatalogSnapshot
@@ -132,6 +133,10 @@ class UpstreamClient(Protocol):
         ...
 
 
+def _new_future() -> "asyncio.Future[Any]":
+    return asyncio.get_running_loop().create_future()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a stage or closer may touch besides the exchange."""
@@ -150,3 +155,4 @@ class Services:
     relays: OpenRelays
     metrics: Metrics
     request_log: RequestLog
+    new_future: Callable[[], "asyncio.Future[Any]"] = _new_future  # of the worker's loop

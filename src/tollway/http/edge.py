@@ -21,8 +21,16 @@ class Edge:
     """Counts connections and requests under way; starts the task of each hot request and keeps hold of it."""
 
     def __init__(
-        self, limits: Limits, timeouts: Timeouts, deadlines: Deadlines, metrics: Metrics, handle: Handle
+        self,
+        limits: Limits,
+        timeouts: Timeouts,
+        deadlines: Deadlines,
+        metrics: Metrics,
+        handle: Handle,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
+        """`loop`: the one all this runs on; asking for it anew costs a system call per request."""
+        self._loop = loop
         self.limits = limits
         self.timeouts = timeouts
         self.deadlines = deadlines
@@ -64,7 +72,7 @@ class Edge:
             self.count_refusal(problem)
             client.refuse(problem, new_request_id())
             return
-        start_task(self._handle(inbound, client), self._tasks)
+        start_task(self._handle(inbound, client), self._tasks, self._loop)
 
     async def idle(self, seconds: float) -> int:
         """Wait until no request is under way, so long at most; those left are cancelled. How many that were."""
@@ -89,8 +97,10 @@ class Edge:
         return self._date[1]
 
 
-def start_task(work: Coroutine[Any, Any, None], held: set[asyncio.Task[None]]) -> None:
+def start_task(
+    work: Coroutine[Any, Any, None], held: set[asyncio.Task[None]], loop: asyncio.AbstractEventLoop | None = None
+) -> None:
     """Run `work` beside everything else; `held` keeps the task until it is done, since the loop does not."""
-    task = asyncio.get_running_loop().create_task(work)
+    task = (loop or asyncio.get_running_loop()).create_task(work)
     held.add(task)
     task.add_done_callback(held.discard)

@@ -213,7 +213,7 @@ class RequestReader:
     def _check_target(self) -> Code | None:
         path, mark, query = self.url.partition(b"?")
         self.query = mark + query if query else b""
-        decoded = plain_path(path)
+        decoded = path if path in HOT_ROUTES else plain_path(path)
         if decoded is None or b"#" in query:
             return Code.INVALID_PATH if self.is_historic else Code.MALFORMED_HTTP
         self.path = decoded

@@ -241,16 +241,14 @@ class Connection(asyncio.Protocol):
         self._sink.head_arrived(status, self._headers)
 
     def on_body(self, data: bytes) -> None:
-        sink = self._sink
-        if sink is None:
-            return
         if self._decoder is None:
-            sink.body_arrived(data)
+            if self._sink:
+                self._sink.body_arrived(data)
             return
         for piece in self._decoder.feed(data):
             if self._sink is None:
                 return
-            sink.body_arrived(piece)
+            self._sink.body_arrived(piece)
 
     def on_message_complete(self) -> None:
         if self._head_done and self._sink:

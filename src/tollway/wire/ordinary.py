@@ -83,11 +83,8 @@ def read_ordinary(body: bytes) -> OrdinaryAnswer | None:
     except (MsgspecError, ValueError, RecursionError):
         return None
     finish_reason = answer.choices[0].finish_reason if answer.choices else None
-    if answer.error or any(
-        "\0" in label for label in (answer.id, answer.model, answer.provider, finish_reason) if label
-    ):
-        return None
-    return answer
+    has_nul = "\0" in answer.id or "\0" in answer.model or "\0" in f"{answer.provider}{finish_reason}"
+    return None if answer.error or has_nul else answer
 
 
 def usage_of(ordinary: OrdinaryUsage) -> Usage | None:

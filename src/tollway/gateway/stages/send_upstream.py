@@ -64,6 +64,7 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         settings.timeouts,
         services.drains,
         b"x-request-id: %b\r\n" % exchange.id.encode(),
+        services.new_future(),
     )
     body = _encode_body(exchange, candidate)
     before, after = upstream.head
