@@ -22,7 +22,7 @@ class Program:
         self._process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=folder,
-            env={**_plain_environment(), **environment},
+            env={**plain_environment(), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -190,7 +190,7 @@ base_url = "http://127.0.0.1:9/v1"
 """
 
 
-def _plain_environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
     """This process's environment without settings of a Tollway or provider keys that may lie in it."""
     return {
         name: value

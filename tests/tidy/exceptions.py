@@ -44,6 +44,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "sim/__main__.py": _SIM,
     "sim/chat.py": _SIM,
     "sim/connection.py": _SIM,
+    "sim/framing.py": "its steps are looked at as whole plans, in tests/unit/sim/test_plan.py",
     "sim/inbound.py": _WORDS,
     "sim/program.py": _SIM,
     "sim/server.py": _SIM,

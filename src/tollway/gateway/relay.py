@@ -161,9 +161,8 @@ class Relay:
         self._started = True
         head = self._head
         date = b"date: %b\r\n" % head.date if head.date else b""
-        self._client.start_stream(
-            head.status, b"content-type: %b\r\n%b%b" % (head.content_type, date, self._extra_headers)
-        )
+        lines = b"content-type: %b\r\n%b%b" % (head.content_type, date, self._extra_headers)
+        self._client.start_stream(head.status, lines)
 
     def expire(self, now: float) -> None:
         """Nothing was written for a while: show the client that the stream lives, between two events only."""
@@ -180,16 +179,14 @@ class Relay:
 
     def _collect(self, data: bytes) -> None:
         self._collected_bytes += len(data)
-        if self._head.status >= 300:
-            if self._collected_bytes <= ERROR_BODY_BYTES_MAX:
-                self._collected.append(data)
-            else:
-                self._finish_collected()  # the start of an error text is enough
-                self._abandon()
-        elif self._collected_bytes > self._limits.upstream_body_bytes:
-            self._break(FailureKind.TOO_LARGE, "the answer is too large")
-        else:
+        is_refusal = self._head.status >= 300
+        if self._collected_bytes <= (ERROR_BODY_BYTES_MAX if is_refusal else self._limits.upstream_body_bytes):
             self._collected.append(data)
+        elif is_refusal:
+            self._finish_collected()  # the start of an error text is enough
+            self._abandon()
+        else:
+            self._break(FailureKind.TOO_LARGE, "the answer is too large")
 
     def _finish_collected(self) -> None:
         body = b"".join(self._collected)

@@ -83,7 +83,7 @@ def read_ordinary(body: bytes) -> OrdinaryAnswer | None:
     except (MsgspecError, ValueError, RecursionError):
         return None
     finish_reason = answer.choices[0].finish_reason if answer.choices else None
-    has_nul = "\0" in answer.id or "\0" in answer.model or "\0" in f"{answer.provider}{finish_reason}"
+    has_nul = "\0" in f"{answer.id}{answer.model}{answer.provider}{finish_reason}"
     return None if answer.error or has_nul else answer
 
 

@@ -9,6 +9,8 @@ fast and change no result. Source: response-path 6.2, 4.8, guarantees S1–S3.
 import re
 from typing import Final
 
+from msgspec import Raw
+
 from tollway.wire.answer import BOM, first_choice, label, provider_of, read_envelope
 from tollway.wire.usage import Usage, read_usage
 
@@ -18,6 +20,7 @@ _LINE_END: Final = rb"(?:\r\n?+|\n)"  # possessive: a CR never lets go of its LF
 _EVENT_END: Final = re.compile(_LINE_END + _LINE_END)
 _LINE_END_BYTES: Final = b"\r\n"
 _DONE: Final = b"[DONE]"
+_NULL: Final = Raw(b"null")
 
 _MATTERS: Final = re.compile(rb'"(?:error"\s*:|usage"\s*:\s*\{|finish_reason"\s*:\s*")')
 # What a model produced, under all names in use. The match of a piece of text ends where the text, not empty, begins.
@@ -272,7 +275,7 @@ class StreamScanner:
         self._unnamed = 0 if self.message_id and self.model else max(0, self._unnamed - 1)
         if envelope.error:
             self.has_error = True
-        return bool(envelope.error)
+        return bool(envelope.error) and envelope.error != _NULL  # some upstreams write a null error into every event
 
 
 def _event_end(data: bytes, begin: int, has_cr: bool) -> tuple[int, int]:

@@ -5,7 +5,10 @@ writers, because a read that turns into a write fails with a busy error that wai
 PostgreSQL: every statement is bounded; UTC.
 """
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,8 +80,10 @@ def _sqlite(url: URL, connections: int, busy_timeout_s: float, *, begin: str, re
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            connection.execute("PRAGMA journal_mode=WAL")
+        # The switch to WAL does not wait for another connection that looks at the file: it fails (guarantees §18).
+        with _one_at_a_time(str(url.database)):
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         if read_only:
@@ -91,10 +96,25 @@ def _sqlite(url: URL, connections: int, busy_timeout_s: float, *, begin: str, re
     return engine
 
 
+@contextmanager
+def _one_at_a_time(path: str) -> Iterator[None]:
+    """Among all processes that open this database file.
+
+    The lock is on a file beside it: closing any descriptor of the database file itself would drop the locks that
+    SQLite's connections of this process hold on it, and another process could then delete the log they write to.
+    """
+    with Path(f"{path}.lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def create_sqlite_file(url: URL) -> None:
-    """Create the database file and its folder, readable by their owner only; nothing happens when they exist."""
+    """Create the database file and its folder, readable by their owner only; an existing file is not even opened
+    (see `_one_at_a_time`)."""
     if url.get_backend_name() != "sqlite" or not url.database:
         return
     path = Path(url.database)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if not path.exists():
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -62,3 +63,15 @@ def test_a_reading_connection_cannot_write(tmp_path: Path) -> None:
     with engine.begin() as connection, pytest.raises(OperationalError, match="readonly"):
         connection.exec_driver_sql("CREATE TABLE t (x)")
     engine.dispose()
+
+
+def test_an_existing_file_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Closing it again would drop the locks that SQLite's connections of this process hold on it.
+    path = tmp_path / "tollway.db"
+    path.touch()
+
+    def refuse(*_: object, **__: object) -> int:
+        raise AssertionError("the database file was opened")
+
+    monkeypatch.setattr(os, "open", refuse)
+    create_sqlite_file(parse_url(f"sqlite:///{path}"))

@@ -1,0 +1,36 @@
+"""`tollway demo --once`: what `make run ONCE=1` shows a newcomer."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from flow.programs import plain_environment
+
+
+def test_the_demonstration_ends_by_itself_and_its_arithmetic_is_right(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tollway", "demo", "--once"],
+        cwd=tmp_path,
+        env={**plain_environment(), "TOLLWAY_DATABASE_URL": "nonsense"},  # the operator's own settings do not reach it
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    said = done.stdout
+    assert "A streamed request" in said
+    assert "A plain request" in said
+    bills = re.findall(r"(\d+) × \$([\d.]+) \+ (\d+) × \$([\d.]+) = \$([\d.]+)", said)
+    charges = re.findall(r"charged\s+\$([\d.]+)", said)
+    balances = re.findall(r"balance\s+\$([\d.]+) → \$([\d.]+)", said)
+    assert len(bills) == len(charges) == len(balances) == 2
+    for (prompt, prompt_usd, completion, completion_usd, total), charge, (before, after) in zip(
+        bills, charges, balances, strict=True
+    ):
+        micro = round((int(prompt) * float(prompt_usd) + int(completion) * float(completion_usd)) * 1e6, 3)
+        assert round(float(total) * 1e6, 3) == micro
+        assert round(float(charge) * 1e6) == int(micro + 0.5)
+        assert round((float(before) - float(after)) * 1e6) == round(float(charge) * 1e6)
+    assert re.search(r"Bearer tw_live_[0-9A-Za-z]{36}", said)
+    assert not list(tmp_path.iterdir())  # nothing is left behind
