@@ -1,13 +1,13 @@
-"""`tollway serve`: check configuration, keys and schema, then serve until told to stop."""
+"""`tollway serve`: check the configuration, start the workers, serve until told to stop.
 
-import asyncio
+What needs the database is checked by the first worker: it has to load all that anyway, and this process does not.
+"""
+
 import sys
 from typing import NoReturn
 
 import typer
 
-from tollway.billing.store import StoreUnavailableError
-from tollway.cli.start import prepare
 from tollway.cli.supervisor import Supervisor
 from tollway.settings import SettingsError, load
 
@@ -15,16 +15,9 @@ from tollway.settings import SettingsError, load
 def serve() -> None:
     """Serve the gateway. Settings: tollway.toml and TOLLWAY_* (docs/reference/settings.md)."""
     try:
-        settings = load()
-        asyncio.run(prepare(settings))
+        supervisor = Supervisor(load(), _announce)
     except SettingsError as error:
         _refuse(str(error))
-    except StoreUnavailableError as error:
-        _refuse(f"database_url: {error}")
-    except OSError as error:
-        _refuse(f"database_url: the file cannot be used: {error.strerror}")
-    try:
-        supervisor = Supervisor(settings, _announce)
     except OSError as error:
         _refuse(f"listen: {error.strerror or error}")
     raise typer.Exit(supervisor.run())

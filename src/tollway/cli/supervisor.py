@@ -16,8 +16,9 @@ from tollway.deadlines import NEVER
 from tollway.http.listener import open_listener
 from tollway.settings import Settings
 
+PREPARED_BYTE: Final = b"p"  # schema and prices are there; until then a worker may take as long as a migration takes
 READY_BYTE: Final = b"r"
-START_SECONDS_MAX: Final = 60.0
+START_SECONDS_MAX: Final = 60.0  # from prepared to ready
 _BACKOFF_S: Final = 0.25
 _BACKOFF_S_MAX: Final = 10.0
 _HEALTHY_AFTER_S: Final = 10.0
@@ -65,8 +66,7 @@ class Supervisor:
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(name, self._on_signal)
         self._selector.register(self._woken, selectors.EVENT_READ)
-        for slot in self._slots:
-            self._start(slot)
+        self._start(self._slots[0])  # alone, so that a start that fails says so once
         while any(slot.process for slot in self._slots) or not self._stopping:
             self._wait()
         self._reserved.close()
@@ -97,7 +97,6 @@ class Supervisor:
         slot.ready, ready_theirs = socket.socketpair()
         slot.life, life_theirs = socket.socketpair()
         slot.started_at = monotonic()
-        slot.starts_until = slot.started_at + START_SECONDS_MAX
         slot.is_ready = False
         theirs = (ready_theirs.fileno(), life_theirs.fileno())
         slot.process = subprocess.Popen(  # noqa: S603  (our own module, arguments of ours)
@@ -118,13 +117,24 @@ class Supervisor:
 
     def _hear(self, slot: _Slot) -> None:
         assert slot.ready
-        if slot.ready.recv(1) == READY_BYTE:
+        said = slot.ready.recv(1)
+        if said == PREPARED_BYTE:
+            slot.starts_until = monotonic() + START_SECONDS_MAX
+            return
+        if said == READY_BYTE:
             slot.is_ready = True
             slot.starts_until = NEVER
+            self._start_others()
             if not self._announced and all(one.is_ready for one in self._slots):
                 self._announced = True
                 self._on_ready(f"{self._settings.listen.rpartition(':')[0]}:{self._port}")
         self._stop_hearing(slot)
+
+    def _start_others(self) -> None:
+        """The first worker serves: what the others need is there."""
+        for slot in self._slots:
+            if not slot.started_at and not self._stopping:
+                self._start(slot)
 
     def _stop_hearing(self, slot: _Slot) -> None:
         if slot.ready:

@@ -13,7 +13,8 @@ import uvloop
 
 from tollway.app import open_worker
 from tollway.billing.store import StoreUnavailableError
-from tollway.cli.supervisor import READY_BYTE
+from tollway.cli.start import prepare
+from tollway.cli.supervisor import PREPARED_BYTE, READY_BYTE
 from tollway.http.listener import open_listener
 from tollway.observability.logs import configure_logs
 from tollway.settings import Settings, SettingsError, load
@@ -43,12 +44,21 @@ def _refuse(why: str) -> int:
 
 
 async def _serve(settings: Settings, listener: socket.socket, ready_fd: int, life_fd: int) -> None:
-    worker = await open_worker(settings)
     ready = socket.socket(fileno=ready_fd)
 
+    def say(byte: bytes) -> None:
+        with suppress(OSError):  # nobody hears it: the reader of LIFE_FD finds out
+            ready.send(byte)
+
+    try:
+        await prepare(settings)
+    except OSError as error:
+        raise SettingsError(f"database_url: the file cannot be used: {error.strerror}") from None
+    say(PREPARED_BYTE)
+    worker = await open_worker(settings)
+
     def say_ready() -> None:
-        with suppress(OSError):  # nobody hears it: the next line finds out
-            ready.send(READY_BYTE)
+        say(READY_BYTE)
         ready.close()
         asyncio.get_running_loop().add_reader(life_fd, on_supervisor_gone)
 
