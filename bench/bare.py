@@ -58,7 +58,7 @@ async def main(port: int, origin_port: int) -> None:
 
     edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, handle, loop)
 
-    async def nothing(*_: Any) -> None: ...
+    async def nothing(_scope: Any, _receive: Any, _send: Any) -> None: ...
 
     gc.collect()
     gc.freeze()
