@@ -1,17 +1,14 @@
-"""What the machine decides about the tests: the Node client is tested where node and npm are."""
+"""What the machine decides about the tests, said at the end of a run: PostgreSQL, and whether Node is here."""
 
 import pytest
 
 from flow import node_client
+from servers.postgres import find_binaries
 
 collect_ignore = [] if node_client.IS_HERE else ["flow/test_openai_node.py"]
-_SAID = "Node client: tested" if node_client.IS_HERE else "Node client: not tested, node and npm are not here"
-
-
-def pytest_report_header() -> str:
-    return _SAID
+_NODE = "Node client: tested" if node_client.IS_HERE else "Node client: not tested, node and npm are not here"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not node_client.IS_HERE:  # quiet runs have no header
-        terminalreporter.write_line(_SAID)
+    folder, origin = find_binaries()
+    terminalreporter.write_line(f"PostgreSQL: {origin}, {folder}. {_NODE}.")

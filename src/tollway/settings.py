@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from tollway.ids import random_bytes
 
 PREFIX: Final = "TOLLWAY_"
+JWT_SECRET_BYTES_MIN: Final = 32  # as many as the hash of HS256 has (RFC 7518, 3.2)
 _NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", "TOLLWAY_WORKER"})
 
 
@@ -45,7 +46,6 @@ class Limits(Section):
     upstream_body_bytes: int = Field(64 * 1024**2, gt=0, description="Body of a non-streamed upstream answer in bytes.")
     upstream_stream_bytes: int = Field(256 * 1024**2, gt=0, description="Bytes of one upstream stream.")
     upstream_line_bytes: int = Field(1024**2, gt=0, description="One line (event) of an upstream stream in bytes.")
-    stream_buffer_bytes: int = Field(262_144, gt=0, description="Bytes one stream may buffer for a slow client.")
     upstream_in_flight: int = Field(1_000, gt=0, description="Requests at one upstream at once; more get 503.")
     upstream_connecting: int = Field(100, gt=0, description="Connects under way to one upstream at once.")
     upstream_idle: int = Field(256, ge=0, description="Idle connections kept to one upstream.")
@@ -181,8 +181,10 @@ class Settings(Section):
         return int(self.listen.rpartition(":")[2])
 
     def jwt_secret(self) -> bytes | None:
-        """The HS256 secret, or None when tokens are off."""
+        """The HS256 secret, or None when tokens are off. Raises SettingsError when it is short enough to be guessed."""
         text = secret_text("jwt.secret", self.jwt.secret, self.jwt.secret_file)
+        if text and len(text.encode()) < JWT_SECRET_BYTES_MIN:
+            raise SettingsError(f"jwt.secret: must have at least {JWT_SECRET_BYTES_MIN} bytes")
         return text.encode() if text else None
 
     def pepper(self) -> bytes:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from contract.scenario import Clock
-from servers.postgres import PostgresServer, find_binaries, running
+from servers.postgres import PostgresServer, running
 from tollway.storage.migrations.run import migrate
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.database import Database, open_database
@@ -20,11 +20,6 @@ from tollway.storage.sql.funds import SqlFunds
 
 _TEMPLATE = "tollway_template"
 _numbers = count(1)
-
-
-def pytest_report_header() -> str:
-    folder, origin = find_binaries()
-    return f"postgresql: {origin}, {folder}"
 
 
 @pytest.hookimpl(tryfirst=True)

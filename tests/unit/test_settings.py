@@ -5,7 +5,7 @@ import pytest
 
 from tollway.settings import Settings, SettingsError, load, parse, secret_text
 
-SECRET = "hunter2-do-not-print"
+SECRET = "hunter2-do-not-print-" + "x" * 16
 
 
 def _refusal(tree: dict[str, object]) -> str:
@@ -137,3 +137,9 @@ def test_secret_files_that_cannot_be_used(tmp_path: Path, content: bytes | None)
         secret_text("jwt.secret", None, file)
     assert str(caught.value).startswith("jwt.secret_file: the file ")
     assert SECRET not in str(caught.value)
+
+
+def test_a_short_token_secret_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^jwt\.secret: must have at least 32 bytes$"):
+        parse({"jwt": {"secret": "x" * 31}}).jwt_secret()
+    assert parse({"jwt": {"secret": "x" * 32}}).jwt_secret() == b"x" * 32

@@ -103,13 +103,25 @@ async def upstream(
         finally:
             writer.close()
 
-    server = await asyncio.start_server(counted, "127.0.0.1", 0)
+    accepted: list[asyncio.BaseTransport] = []
+
+    class Kept(asyncio.StreamReaderProtocol):
+        """`counted` may not have begun when a test ends, so it cannot be what closes the connection."""
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.append(transport)
+            super().connection_made(transport)
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Kept(asyncio.StreamReader(), counted), "127.0.0.1", 0)
     here = Upstream(server.sockets[0].getsockname()[1], limits or Limits(), timeouts or Timeouts())
     try:
         yield here
     finally:
         here.pool.close()
         server.close()
+        for transport in accepted:
+            transport.close()
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:
