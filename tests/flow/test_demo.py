@@ -1,11 +1,14 @@
 """`tollway demo --once`: what `make run ONCE=1` shows a newcomer."""
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from flow.programs import plain_environment
+import pytest
+
+from flow.programs import Program, plain_environment
 
 
 def test_the_demonstration_ends_by_itself_and_its_arithmetic_is_right(tmp_path: Path) -> None:
@@ -34,3 +37,18 @@ def test_the_demonstration_ends_by_itself_and_its_arithmetic_is_right(tmp_path: 
         assert round((float(before) - float(after)) * 1e6) == round(float(charge) * 1e6)
     assert re.search(r"Bearer tw_live_[0-9A-Za-z]{36}", said)
     assert not list(tmp_path.iterdir())  # nothing is left behind
+
+
+def test_it_serves_until_it_is_told_to_stop_and_leaves_nothing_running(tmp_path: Path) -> None:
+    program = Program(["tollway", "demo"], {}, tmp_path)
+    try:
+        program.wait_for("Serving until Ctrl-C.")
+        url = next(line for line in program.lines if line.startswith("curl ")).split()[2]
+        host, port = url.removeprefix("http://").partition("/")[0].split(":")
+        with socket.create_connection((host, int(port)), timeout=5):
+            pass
+        assert program.stop() == 0
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((host, int(port)), timeout=5)
+    finally:
+        program.kill()

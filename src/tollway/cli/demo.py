@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -81,6 +82,8 @@ Once = Annotated[bool, typer.Option("--once", help="End after the demonstration 
 
 def demo(once: Once = False) -> None:
     """Start a stand-in upstream and a gateway, send two requests, show what they cost, and keep serving."""
+    for name in (signal.SIGINT, signal.SIGTERM):  # either way the children are stopped and the folder is removed
+        signal.signal(name, signal.default_int_handler)
     console = Console(highlight=False, soft_wrap=True)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tollway-demo-")))
