@@ -60,7 +60,6 @@ class Worker:
         self._page = _page_of(catalog)
         deadlines = Deadlines()
         funds = SqlFunds(database)
-        self._funds = funds
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
         self.services = Services(
             settings=settings,

@@ -8,7 +8,6 @@ from typing import Final
 from tollway.money import EXACT
 
 ZERO: Final = Decimal(0)
-MODEL_ID_CHARS_MAX: Final = 256
 
 
 @dataclass(frozen=True, slots=True)

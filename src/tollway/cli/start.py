@@ -2,7 +2,6 @@
 
 import asyncio
 
-from tollway.catalog.assemble import assemble_catalog
 from tollway.cli.prices import seed_prices
 from tollway.clock import utc_now
 from tollway.providers.registry import configured
@@ -28,9 +27,6 @@ async def prepare(settings: Settings) -> None:
             from tollway.storage.migrations.run import migrate  # lazy: Alembic takes half a second, once per version
 
             await asyncio.to_thread(migrate, settings.database_url)
-        now = utc_now()
-        prices = SqlPrices(database)
-        await seed_prices(prices, now)
-        assemble_catalog(settings, await prices.in_force(now), now)
+        await seed_prices(SqlPrices(database), utc_now())
     finally:
         await database.close()
