@@ -26,6 +26,7 @@ from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
 from tollway.routing.plan import Candidate
 from tollway.settings import parse
+from tollway.steps import Later
 from tollway.upstream.client import HttpUpstreams
 
 
@@ -37,17 +38,17 @@ async def main(port: int, origin_port: int) -> None:
     drains = Drains(100, metrics.drains.set)
     client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
     upstream = configured(settings)["bench"]
+    client.prepare(upstream)
     price = Price("bench", datetime(2026, 1, 1, tzinfo=UTC), ZERO, ZERO)
     candidate = Candidate(upstream, Offer("bench", "bench/model", price), Microdollars(0))
     before, after = upstream.head
     loop = asyncio.get_running_loop()
 
     async def handle(inbound: Inbound, waiting: Any) -> None:
-        relay = Relay(
-            waiting, candidate, deadlines, settings.limits, settings.timeouts, drains, b"", loop.create_future()
-        )
+        relay = Relay(waiting, candidate, deadlines, settings.limits, settings.timeouts, drains, b"", Later(loop=loop))
         head = b"%b%b%bContent-Length: %d\r\n\r\n" % (before, inbound.query, after, len(inbound.body))
-        sent = await client.send(upstream, head, inbound.body, relay, 600, False)
+        kept = client.send_kept(upstream, head, inbound.body, relay, 600)
+        sent = kept or await client.send_fresh(upstream, head, inbound.body, relay, 600)
         assert not isinstance(sent, Failure), sent
         relay.attach(sent)
         reply = await relay.finished

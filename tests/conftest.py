@@ -1,9 +1,14 @@
 """What the machine decides about the tests, said at the end of a run: PostgreSQL, and whether Node is here."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from flow import node_client
 from servers.postgres import find_binaries
+
+# How long an example takes says something of the machine, nothing of the code.
+settings.register_profile("tollway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tollway")
 
 collect_ignore = [] if node_client.IS_HERE else ["flow/test_openai_node.py"]
 _NODE = "Node client: tested" if node_client.IS_HERE else "Node client: not tested, node and npm are not here"

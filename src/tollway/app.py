@@ -76,7 +76,7 @@ class Worker:
             relays=OpenRelays(),
             metrics=metrics,
             request_log=self._log,
-            new_future=loop.create_future,
+            loop=loop,
         )
         for upstream in self.services.upstreams.values():
             self._client.prepare(upstream)

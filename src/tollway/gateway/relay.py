@@ -4,19 +4,18 @@ A stream is forwarded event by event as events complete; its last event is kept 
 durable. Any other answer is collected (bounded) and handed over whole, so a broken one can still become a status.
 """
 
-import asyncio
-from enum import Enum, auto
 from typing import Final
 
 from tollway.deadlines import NEVER, Deadlines
 from tollway.gateway.drains import Drains
 from tollway.gateway.facts import facts_of_answer, facts_of_stream, facts_of_unseen
-from tollway.gateway.reply import NO_FACTS, AnswerFacts, Reply
+from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Client, Failure, FailureKind, UpstreamConnection
 from tollway.routing.plan import Candidate
 from tollway.settings import Limits, Timeouts
-from tollway.wire.answer import read_answer
-from tollway.wire.answer_head import NO_HEAD, read_answer_head
+from tollway.steps import Later
+from tollway.wire.answer import Answer, read_answer
+from tollway.wire.answer_head import NO_HEAD, AnswerHead
 from tollway.wire.frames import KEEP_ALIVE_COMMENT
 from tollway.wire.scan import StreamScanner
 from tollway.wire.upstream_error import with_shown_error, with_shown_errors
@@ -25,11 +24,8 @@ ERROR_BODY_BYTES_MAX: Final = 65_536
 _AFTER_DONE_S: Final = 1.0  # a stream that said [DONE] may end its framing for this long, or its connection is closed
 
 
-class _State(Enum):
-    HEAD = auto()
-    STREAM = auto()
-    COLLECT = auto()
-    OVER = auto()
+# How far the answer has come. Not an Enum: reading a member of one costs as much as a call (Python 3.11).
+_HEAD, _STREAM, _COLLECT, _OVER = range(4)
 
 
 class Relay:
@@ -38,7 +34,7 @@ class Relay:
     # What every relay begins with, kept on the class: an attribute that is not assigned costs nothing.
     deadline = NEVER  # of the keep-alive comment
     _connection: UpstreamConnection | None = None
-    _state = _State.HEAD
+    _state = _HEAD
     _head = NO_HEAD
     _scanner: StreamScanner | None = None
     _collected_bytes = 0
@@ -60,9 +56,9 @@ class Relay:
         timeouts: Timeouts,
         drains: Drains,
         extra_headers: bytes,
-        finished: asyncio.Future[Reply] | None = None,
+        finished: Later[Reply],
     ) -> None:
-        self.finished: asyncio.Future[Reply] = finished or asyncio.get_running_loop().create_future()
+        self.finished = finished
         self._client = client
         self._candidate = candidate
         self._deadlines = deadlines
@@ -82,17 +78,17 @@ class Relay:
     def attach(self, connection: UpstreamConnection) -> None:
         """The request is on its way; from here on the client's leaving matters."""
         self._connection = connection
-        if self._state is _State.OVER:  # it failed while being sent
+        if self._state == _OVER:  # it failed while being sent
             return
         self._client.listener = self
         if self._client.gone:
             self.client_gone()
 
-    def head_arrived(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self._head = read_answer_head(status, headers)
-        now = self._deadlines.now()
-        if self._head.is_stream:
-            self._state = _State.STREAM
+    def head_arrived(self, head: AnswerHead) -> None:
+        self._head = head
+        if head.is_stream:
+            now = self._deadlines.now()
+            self._state = _STREAM
             self._scanner = StreamScanner(self._limits.upstream_line_bytes)
             self._end_by(self._begun + self._timeouts.stream_s)
             self._first_event_by = now + self._timeouts.first_event_s
@@ -100,20 +96,20 @@ class Relay:
             self.deadline = now + self._timeouts.comment_s
             self._deadlines.watch(self)
         else:
-            self._state = _State.COLLECT
+            self._state = _COLLECT
             self._end_by(self._begun + self._timeouts.answer_s)
         self._wait_for_more()
 
     def body_arrived(self, data: bytes) -> None:
-        if self._state is _State.COLLECT:
+        if self._state == _COLLECT:
             self._collect(data)
-        elif self._state is _State.STREAM and self._scanner:
+        elif self._state == _STREAM and self._scanner:
             self._forward(self._scanner, data)
 
     def ended(self) -> None:
-        if self._state is _State.COLLECT:
+        if self._state == _COLLECT:
             self._finish_collected()
-        elif self._state is _State.STREAM and self._scanner:
+        elif self._state == _STREAM and self._scanner:
             scanner = self._scanner
             rest = scanner.close()
             if scanner.done or scanner.finish_reason:
@@ -122,11 +118,11 @@ class Relay:
                 self._finish()
             else:  # an error event follows, and must not become a part of half an event
                 self._finish(Failure(FailureKind.BROKEN, "the stream ended without an ending", True))
-        elif self._state is _State.HEAD:
+        elif self._state == _HEAD:
             self._finish(Failure(FailureKind.BROKEN, "ended without an answer", True))
 
     def failed(self, failure: Failure) -> None:
-        if self._state is not _State.OVER:
+        if self._state != _OVER:
             self._finish(failure)
 
     # streams
@@ -189,7 +185,8 @@ class Relay:
             self._break(FailureKind.TOO_LARGE, "the answer is too large")
 
     def _finish_collected(self) -> None:
-        body = b"".join(self._collected)
+        pieces = self._collected
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         answer, status = read_answer(body), self._head.status
         if status < 300 and not answer.is_json:
             self._finish(Failure(FailureKind.BROKEN, "the answer is not JSON", True))
@@ -201,7 +198,7 @@ class Relay:
 
     def client_gone(self) -> None:
         """Read on without a client, unless the upstream stops billing when it is left (guarantees M6)."""
-        if self._state is _State.OVER or self._draining:
+        if self._state == _OVER or self._draining:
             return
         self._client.listener = None
         if self._candidate.upstream.provider.stops_billing_on_abort or not self._drains.take():
@@ -217,7 +214,7 @@ class Relay:
         if self._connection and not self._draining:
             self._paused = True
             self._connection.pause_reading()
-            if self._state is _State.STREAM:
+            if self._state == _STREAM:
                 self._wait(self._ends_at, "the client")
 
     def client_resumed(self) -> None:
@@ -228,19 +225,20 @@ class Relay:
 
     def shut_down(self) -> None:
         """The worker ends before this answer does."""
-        if self._state is not _State.OVER:
+        if self._state != _OVER:
             self._break(FailureKind.SHUTDOWN, "the server is shutting down")
 
     # endings
 
     def _end_by(self, at: float) -> None:
-        self._ends_at = min(self._ends_at, at)
+        if at < self._ends_at:
+            self._ends_at = at
 
     def _wait_for_more(self) -> None:
         """Until when the next bytes must be here, given how far the answer has come."""
-        if self._state is _State.HEAD and self._connection:
+        if self._state == _HEAD and self._connection:
             self._connection.end_by(self._ends_at)
-        elif self._state is _State.COLLECT:
+        elif self._state == _COLLECT:
             self._wait(self._ends_at, "the answer's body")
         elif self._any_event:
             self._wait(self._deadlines.now() + self._timeouts.silence_s, "more of the stream")
@@ -249,7 +247,7 @@ class Relay:
 
     def _wait(self, until: float, what: str) -> None:
         if self._connection:
-            self._connection.deadline = min(until, self._ends_at)
+            self._connection.deadline = until if until < self._ends_at else self._ends_at
             self._connection.waiting_for = what
 
     def _break(self, kind: FailureKind, detail: str) -> None:
@@ -263,7 +261,7 @@ class Relay:
     def _finish(
         self,
         failure: Failure | None = None,
-        facts: AnswerFacts | None = None,
+        facts: Answer | None = None,
         body: bytes = b"",
         abandoned: bool = False,
     ) -> None:
@@ -276,13 +274,14 @@ class Relay:
             self._drains.give_back()
         if self._client.listener is self:
             self._client.listener = None
-        self._deadlines.forget(self)
-        self._state = _State.OVER
+        if scanner:
+            self._deadlines.forget(self)
+        self._state = _OVER
         if scanner and scanner.done and self._connection:
             self._connection.deadline = self._deadlines.now() + _AFTER_DONE_S
             self._connection.resume_reading()
         if not self.finished.done():
-            self.finished.set_result(
+            self.finished.give(
                 Reply(
                     candidate=self._candidate,
                     status=self._head.status,

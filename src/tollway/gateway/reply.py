@@ -1,31 +1,14 @@
 """Reply: how an upstream's answer ended, as far as anyone downstream needs to know."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from tollway.gateway.services import Failure
 from tollway.routing.plan import Candidate
-from tollway.wire.usage import Usage
+from tollway.wire.answer import Answer
 
-
-class AnswerFacts(Struct, frozen=True):
-    """What the answer said about itself, from a stream or from one JSON body.
-
-    `output_units` is the least number of tokens that were generated (events with output in a stream; None when the
-    answer was one body), `text_bytes` the size of what was generated where it is known.
-    """
-
-    message_id: str | None = None
-    model: str | None = None
-    inference_provider: str | None = None
-    finish_reason: str | None = None
-    usage: Usage | None = None
-    has_error: bool = False
-    has_output: bool = False
-    output_units: int | None = None
-    text_bytes: int = 0
-
-
-NO_FACTS = AnswerFacts()
+NO_FACTS: Final = Answer()
 
 
 class Reply(Struct, frozen=True):
@@ -38,7 +21,7 @@ class Reply(Struct, frozen=True):
 
     candidate: Candidate
     status: int
-    facts: AnswerFacts
+    facts: Answer
     streamed: bool = False
     body: bytes = b""
     ending: bytes = b""

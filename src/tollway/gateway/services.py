@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from tollway.billing.store import FundsStore
 from tollway.catalog.snapshot import CatalogSnapshot
@@ -20,6 +20,7 @@ from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
+from tollway.wire.answer_head import AnswerHead
 
 
 class ClientListener(Protocol):
@@ -96,7 +97,7 @@ class ReplySink(Protocol):
     @property
     def wanted(self) -> bool: ...
 
-    def head_arrived(self, status: int, headers: list[tuple[bytes, bytes]]) -> None: ...
+    def head_arrived(self, head: AnswerHead) -> None: ...
 
     def body_arrived(self, data: bytes) -> None: ...
 
@@ -125,16 +126,19 @@ class UpstreamConnection(Protocol):
 
 
 class UpstreamClient(Protocol):
-    async def send(
-        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float, fresh: bool
-    ) -> UpstreamConnection | Failure:
-        """Send one request over a pooled or new connection (`fresh`: a new one); the answer goes to the sink, its
-        headers within `headers_s` seconds."""
+    """Sends requests; the answer goes to the sink, its headers within `headers_s` seconds."""
+
+    def send_kept(
+        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+    ) -> UpstreamConnection | None:
+        """Over a pooled connection; None when there is none."""
         ...
 
-
-def _new_future() -> "asyncio.Future[Any]":
-    return asyncio.get_running_loop().create_future()
+    async def send_fresh(
+        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+    ) -> UpstreamConnection | Failure:
+        """Over a new connection."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,4 +159,4 @@ class Services:
     relays: OpenRelays
     metrics: Metrics
     request_log: RequestLog
-    new_future: Callable[[], "asyncio.Future[Any]"] = _new_future  # of the worker's loop
+    loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call

@@ -11,7 +11,6 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
-from tollway.http.edge import start_task
 from tollway.http.reader import RequestReader
 
 _LOG: Final = logging.getLogger("uvicorn.error")
@@ -50,7 +49,9 @@ class AsgiSide:
         cycle.more_body = False
         cycle.message_event.set()
         self._cycle = cycle
-        start_task(cycle.run_asgi(self._app), self._state.tasks)
+        task = asyncio.get_running_loop().create_task(cycle.run_asgi(self._app))
+        self._state.tasks.add(task)  # the loop alone does not keep it
+        task.add_done_callback(self._state.tasks.discard)
 
     def close_after(self) -> None:
         """The present answer is the connection's last."""

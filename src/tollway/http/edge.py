@@ -13,12 +13,13 @@ from tollway.gateway.services import Client
 from tollway.ids import new_request_id
 from tollway.observability.metrics import Metrics
 from tollway.settings import Limits, Timeouts
+from tollway.steps import Steps
 
 Handle = Callable[[Inbound, Client], Coroutine[Any, Any, None]]
 
 
 class Edge:
-    """Counts connections and requests under way; starts the task of each hot request and keeps hold of it."""
+    """Counts connections and requests under way; starts each hot request and keeps hold of it."""
 
     def __init__(
         self,
@@ -27,7 +28,7 @@ class Edge:
         deadlines: Deadlines,
         metrics: Metrics,
         handle: Handle,
-        loop: asyncio.AbstractEventLoop | None = None,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         """`loop`: the one all this runs on; asking for it anew costs a system call per request."""
         self._loop = loop
@@ -37,14 +38,15 @@ class Edge:
         self.draining = False
         self._metrics = metrics
         self._handle = handle
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._requests: set[Steps] = set()
+        self._all_ended: asyncio.Future[None] | None = None
         self._by_address: dict[str, int] = {}
         self._connections = 0
         self._date = (0, b"")
 
     @property
     def in_flight(self) -> int:
-        return len(self._tasks)
+        return len(self._requests)
 
     def admit(self, address: str) -> Problem | None:
         """Count a new connection. Refuses: overloaded (too many in all), too_many_requests (of this address)."""
@@ -66,23 +68,31 @@ class Edge:
             self._by_address[address] -= 1
 
     def serve(self, inbound: Inbound, client: Client) -> None:
-        """Start the task of one request, or refuse it when too many are under way."""
-        if len(self._tasks) >= self.limits.in_flight:
+        """Start one request, or refuse it when too many are under way."""
+        if len(self._requests) >= self.limits.in_flight:
             problem = Problem(Code.OVERLOADED, "requests in flight", retry_after_s=1)
             self.count_refusal(problem)
             client.refuse(problem, new_request_id())
             return
-        start_task(self._handle(inbound, client), self._tasks, self._loop)
+        request = Steps(self._handle(inbound, client), self._loop, self._ended)
+        self._requests.add(request)
+        request.go_on()
+
+    def _ended(self, request: Steps) -> None:
+        self._requests.discard(request)
+        if self._all_ended and not self._requests and not self._all_ended.done():
+            self._all_ended.set_result(None)
 
     async def idle(self, seconds: float) -> int:
         """Wait until no request is under way, so long at most; those left are cancelled. How many that were."""
-        ends_at = self.deadlines.now() + seconds
-        while self._tasks and (left_s := ends_at - self.deadlines.now()) > 0:
-            await asyncio.wait(self._tasks, timeout=left_s)
-        left = tuple(self._tasks)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if self._requests:
+            self._all_ended = self._loop.create_future()
+            await asyncio.wait((self._all_ended,), timeout=seconds)
+        left = tuple(self._requests)
+        for request in left:
+            request.cancel()
+        if self._requests and self._all_ended:
+            await self._all_ended
         return len(left)
 
     def count_refusal(self, problem: Problem) -> None:
@@ -95,12 +105,3 @@ class Edge:
         if self._date[0] != second:
             self._date = (second, f"date: {formatdate(unix_seconds(), usegmt=True)}\r\n".encode())
         return self._date[1]
-
-
-def start_task(
-    work: Coroutine[Any, Any, None], held: set[asyncio.Task[None]], loop: asyncio.AbstractEventLoop | None = None
-) -> None:
-    """Run `work` beside everything else; `held` keeps the task until it is done, since the loop does not."""
-    task = (loop or asyncio.get_running_loop()).create_task(work)
-    held.add(task)
-    task.add_done_callback(held.discard)

@@ -1,7 +1,9 @@
 """Reads requests from bytes: strict heads, counted bodies. Pure: no transport and no clock.
 
-A head is gathered and checked before the parser (llhttp) sees it. A body of known length is cut exactly, so that what
-follows comes back untouched; behind a chunked one the parser has read on, so that request is the connection's last.
+A head is gathered, and read at once when it is beyond doubt; any other is checked and goes through the parser (llhttp).
+A client that stays sends the same head again but for its length, and that is seen before anything is read.
+A body of known length is cut exactly, so that what follows comes back untouched; a chunked one goes through the parser,
+which reads on behind it, so that request is the connection's last.
 """
 
 from typing import Final
@@ -19,12 +21,17 @@ from tollway.http.head import (
     plain_path,
     without_upgrade,
 )
+from tollway.http.known_head import KnownHead, is_length
 from tollway.http.routes import DROP_IN_PREFIXES, HOT_ROUTES
 from tollway.settings import Limits
+from tollway.wire.http_head import plain_head
 
 IDLE, HEAD, BODY, DONE = range(4)  # how much of a request has come
 
 _CR: Final = 13
+_METHODS: Final = {method.encode(): method for method in ("POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")}
+# What decides on framing or reading: a head with one of these is for the parser.
+_DOUBTFUL: Final = frozenset({b"transfer-encoding", b"content-encoding", b"upgrade", b"expect"})
 _SINGLE_HEADERS: Final = frozenset(
     {b"host", b"authorization", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"}
 )
@@ -41,6 +48,7 @@ class RequestReader:
         self.stage = IDLE
         self.problem: Problem | None = None
         self.is_last = False
+        self.method = ""
         self.url = b""
         self.path = b""
         self.query = b""
@@ -51,7 +59,9 @@ class RequestReader:
         self.route: tuple[str, bool] | None = None
         self.body_bytes = 0
         self._limits = limits
-        self._parser = httptools.HttpRequestParser(self)
+        self._plain_bytes_max = min(limits.request_line_bytes, limits.header_value_bytes, limits.headers_bytes)
+        self._parser: httptools.HttpRequestParser | None = None
+        self._known = KnownHead()
         self._head = bytearray()
         self._pieces: list[bytes] = []
         self._body_bytes_max = 0
@@ -60,11 +70,6 @@ class RequestReader:
         self._in_head = False
         self._repeated = False
         self._too_large = False
-
-    @property
-    def method(self) -> str:
-        """Only right until the next bytes are fed."""
-        return str(self._parser.get_method(), "ascii")
 
     @property
     def is_historic(self) -> bool:
@@ -111,53 +116,98 @@ class RequestReader:
         return self._end_head(first, rest)
 
     def _end_head(self, head: bytes, rest: bytes) -> bytes:
-        self._read_head(head)
+        self.problem = None
+        self.is_last = False
+        self.body_bytes = 0
+        self._pieces = []
+        if not self._is_known(head) and not self._read_plain_head(head):
+            self._read_head(head)
         if self.problem or self.stage == DONE:
             return rest
         self.stage = BODY
-        return self._feed_body(rest) if rest else b""
+        return self._feed_body(rest) if rest or not (self._left or self.is_chunked) else b""
+
+    def _is_known(self, head: bytes) -> bool:
+        """Whether this head is the last one with another length; all else that was read of that one holds."""
+        length = self._known.length_of(head)
+        if not length:
+            return False
+        self._left = int(length)
+        self.fields = {**self.fields, b"content-length": length}
+        return self._left <= self._body_bytes_max
+
+    def _read_plain_head(self, head: bytes) -> bool:
+        """Whether this head could be read at once, refused included."""
+        self._known.forget()
+        read = plain_head(head) if len(head) <= self._plain_bytes_max else None
+        if read is None:
+            return False
+        line, fields = read
+        words = line.split(b" ")
+        if len(words) != 3 or words[2] != b"HTTP/1.1" or len(fields) > self._limits.headers_count:
+            return False
+        method = _METHODS.get(words[0])
+        length = fields.get(b"content-length", b"0")
+        if method is None or words[1][:1] != b"/" or not words[1].isascii():
+            return False
+        if not is_length(length) or not fields.keys().isdisjoint(_DOUBTFUL):
+            return False
+        if fields.get(b"connection", b"keep-alive").lower() != b"keep-alive":
+            return False
+        self.method, self.url, self.fields = method, words[1], fields
+        self.speaks_1_1 = self.keep_alive = True
+        self.is_chunked = False
+        code = self._check_host() or self._check_target() or self._check_body()
+        if code:
+            self.problem = Problem(code)
+        else:
+            self._known.remember(head)
+        return True
 
     def _read_head(self, head: bytes) -> None:
         self.url = b""
+        self.method = ""
+        self.fields = {}
+        self.route = None
         code = check_head(head, self._limits)
         if code:
             self.problem = Problem(code)
             return
-        self.problem = None
-        self.is_last = False
-        self.fields = {}
-        self.route = None
-        self.body_bytes = 0
-        self._pieces = []
         self._framing_bytes = 0
         self._repeated = False
         self._too_large = False
         self.speaks_1_1 = head.startswith(b"1.1\r\n", head.find(b"\r\n") - 3)
+        self._parser = httptools.HttpRequestParser(self)
         self._in_head = True
-        self._feed_parser(without_upgrade(head))
+        self._feed_parser(self._parser, without_upgrade(head))
         self._in_head = False
 
     def _feed_body(self, data: bytes) -> bytes:
         if self.is_chunked:
             self._feed_chunks(data)
             return b""
-        rest = data[self._left :]
-        part = data[: self._left] if rest else data
+        if len(data) <= self._left:
+            part, rest = data, b""
+        else:
+            part, rest = data[: self._left], data[self._left :]
         self._left -= len(part)
-        self._feed_parser(part)
+        self._take(part)
+        if not self._left:
+            self.stage = DONE
         return rest
 
     def _feed_chunks(self, data: bytes) -> None:
         """Chunk sizes, extensions and trailers carry nothing, so there need not be many."""
+        assert self._parser
         before = self.body_bytes
-        self._feed_parser(data)
+        self._feed_parser(self._parser, data)
         self._framing_bytes = 0 if self.body_bytes > before else self._framing_bytes + len(data)
         if self.stage == BODY and self._framing_bytes > self._limits.headers_bytes:
             self.problem = self.problem or Problem(Code.MALFORMED_HTTP, "chunk framing")
 
-    def _feed_parser(self, data: bytes) -> None:
+    def _feed_parser(self, parser: httptools.HttpRequestParser, data: bytes) -> None:
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except httptools.HttpParserCallbackError:
             raise  # a bug of ours
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -191,9 +241,10 @@ class RequestReader:
         self.fields[name] = value
 
     def on_headers_complete(self) -> None:
-        if not self._in_head:
+        if not self._in_head or self._parser is None:
             return
         self.keep_alive = self.speaks_1_1 and self._parser.should_keep_alive()
+        self.method = str(self._parser.get_method(), "ascii")
         code = self._check_headers() or self._check_target() or self._check_body()
         if code:
             self.problem = Problem(code)
@@ -206,9 +257,10 @@ class RequestReader:
         self.is_chunked = coding is not None
         if coding is not None and not (self.speaks_1_1 and is_chunked(coding) and b"content-length" not in fields):
             return Code.MALFORMED_HTTP
-        if self._repeated or not is_host(fields.get(b"host", b"")):
-            return Code.MALFORMED_HTTP
-        return None
+        return Code.MALFORMED_HTTP if self._repeated else self._check_host()
+
+    def _check_host(self) -> Code | None:
+        return None if is_host(self.fields.get(b"host", b"")) else Code.MALFORMED_HTTP
 
     def _check_target(self) -> Code | None:
         path, mark, query = self.url.partition(b"?")
@@ -217,7 +269,7 @@ class RequestReader:
         if decoded is None or b"#" in query:
             return Code.INVALID_PATH if self.is_historic else Code.MALFORMED_HTTP
         self.path = decoded
-        self.route = HOT_ROUTES.get(decoded) if self._parser.get_method() == b"POST" else None
+        self.route = HOT_ROUTES.get(decoded) if self.method == "POST" else None
         return None
 
     def _check_body(self) -> Code | None:
@@ -232,8 +284,10 @@ class RequestReader:
         return Code.BODY_TOO_LARGE if self._left > self._body_bytes_max else None
 
     def on_body(self, body: bytes) -> None:
-        if self.problem or self.stage == DONE:
-            return
+        if self.is_chunked and not self.problem and self.stage != DONE:
+            self._take(body)
+
+    def _take(self, body: bytes) -> None:
         self.body_bytes += len(body)
         if self.body_bytes > self._body_bytes_max:
             self.problem = Problem(Code.BODY_TOO_LARGE)
@@ -241,5 +295,5 @@ class RequestReader:
             self._pieces.append(body)
 
     def on_message_complete(self) -> None:
-        if not self.problem:
+        if self.is_chunked and not self.problem:
             self.stage = DONE

@@ -1,11 +1,13 @@
 """The upstream client: one pool per origin, requests sent without redirects, cookies or environment proxies."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from tollway.deadlines import Deadlines
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.providers.registry import Origin, Upstream
 from tollway.settings import Limits, SettingsError, Timeouts
+from tollway.steps import beside
 from tollway.upstream.connection import Connection
 from tollway.upstream.pool import Pool
 
@@ -18,38 +20,53 @@ class HttpUpstreams:
         self._limits = limits
         self._timeouts = timeouts
         self._pools: dict[Origin, Pool] = {}
+        self._by_upstream: dict[str, Pool] = {}
 
     def prepare(self, upstream: Upstream) -> None:
         """Make what connections to this upstream need. Raises SettingsError when its authority cannot be read."""
         try:
-            self._pool_of(upstream.origin)
+            self._pool_of(upstream)
         except OSError:  # of the file system or of TLS
             raise SettingsError(f"providers.{upstream.id}.ca_file: is not a readable PEM file") from None
 
-    def _pool_of(self, origin: Origin) -> Pool:
+    def _pool_of(self, upstream: Upstream) -> Pool:
+        pool = self._by_upstream.get(upstream.id)  # an id is quicker to look up than an origin
+        if pool is None or pool.origin is not upstream.origin:
+            pool = self._by_upstream[upstream.id] = self._shared_pool(upstream.origin)
+        return pool
+
+    def _shared_pool(self, origin: Origin) -> Pool:
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._pools[origin] = Pool(origin, self._deadlines, self._limits, self._timeouts)
         return pool
 
-    async def send(
-        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float, fresh: bool
+    def send_kept(
+        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+    ) -> Connection | None:
+        """Send over a kept connection; None when there is none. The answer's headers must come within `headers_s`."""
+        connection = self._pool_of(upstream).take_idle()
+        if connection:
+            self._send(connection, head, body, sink, headers_s)
+        return connection
+
+    async def send_fresh(
+        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
     ) -> Connection | Failure:
-        """Send over a kept connection if there is one and `fresh` does not forbid it; the answer's headers must come
-        within `headers_s` seconds. Nothing is sent when the sink has stopped wanting it while we connected."""
-        pool = self._pool_of(upstream.origin)
-        connection = None if fresh else pool.take_idle()
-        if connection is None:
-            made = await pool.connect()
-            if isinstance(made, Failure):
-                return made
-            connection = made
-            if not sink.wanted:
-                pool.keep(connection)
-                return Failure(FailureKind.UNWANTED, "the client went while we connected", False)
+        """Send over a new connection. Nothing is sent when the sink has stopped wanting it while we connected."""
+        pool = self._pool_of(upstream)
+        made = await beside(pool.connect(), asyncio.get_running_loop())
+        if isinstance(made, Failure):
+            return made
+        if not sink.wanted:
+            pool.keep(made)
+            return Failure(FailureKind.UNWANTED, "the client went while we connected", False)
+        self._send(made, head, body, sink, headers_s)
+        return made
+
+    def _send(self, connection: Connection, head: bytes, body: bytes, sink: ReplySink, headers_s: float) -> None:
         now = self._deadlines.now()
         connection.send(head, body, sink, now + self._timeouts.send_s, now + headers_s)
-        return connection
 
     def pools(self) -> tuple[Pool, ...]:
         return tuple(self._pools.values())

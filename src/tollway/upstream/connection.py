@@ -14,7 +14,7 @@ from tollway.deadlines import NEVER, Deadlines
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.settings import Limits
 from tollway.upstream.decoding import CodingError, Decoder
-from tollway.upstream.framing import read_framing
+from tollway.wire.answer_head import read_answer_head
 
 INTERIM_ANSWERS_MAX: Final = 10
 _JOIN_BYTES_MAX: Final = 16_384  # larger bodies are not copied behind their head
@@ -44,6 +44,7 @@ class Connection(asyncio.Protocol):
         "_unsent",
         "answered",
         "deadline",
+        "is_open",
         "reused",
         "transport",
         "waiting_for",
@@ -66,6 +67,7 @@ class Connection(asyncio.Protocol):
         self._framed = False
         self._reading_paused = False
         self.transport: asyncio.Transport | None = None
+        self.is_open = False  # and not about to be closed
         self.deadline = NEVER
         self.waiting_for = "nothing"
         self.reused = False
@@ -75,6 +77,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        self.is_open = True
         # pause_writing ⇔ something is still unsent. Not 0: below TLS that pauses when nothing is left to send.
         self.transport.set_write_buffer_limits(high=1, low=0)
         self._deadlines.watch(self)
@@ -82,11 +85,13 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadlines.forget(self)
         self.transport = None
+        self.is_open = False
         if self._sink:
             self._fail(self._failure_at_loss(exc))
         self._on_lost(self)
 
     def eof_received(self) -> bool:
+        self.is_open = False
         if self._sink and self._head_done and not self._framed:
             self._end_with_connection()
         return False
@@ -110,15 +115,6 @@ class Connection(asyncio.Protocol):
         if self._sink and not self.answered:
             self._wait_for_headers()
 
-    @property
-    def _is_over(self) -> bool:
-        """No exchange is under way."""
-        return self._sink is None
-
-    @property
-    def is_open(self) -> bool:
-        return self.transport is not None and not self.transport.is_closing()
-
     # one exchange
 
     def send(self, head: bytes, body: bytes, sink: ReplySink, send_by: float, headers_by: float) -> None:
@@ -138,13 +134,14 @@ class Connection(asyncio.Protocol):
         self._framed = False
         self.answered = False
         self._headers_by = headers_by
-        self.deadline = send_by
-        self.waiting_for = "the request to be sent"
         if len(body) <= _JOIN_BYTES_MAX:
             self.transport.write(head + body)
         else:
             self.transport.writelines((head, body))
-        if not self._unsent:
+        if self._unsent:
+            self.deadline = send_by
+            self.waiting_for = "the request to be sent"
+        else:
             self._wait_for_headers()
 
     def _wait_for_headers(self) -> None:
@@ -173,6 +170,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close at once, without waiting for anything unsent."""
         self.deadline = NEVER
+        self.is_open = False
         if self.transport:
             self.transport.abort()
 
@@ -201,8 +199,8 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._break(FailureKind.BROKEN, f"not HTTP/1.1: {error}")
         else:
-            if self._is_over:
-                self._settle_reuse()  # only now has the parser said whether anything follows the answer
+            if not self._sink:
+                self._settle_reuse()  # only now is known whether anything follows the answer
             elif not self._head_done and self._head_bytes > self._limits.upstream_headers_bytes:
                 self._break(FailureKind.TOO_LARGE, _HEADERS_TOO_LARGE)
 
@@ -229,16 +227,16 @@ class Connection(asyncio.Protocol):
             self._break(FailureKind.TOO_LARGE, _HEADERS_TOO_LARGE)
             return
         self._head_done = True
-        framing = read_framing(status, self._headers)
-        self._framed = framing.is_framed
-        if framing.coding:
+        head = read_answer_head(status, self._headers)
+        self._framed = head.is_framed
+        if head.coding:
             try:
-                self._decoder = Decoder(framing.coding, self._limits.upstream_body_bytes)
+                self._decoder = Decoder(head.coding, self._limits.upstream_body_bytes)
             except CodingError as error:
                 self._break(FailureKind.BROKEN, str(error))
                 return
-        self._reusable = self._framed and self._parser.should_keep_alive()
-        self._sink.head_arrived(status, self._headers)
+        self._reusable = head.is_framed and self._parser.should_keep_alive()
+        self._sink.head_arrived(head)
 
     def on_body(self, data: bytes) -> None:
         if self._decoder is None:
@@ -260,7 +258,8 @@ class Connection(asyncio.Protocol):
 
     def _complete(self) -> None:
         sink, self._sink = self._sink, None
-        self.resume_reading()
+        if self._reading_paused:
+            self.resume_reading()
         self.deadline = NEVER
         if sink:
             sink.ended()

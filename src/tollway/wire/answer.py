@@ -77,11 +77,13 @@ _str: Final = Decoder(str)
 
 
 class Answer(Struct, frozen=True):
-    """One non-streaming answer.
+    """What an answer said about itself, from one JSON body or from a stream.
 
     `has_error`: an `error` key, or no model (response-path 6.3; the status is the relay's to add). `has_output`: some
-    choice carries content, reasoning, a tool call, a refusal, audio or an image. `text_bytes`: UTF-8 bytes of content,
-    reasoning and tool arguments of all choices. `is_json`: the body is one JSON object; if not, all else is empty.
+    choice carries content, reasoning, a tool call, a refusal, audio or an image. `output_units`: the least number of
+    tokens that were generated, the events with output of a stream; None for one body. `text_bytes`: UTF-8 bytes of
+    content, reasoning and tool arguments of all choices of a body. `is_json`: the body is one JSON object; if not, all
+    else is empty.
     """
 
     message_id: str | None = None
@@ -89,14 +91,18 @@ class Answer(Struct, frozen=True):
     inference_provider: str | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
-    has_error: bool = True
+    has_error: bool = False
     has_output: bool = False
+    output_units: int | None = None
     text_bytes: int = 0
     is_json: bool = False
 
 
+NOT_JSON: Final = Answer(has_error=True)
+
+
 def read_answer(body: bytes) -> Answer:
-    """The facts of a whole JSON body; `Answer()` when it is not a JSON object. Never raises."""
+    """The facts of a whole JSON body; NOT_JSON when it is not a JSON object. Never raises."""
     return _read_ordinary(body) or read_any_answer(body)
 
 
@@ -133,7 +139,7 @@ def read_any_answer(body: bytes) -> Answer:
     """The same for any body at all, opened piece by piece."""
     envelope = read_envelope(body.removeprefix(BOM))
     if envelope is None:
-        return Answer()
+        return NOT_JSON
     choices = [choice_of(raw) for raw in _items(envelope.choices)]
     messages = [_message_of(choice) for choice in choices]
     model = label(envelope.model)

@@ -1,4 +1,4 @@
-"""What the head of an upstream's answer says, as far as it is passed on or acted upon."""
+"""What the head of an upstream's answer says, as far as it is passed on or acted upon. Read in one pass."""
 
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
@@ -8,15 +8,21 @@ from msgspec import Struct
 
 EVENT_STREAM: Final = b"text/event-stream"
 RETRY_AFTER_S_MAX: Final = 86_400
+_BODILESS: Final = frozenset({204, 304})
 
 
 class AnswerHead(Struct, frozen=True):
-    """`content_type` and `date` are passed on as they are; everything else the upstream said stays here."""
+    """`content_type` and `date` are passed on as they are; everything else the upstream said stays here.
+
+    `is_framed`: the answer says itself where it ends; otherwise it ends with its connection. `coding`: the content
+    coding, empty for none."""
 
     status: int = 0
     content_type: bytes = b"application/json"
     date: bytes = b""
     retry_after_s: int | None = None
+    is_framed: bool = False
+    coding: bytes = b""
 
     @property
     def is_stream(self) -> bool:
@@ -28,15 +34,21 @@ NO_HEAD: Final = AnswerHead()
 
 def read_answer_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> AnswerHead:
     """Header names are lower-cased already."""
-    content_type, date, retry_after = NO_HEAD.content_type, b"", b""
+    content_type, date, retry_after, coding = NO_HEAD.content_type, b"", b"", b""
+    is_framed = status in _BODILESS
     for name, value in headers:
         if name == b"content-type":
             content_type = value
         elif name == b"date":
             date = value
+        elif name == b"content-length" or (name == b"transfer-encoding" and b"chunked" in value.lower()):
+            is_framed = True
         elif name == b"retry-after":
             retry_after = value
-    return AnswerHead(status, content_type, date, read_retry_after(retry_after, date) if retry_after else None)
+        elif name == b"content-encoding":
+            coding = value.strip().lower()
+    retry_after_s = read_retry_after(retry_after, date) if retry_after else None
+    return AnswerHead(status, content_type, date, retry_after_s, is_framed, b"" if coding == b"identity" else coding)
 
 
 def read_retry_after(value: bytes, date: bytes) -> int | None:

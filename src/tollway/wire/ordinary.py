@@ -99,10 +99,8 @@ def usage_of(ordinary: OrdinaryUsage) -> Usage | None:
         written = min(details.cache_write_tokens, prompt - cached)
     if ordinary.completion_tokens_details:
         reasoning = min(ordinary.completion_tokens_details.reasoning_tokens, completion)
-    upstream = ordinary.cost_details.upstream_inference_cost if ordinary.cost_details else _ABSENT
-    if len(ordinary.cost) > _COST_CHARS_MAX or len(upstream) > _COST_CHARS_MAX:
-        return None
-    cost_usd, upstream_usd = _cost(ordinary.cost), _cost(upstream)
+    cost_usd = _cost(ordinary.cost) if ordinary.cost else None
+    upstream_usd = _cost(ordinary.cost_details.upstream_inference_cost) if ordinary.cost_details else None
     if cost_usd is _UNPLAIN or upstream_usd is _UNPLAIN:
         return None
     return Usage(prompt, completion, cached, written, reasoning, cost_usd, upstream_usd, ordinary.is_byok)
@@ -115,7 +113,7 @@ def _cost(raw: Raw) -> Decimal | None:
     text = bytes(raw)
     if not text or text == b"null":
         return None
-    if not text[:1].isdigit() or b"e" in text or b"E" in text:
+    if not text[:1].isdigit() or b"e" in text or b"E" in text or len(text) > _COST_CHARS_MAX:
         return _UNPLAIN
     cost = Decimal(text.decode())
     return cost if cost <= COST_USD_MAX else _UNPLAIN

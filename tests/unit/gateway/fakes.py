@@ -30,6 +30,7 @@ from tollway.providers.registry import Origin, Upstream
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
 from tollway.settings import Settings, parse
+from tollway.wire.answer_head import read_answer_head
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PRICE = Price("test/1", NOW, Decimal("0.000002"), Decimal("0.000008"))
@@ -119,11 +120,19 @@ class FakeUpstreams:
 
     def __init__(self, *scripts: Play) -> None:
         self.scripts = list(scripts)
-        self.sent: list[tuple[str, bytes, bytes, bool]] = []  # upstream id, head, body, fresh
+        self.sent: list[tuple[str, bytes, bytes, bool]] = []  # upstream id, head, body, fresh: no kept one was wanted
+        self.kept_was_asked = False
 
-    async def send(
-        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float, fresh: bool
+    def send_kept(
+        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+    ) -> FakeConnection | None:
+        self.kept_was_asked = True
+        return None
+
+    async def send_fresh(
+        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
     ) -> FakeConnection | Failure:
+        fresh, self.kept_was_asked = not self.kept_was_asked, False
         self.sent.append((upstream.id, head, body, fresh))
         return self.scripts.pop(0)(sink) or FakeConnection()
 
@@ -133,7 +142,7 @@ def answers(status: int, body: object, **headers: str) -> Play:
 
     def play(sink: ReplySink) -> None:
         lines = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-        sink.head_arrived(status, [(b"content-type", b"application/json"), *lines])
+        sink.head_arrived(read_answer_head(status, [(b"content-type", b"application/json"), *lines]))
         sink.body_arrived(body if isinstance(body, bytes) else encode(body))
         sink.ended()
 

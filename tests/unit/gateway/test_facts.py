@@ -1,8 +1,8 @@
 from msgspec.json import encode
 
 from tollway.gateway.facts import facts_of_answer, facts_of_stream, facts_of_unseen
-from tollway.gateway.reply import NO_FACTS, AnswerFacts
-from tollway.wire.answer import read_answer
+from tollway.gateway.reply import NO_FACTS
+from tollway.wire.answer import Answer, read_answer
 from tollway.wire.scan import StreamScanner
 from tollway.wire.usage import Usage
 
@@ -18,7 +18,7 @@ BODY = {
 
 def test_a_whole_answer() -> None:
     facts = facts_of_answer(read_answer(encode(BODY)), 200)
-    assert facts == AnswerFacts("gen-1", "vendor/name", "Someone", "stop", Usage(3, 2), False, True, None, 5)
+    assert facts == Answer("gen-1", "vendor/name", "Someone", "stop", Usage(3, 2), False, True, None, 5, True)
     assert facts_of_answer(read_answer(encode(BODY)), 500).has_error
 
 
@@ -31,8 +31,6 @@ def test_a_stream() -> None:
     scanner = StreamScanner()
     event = {**BODY, "choices": [{"delta": {"content": "hello"}, "finish_reason": "stop"}]}
     scanner.feed(b"data: " + encode(event) + b"\n\n")
-    assert facts_of_stream(scanner) == AnswerFacts(
-        "gen-1", "vendor/name", "Someone", "stop", Usage(3, 2), False, True, 1
-    )
+    assert facts_of_stream(scanner) == Answer("gen-1", "vendor/name", "Someone", "stop", Usage(3, 2), False, True, 1)
     empty = facts_of_stream(StreamScanner())
     assert (empty.has_output, empty.usage, empty.output_units) == (NO_FACTS.has_output, None, 0)

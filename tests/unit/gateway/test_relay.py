@@ -16,6 +16,8 @@ from tollway.gateway.relay import Relay
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind
 from tollway.settings import Limits, Timeouts
+from tollway.steps import Later
+from tollway.wire.answer_head import AnswerHead
 from tollway.wire.frames import KEEP_ALIVE_COMMENT
 from tollway.wire.usage import Usage
 from unit.gateway.fakes import Clock, FakeClient, FakeConnection, candidate
@@ -48,17 +50,18 @@ class Stage:
         self.connection = FakeConnection(self.clock.now + 60)
         self.drains = Drains(drains, lambda _: None)
         who = candidate(stops_billing_on_abort=stops_billing)
-        self.relay = Relay(self.client, who, self.deadlines, LIMITS, TIMEOUTS, self.drains, b"x-request-id: r\r\n")
+        end: Later[Reply] = Later()
+        self.relay = Relay(self.client, who, self.deadlines, LIMITS, TIMEOUTS, self.drains, b"x-request-id: r\r\n", end)
         if attach:
             self.relay.attach(self.connection)
 
     def stream(self, *pieces: bytes) -> None:
-        self.relay.head_arrived(200, [(b"content-type", b"text/event-stream"), (b"date", b"today")])
+        self.relay.head_arrived(AnswerHead(200, b"text/event-stream", b"today"))
         for piece in pieces:
             self.relay.body_arrived(piece)
 
     def whole(self, *pieces: bytes, status: int = 200) -> None:
-        self.relay.head_arrived(status, [(b"content-type", b"application/json")])
+        self.relay.head_arrived(AnswerHead(status))
         for piece in pieces:
             self.relay.body_arrived(piece)
 

@@ -87,7 +87,14 @@ class Connection:
         self.now = 1000.0
         self.holds = holds
         self.deadlines = Deadlines(now=lambda: self.now)
-        self.edge = Edge(limits or Limits(), timeouts or Timeouts(), self.deadlines, Metrics(), self._handle)
+        self.edge = Edge(
+            limits or Limits(),
+            timeouts or Timeouts(),
+            self.deadlines,
+            Metrics(),
+            self._handle,
+            asyncio.get_running_loop(),
+        )
         self.state = ServerState()
         self.config = Config(app=self._app, interface="asgi3", proxy_headers=False, log_config=None, ws="none")
         self.config.load()

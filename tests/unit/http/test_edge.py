@@ -15,12 +15,16 @@ INBOUND = Inbound("/", b"", {}, b"", "", drop_in=False)
 async def _nothing(_: Inbound, __: Client) -> None: ...
 
 
+async def _a_turn(_: Inbound, __: Client) -> None:
+    await asyncio.sleep(0)
+
+
 async def _forever(_: Inbound, __: Client) -> None:
     await asyncio.Event().wait()
 
 
-def _edge(handle: Any = _nothing, **limits: int) -> Edge:
-    return Edge(Limits(**limits), Timeouts(), Deadlines(), Metrics(), handle)
+def _edge(handle: Any = _nothing, loop: asyncio.AbstractEventLoop | None = None, **limits: int) -> Edge:
+    return Edge(Limits(**limits), Timeouts(), Deadlines(), Metrics(), handle, cast("asyncio.AbstractEventLoop", loop))
 
 
 def test_connections_are_counted_per_address_and_forgotten() -> None:
@@ -42,7 +46,8 @@ def test_connections_are_counted_per_address_and_forgotten() -> None:
 
 def test_it_waits_for_what_is_under_way() -> None:
     async def run() -> int:
-        edge = _edge()
+        loop = asyncio.get_running_loop()
+        edge = _edge(_a_turn, loop)
         edge.serve(INBOUND, cast("Any", None))
         assert edge.in_flight == 1
         return await edge.idle(10)
@@ -50,9 +55,18 @@ def test_it_waits_for_what_is_under_way() -> None:
     assert asyncio.run(run()) == 0
 
 
+def test_what_need_not_wait_is_done_at_once() -> None:
+    async def run() -> int:
+        edge = _edge(_nothing, asyncio.get_running_loop())
+        edge.serve(INBOUND, cast("Any", None))
+        return edge.in_flight
+
+    assert asyncio.run(run()) == 0
+
+
 def test_it_does_not_wait_for_ever() -> None:
     async def run() -> tuple[int, int]:
-        edge = _edge(_forever)
+        edge = _edge(_forever, asyncio.get_running_loop())
         edge.serve(INBOUND, cast("Any", None))
         edge.serve(INBOUND, cast("Any", None))
         return await edge.idle(0.01), edge.in_flight

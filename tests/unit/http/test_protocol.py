@@ -86,13 +86,15 @@ async def test_reading_goes_on_when_what_was_kept_is_used_up() -> None:
 @pytest.mark.parametrize("in_one_piece", [True, False])
 @in_loop
 async def test_behind_a_chunked_request_comes_only_the_end(behind: bytes, path: bytes, in_one_piece: bool) -> None:
-    connection = Connection()
+    connection = Connection(holds=not in_one_piece)
     first = HOT.replace(b"/v1/chat/completions", path) + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
     if in_one_piece:
         await connection.send(first + behind)
     else:
         connection.protocol.data_received(first)
         connection.protocol.data_received(behind)
+        for client in connection.clients:
+            client.answer(200, b"", b"")
         await connection.settle()
     assert connection.statuses == [200]
     assert connection.transport.closed

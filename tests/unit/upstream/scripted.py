@@ -12,6 +12,7 @@ from tollway.gateway.services import Failure
 from tollway.providers.registry import Origin
 from tollway.settings import Limits, Timeouts
 from tollway.upstream.pool import Pool
+from tollway.wire.answer_head import NO_HEAD, AnswerHead
 from unit.gateway.fakes import Clock
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -37,16 +38,16 @@ class Sink:
     def __init__(self) -> None:
         self.wanted = True
         self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.head = NO_HEAD
         self.body = b""
         self.pieces = 0
         self.failure: Failure | None = None
         self.over = asyncio.Event()
         self.heard = asyncio.Event()  # any part of a body
 
-    def head_arrived(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def head_arrived(self, head: AnswerHead) -> None:
         assert not self.status
-        self.status, self.headers = status, headers
+        self.status, self.head = head.status, head
 
     def body_arrived(self, data: bytes) -> None:
         assert not self.over.is_set()

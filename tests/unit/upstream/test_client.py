@@ -23,7 +23,8 @@ def leading_to(up: Scripted) -> tuple[HttpUpstreams, Upstream]:
 
 async def send(client: HttpUpstreams, to: Upstream, fresh: bool = False) -> Sink:
     sink = Sink()
-    assert not isinstance(await client.send(to, HEAD, b"", sink, 60, fresh), Failure)
+    kept = None if fresh else client.send_kept(to, HEAD, b"", sink, 60)
+    assert not isinstance(kept or await client.send_fresh(to, HEAD, b"", sink, 60), Failure)
     await sink.over.wait()
     await asyncio.sleep(0)
     return sink
@@ -49,7 +50,7 @@ def test_nothing_is_sent_for_one_who_left_while_we_connected() -> None:
             client, to = leading_to(up)
             sink = Sink()
             sink.wanted = False
-            failure = await client.send(to, HEAD, b"", sink, 60, False)
+            failure = await client.send_fresh(to, HEAD, b"", sink, 60)
             assert isinstance(failure, Failure)
             assert (failure.kind, failure.may_have_billed) == (FailureKind.UNWANTED, False)
             assert client.pools()[0].idle == 1  # the connection is as good as new
@@ -65,7 +66,7 @@ def test_a_failure_to_connect_is_given_back() -> None:
         async with listening(says(HELLO)) as up:
             client, to = leading_to(up)
             nowhere = replace(to, origin=Origin("http", "no-such-host.invalid", 80))
-            failure = await client.send(nowhere, HEAD, b"", Sink(), 60, False)
+            failure = await client.send_fresh(nowhere, HEAD, b"", Sink(), 60)
             assert isinstance(failure, Failure)
             assert failure.kind is FailureKind.RESOLVE
 

@@ -22,7 +22,7 @@ def test_a_whole_answer() -> None:
         '{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":20,"completion_tokens":3}}'
     )
     assert read_answer(text.encode()) == Answer(
-        "gen-2", "anthropic/claude-sonnet-4.5", "Google", "stop", Usage(20, 3), False, True, 2, True
+        "gen-2", "anthropic/claude-sonnet-4.5", "Google", "stop", Usage(20, 3), False, True, None, 2, True
     )
     assert read_answer(b"\xef\xbb\xbf" + text.encode()).message_id == "gen-2"
 

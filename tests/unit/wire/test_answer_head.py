@@ -49,3 +49,25 @@ def test_what_is_a_stream(status: int, content_type: bytes, is_stream: bool) -> 
 )
 def test_retry_after(value: bytes, date: bytes, seconds: int | None) -> None:
     assert read_retry_after(value, date) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "is_framed", "coding"),
+    [
+        (200, [], False, b""),
+        (200, [(b"content-length", b"0")], True, b""),
+        (200, [(b"transfer-encoding", b"gzip, Chunked")], True, b""),
+        (200, [(b"transfer-encoding", b"gzip")], False, b""),
+        (204, [], True, b""),
+        (304, [], True, b""),
+        (200, [(b"content-encoding", b" GZIP "), (b"content-length", b"1")], True, b"gzip"),
+        (200, [(b"content-encoding", b"Identity")], False, b""),
+        (200, [(b"content-encoding", b"gzip, br")], False, b"gzip, br"),
+        (200, [(b"x-content-length", b"1"), (b"content-type", b"chunked")], False, b""),
+    ],
+)
+def test_what_a_head_says_of_its_body(
+    status: int, headers: list[tuple[bytes, bytes]], is_framed: bool, coding: bytes
+) -> None:
+    head = read_answer_head(status, headers)
+    assert (head.is_framed, head.coding) == (is_framed, coding)

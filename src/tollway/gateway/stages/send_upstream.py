@@ -16,6 +16,7 @@ from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind, Services
 from tollway.routing.fallback import Tried, pause_before_retry
 from tollway.routing.plan import Candidate
+from tollway.steps import Later
 
 _UNSENT = frozenset({FailureKind.SATURATED, FailureKind.RESOLVE, FailureKind.CONNECT, FailureKind.SEND})
 _ANSWERLESS = frozenset({FailureKind.NO_ANSWER, FailureKind.STALE}) | _UNSENT
@@ -64,7 +65,7 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         settings.timeouts,
         services.drains,
         b"x-request-id: %b\r\n" % exchange.id.encode(),
-        services.new_future(),
+        Later(loop=services.loop),
     )
     body = _encode_body(exchange, candidate)
     before, after = upstream.head
@@ -78,7 +79,8 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
     )
     timeouts = settings.timeouts
     headers_s = timeouts.stream_headers_s if exchange.request.stream else timeouts.answer_s
-    sent = await services.client.send(upstream, head, body, relay, headers_s, fresh)
+    kept = None if fresh else services.client.send_kept(upstream, head, body, relay, headers_s)
+    sent = kept or await services.client.send_fresh(upstream, head, body, relay, headers_s)
     if isinstance(sent, Failure):
         reply = Reply(candidate, 0, NO_FACTS, failure=sent)
     else:

@@ -7,15 +7,16 @@ from msgspec.structs import replace
 from tollway.billing.ledger import Basis, Hold, Outcome
 from tollway.gateway.closers import settle_funds
 from tollway.gateway.exchange import Exchange
-from tollway.gateway.reply import NO_FACTS, AnswerFacts, Reply
+from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind
 from tollway.routing.plan import Plan
+from tollway.wire.answer import Answer
 from tollway.wire.chat import parse_chat
 from tollway.wire.usage import Usage
 from unit.gateway.fakes import CALLER, HOLD, FakeFunds, candidate, exchange, model, services
 
 BROKEN = Failure(FailureKind.BROKEN, "reset", True)
-TOLD = AnswerFacts("gen-1", "vendor/name", None, "stop", Usage(3, 2), False, True, None, 5)
+TOLD = Answer("gen-1", "vendor/name", None, "stop", Usage(3, 2), False, True, None, 5)
 
 
 def served(reply: Reply | None) -> Exchange:
@@ -72,13 +73,13 @@ def test_without_an_answer_the_hold_is_released(reply: Reply | None) -> None:
         (Reply(candidate(), 200, replace(TOLD, usage=None)), Basis.ESTIMATED, 2 + 8, 0),
         (Reply(candidate(), 200, replace(TOLD, usage=Usage(10**9, 2))), Basis.ESTIMATED, 2 + 8, 0),
         (
-            Reply(candidate(), 200, AnswerFacts(has_output=True, output_units=3), failure=BROKEN),
+            Reply(candidate(), 200, Answer(has_output=True, output_units=3), failure=BROKEN),
             Basis.INTERRUPTED,
             2 + 3 * 8,
             0,
         ),
         (
-            Reply(candidate(), 200, AnswerFacts(has_output=True, output_units=3), abandoned=True),
+            Reply(candidate(), 200, Answer(has_output=True, output_units=3), abandoned=True),
             Basis.INTERRUPTED,
             2 + 3 * 8,
             0,
@@ -97,7 +98,7 @@ def test_with_an_answer_it_is_settled_once(reply: Reply, basis: Basis, charge: i
 
 
 def test_the_record_says_how_it_ended() -> None:
-    one = served(Reply(candidate(), 200, AnswerFacts(has_output=True, output_units=3), abandoned=True))
+    one = served(Reply(candidate(), 200, Answer(has_output=True, output_units=3), abandoned=True))
     one.client.gone = True
     one.attempts += ["sim:503", "sim:200"]
     record = settle(one).closed[0].record

@@ -12,6 +12,7 @@ from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.gateway.stages import send_upstream
 from tollway.routing.plan import Candidate, Plan
 from tollway.settings import parse
+from tollway.wire.answer_head import AnswerHead
 from tollway.wire.chat import parse_chat
 from unit.gateway.fakes import FakeUpstreams, Play, answers, body_of, candidate, exchange, fails, services
 
@@ -28,7 +29,7 @@ def breaks(kind: FailureKind) -> Play:
     """The answer begins as a stream and breaks."""
 
     def play(sink: ReplySink) -> None:
-        sink.head_arrived(200, [(b"content-type", b"text/event-stream")])
+        sink.head_arrived(AnswerHead(200, b"text/event-stream"))
         sink.body_arrived(b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n')
         sink.failed(Failure(kind, "why", True))
 
