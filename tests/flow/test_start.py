@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from flow.programs import Gateway
+
 SECRET = "hunter2-do-not-print"
 GOOD = """
 listen = "127.0.0.1:0"
@@ -107,6 +109,19 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert (
         _refusal(tmp_path, "", TOLLWAY_CONFIG="/nowhere.toml") == "/nowhere.toml: the configuration file cannot be read"
     )
+
+
+def test_a_port_on_which_another_gateway_serves(tmp_path: Path) -> None:
+    """Both could listen (SO_REUSEPORT), and each would get a part of the requests."""
+    first = Gateway(tmp_path / "first", GOOD.format(folder=tmp_path / "first"))
+    try:
+        address = f"{first.host}:{first.port}"
+        line = _refusal(tmp_path, GOOD.format(folder=tmp_path), TOLLWAY_LISTEN=address)
+        assert line == "listen: Address already in use"
+    finally:
+        assert first.stop() == 0
+    successor = Gateway(tmp_path / "second", GOOD.format(folder=tmp_path / "second"), {"TOLLWAY_LISTEN": address})
+    assert successor.stop() == 0
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from tollway.clock import monotonic
 from tollway.deadlines import NEVER
-from tollway.http.listener import open_listener
+from tollway.http.listener import check_unused, open_listener
 from tollway.settings import Settings
 
 PREPARED_BYTE: Final = b"p"  # schema and prices are there; until then a worker may take as long as a migration takes
@@ -47,6 +47,7 @@ class Supervisor:
         """`on_ready(address)` is called once, when every worker serves. Raises OSError when the port is taken."""
         self._settings = settings
         self._on_ready = on_ready
+        check_unused(settings.host, settings.port)
         # Bound but not listening: it keeps the port ours while workers come and go, and takes no connection.
         self._reserved = open_listener(settings.host, settings.port)
         self._port = self._reserved.getsockname()[1]
@@ -69,7 +70,6 @@ class Supervisor:
         self._start(self._slots[0])  # alone, so that a start that fails says so once
         while any(slot.process for slot in self._slots) or not self._stopping:
             self._wait()
-        self._reserved.close()
         return self._exit_code
 
     def _wait(self) -> None:
@@ -176,6 +176,7 @@ class Supervisor:
         two although nobody is in a hurry.
         """
         self._stopping += 1
+        self._reserved.close()  # a successor may have the port as soon as the workers have stopped listening
         for slot in self._slots:
             slot.restart_at = NEVER
             if slot.process and self._stopping == 1:
