@@ -1,7 +1,8 @@
 """The words of the money path: budgets, holds, outcomes, postings.
 
-Life of a charge: `HoldOrder` → `Hold` (money set aside in all budgets, or in none) → `Outcome` → `Receipt` (postings
-written, hold gone, budgets moved, usage row stored, all in one transaction). Both steps are idempotent by request id.
+Life of a charge: `HoldOrder` → `Hold` (money set aside in all budgets, or in none; cut from the worker's leases) →
+`Outcome` (durable in the journal before the client's last bytes) → settled: postings written, budgets moved, usage row
+stored, all in one transaction and once per request id.
 """
 
 from datetime import date, datetime
@@ -13,8 +14,6 @@ from msgspec import Struct
 
 from tollway.money import Microdollars
 from tollway.wire.usage import Usage
-
-HOLD_SECONDS_MAX: Final = 35 * 60  # longer than the longest stream (guarantees M5)
 
 
 class HoldPolicy(StrEnum):
@@ -68,16 +67,25 @@ class HoldOrder(Struct, frozen=True):
     budgets: tuple[BudgetRef, ...]
     policy: HoldPolicy
     usage_day: date  # UTC day of the hold; settlement goes to the same day (guarantees M11)
-    expires_at: datetime
 
 
 class Hold(Struct, frozen=True):
-    """Money set aside: the same `amount` in every budget of the order."""
+    """Money set aside: `amounts[i]` in `budgets[i]`, the worst case or, where a budget had less, what it had."""
 
     request_id: str
-    amount: Microdollars
+    worst_case: Microdollars
     budgets: tuple[BudgetRef, ...]
+    amounts: tuple[Microdollars, ...]
     usage_day: date
+
+    @property
+    def amount(self) -> Microdollars:
+        """What is set aside in the payer's balance."""
+        return self.amounts[0]
+
+    @property
+    def is_partly_covered(self) -> bool:
+        return min(self.amounts) < self.worst_case
 
 
 class HoldRefused(Struct, frozen=True):
@@ -88,7 +96,11 @@ class HoldRefused(Struct, frozen=True):
 
 
 class UsageRecord(Struct, frozen=True):
-    """What is stored about one request besides money. Texts from callers are cut and free of NUL by now."""
+    """What is stored about one request besides money. Texts from callers are cut and free of NUL by now.
+
+    `route`: who could serve it, in order, each `<provider>/<upstream model>`; `attempts`: what was tried and how that
+    ended, each `<provider>:<status or failure>`. The token bounds are those of the worst case, for all choices.
+    """
 
     user_id: str
     organization_id: str | None
@@ -107,7 +119,10 @@ class UsageRecord(Struct, frozen=True):
     price_version: str
     prompt_usd: Decimal
     completion_usd: Decimal
-    attempts: int
+    route: tuple[str, ...]
+    attempts: tuple[str, ...]
+    prompt_tokens_max: int
+    completion_tokens_max: int
     latency_ms: int
     created_at: datetime
 
@@ -130,15 +145,6 @@ class Outcome(Struct, frozen=True):
     record: UsageRecord
 
 
-class Receipt(Struct, frozen=True):
-    """The settlement as it stands in the books; `repeated` when it had been settled before."""
-
-    request_id: str
-    charge: Microdollars
-    balance: Microdollars
-    repeated: bool
-
-
 class EntryKind(StrEnum):
     """Kinds of ledger entries; (request id, kind) is unique in the database."""
 
@@ -147,7 +153,8 @@ class EntryKind(StrEnum):
     REFUND = "refund"
     CHARGE = "charge"
     ABSORBED = "absorbed"
-    CORRECTION = "correction"
+    CORRECTION = "correction"  # of a charge, once the upstream's own record is known
+    ABSORBED_CORRECTION = "absorbed_correction"
 
 
 class Posting(Struct, frozen=True):
@@ -175,16 +182,3 @@ def postings_of(outcome: Outcome) -> tuple[Posting, ...]:
     if outcome.absorbed:
         postings.append(Posting(EntryKind.ABSORBED, ABSORBED, REVENUE, outcome.absorbed))
     return tuple(postings)
-
-
-def cut_hold(worst_case: int, available: list[int], policy: HoldPolicy) -> int | None:
-    """How much to hold given what each budget has left; None refuses. Never more than the tightest budget has.
-
-    Source: guarantees M2. A worst case of 0 (a free model) needs no money at all.
-    """
-    if worst_case == 0:
-        return 0
-    tightest = min(available)
-    if tightest <= 0 or (policy is HoldPolicy.STRICT and tightest < worst_case):
-        return None
-    return min(worst_case, tightest)

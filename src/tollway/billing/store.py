@@ -1,37 +1,101 @@
-"""What the money path needs from storage.
+"""What the money path needs from storage: the books in a database, and the journal on a local disk.
 
-`hold` and `close` may answer at once (a lease, a journal) or be awaited (a transaction): callers await what is
-awaitable. `close` is the durability gate: the last bytes of an answer reach the client only after it.
+The books are asked for leases and told of ended requests in batches; neither happens for each request (docs/adr/0003).
 """
 
-from collections.abc import Awaitable
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
-from tollway.billing.ledger import BudgetRef, Hold, HoldOrder, HoldRefused, Outcome, Receipt
+from msgspec import Struct
+
+from tollway.billing.ledger import BudgetRef, HoldPolicy, HoldRefused, Outcome
+from tollway.money import Microdollars
 
 
-class FundsStore(Protocol):
-    """Raises StoreUnavailableError when the books cannot be reached; nothing is served on credit."""
+class Ask(Struct, frozen=True):
+    """What a hold needs of one budget: `need`, the worst case. `free` is what the worker's slice has left: all of it is
+    put on the table, and the answer says how the whole is divided anew."""
 
-    def hold(self, order: HoldOrder) -> Hold | HoldRefused | Awaitable[Hold | HoldRefused]:
-        """Set money aside in all budgets or in none; the same request id again gives the same hold."""
+    budget: BudgetRef
+    need: Microdollars
+    free: Microdollars
+
+
+class LeaseOrder(Struct, frozen=True):
+    """One request that the worker's slices do not cover. `sharers`: workers among whom a budget may have to be divided.
+
+    `is_last_try`: others were asked to give back what they do not use, and have had the time to.
+    """
+
+    worker_id: str
+    request_id: str
+    asks: tuple[Ask, ...]
+    policy: HoldPolicy
+    sharers: int
+    is_last_try: bool
+
+
+class Leased(Struct, frozen=True):
+    """Per ask, in its order: what the request holds, and what the worker's slice has free afterwards."""
+
+    held: tuple[Microdollars, ...]
+    free: tuple[Microdollars, ...]
+
+
+class Recalled(Struct, frozen=True):
+    """Nothing was leased yet: this budget is short, and other workers were asked to give back what they do not use."""
+
+    budget: BudgetRef
+
+
+class Roll(Struct, frozen=True):
+    """What a worker learns when it reports: how many workers live, itself included, and which of its slices others
+    wait for (budget ids)."""
+
+    workers: int
+    recalled: tuple[str, ...]
+
+
+class Books(Protocol):
+    """The database. Each method is one transaction; all raise StoreUnavailableError when it cannot be reached."""
+
+    async def enlist(self, worker_id: str, node: str) -> None:
+        """Make a worker known, before its first lease."""
         ...
 
-    def close(self, outcome: Outcome) -> Receipt | Awaitable[Receipt]:
-        """Make the outcome durable: postings, usage row, budgets and the end of the hold, together, once per id."""
+    async def report(self, worker_id: str) -> Roll:
+        """Say that the worker lives."""
         ...
 
-    def release(self, hold: Hold) -> Awaitable[None] | None:
-        """End a hold without a charge (nothing went upstream). Harmless when it has already ended."""
+    async def lease(self, order: LeaseOrder) -> Leased | Recalled | HoldRefused:
+        """Divide anew what the worker has free and what nobody has leased: the request's hold in all its budgets or in
+        none, and a share to keep."""
+        ...
+
+    async def give_back(
+        self, worker_id: str, free: Mapping[str, Microdollars], partly_covered: Sequence[str] = ()
+    ) -> None:
+        """Return money that no request holds, by budget id. `partly_covered`: requests that ended without an outcome
+        and had been the one partly covered request of their budgets."""
+        ...
+
+    async def settle(self, worker_id: str, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+        """Write ended requests of a worker, all or none: usage rows, entries, budgets, and what their holds used of the
+        worker's leases. Returns the ids that had been settled before; of those nothing is written again."""
+        ...
+
+    async def retire(self, worker_id: str) -> None:
+        """The worker has ended and its journal is settled: whatever it still leased comes back."""
         ...
 
     async def balance(self, budget: BudgetRef) -> int:
-        """Micro-dollars available now: balance or limit, less spent, less held."""
+        """Micro-dollars nobody has spent or leased: balance or limit, less spent, less leased."""
         ...
 
-    async def expire_holds(self) -> int:
-        """Release holds past their time; how many there were."""
-        ...
+
+class JournalUnavailableError(Exception):
+    """The journal cannot be written: the disk is full or broken."""
 
 
 class StoreUnavailableError(Exception):
