@@ -8,6 +8,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Final
 
+from tollway.billing.slices import Slices
+from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
 from tollway.catalog.page import models_page
 from tollway.catalog.snapshot import CatalogSnapshot
@@ -15,41 +17,53 @@ from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
+from tollway.gateway.funds import HEED_S, REPORT_S, Funds
+from tollway.gateway.money_metrics import show_money
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.pipeline import handle
+from tollway.gateway.replay import Replayed, replay
 from tollway.gateway.services import Client, Services
+from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
-from tollway.gateway.unsettled import Unsettled
 from tollway.http.api import ApiServices, Page, build_api
 from tollway.http.background import Background
 from tollway.http.edge import Edge
-from tollway.http.guard import guard
+from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, AuthenticatorRules
 from tollway.identity.email_domains import read_domains
 from tollway.identity.tokens import TokenRules
-from tollway.ids import new_request_id
-from tollway.observability.logs import RequestLog
+from tollway.ids import new_id, new_request_id
+from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
+from tollway.storage.journal.dead import dead
+from tollway.storage.journal.folders import create
+from tollway.storage.journal.writer import JournalWriter
+from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.database import Database, open_database
-from tollway.storage.sql.funds import SqlFunds
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.upstream.client import HttpUpstreams
 
 LOG_FLUSH_S: Final = 0.5
-SETTLE_AGAIN_S: Final = 1.0
-EXPIRE_HOLDS_S: Final = 60.0
+SETTLE_S: Final = 0.1
+NOTE_PROGRESS_S: Final = 0.5
+PROBE_JOURNAL_S: Final = 1.0
+REPLAY_S: Final = 5.0
+JOURNALS: Final = "journal"  # folder below state_dir
+
+
+_log = get_log()
 
 
 class Worker:
     """One serving process, put together. `run` returns after the drain."""
 
     def __init__(self, settings: Settings, database: Database, catalog: CatalogSnapshot) -> None:
-        """Raises SettingsError when a provider is configured wrongly."""
+        """Raises SettingsError when a provider is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._database = database
@@ -59,21 +73,28 @@ class Worker:
         self._log = RequestLog(sys.stderr.buffer.write, metrics.dropped_log_lines.inc)
         self._page = _page_of(catalog)
         deadlines = Deadlines()
-        funds = SqlFunds(database)
+        self._journals = settings.state_dir / JOURNALS
+        self._worker_id = new_id()
+        self._books = SqlBooks(database)
+        self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
+        self._slices = Slices()
+        self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
+        self._replayed = Replayed()
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
         self.services = Services(
             settings=settings,
             deadlines=deadlines,
             authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
-            funds=funds,
-            unsettled=Unsettled(funds, metrics.unsettled.set),
+            funds=Funds(
+                self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic
+            ),
             catalog=lambda: catalog,
             upstreams=configured(settings),
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
             slots=Slots(),
             drains=Drains(settings.limits.drains, metrics.drains.set),
-            relays=OpenRelays(),
+            relays=OpenRelays(self._journal.progress),
             metrics=metrics,
             request_log=self._log,
             loop=loop,
@@ -81,25 +102,25 @@ class Worker:
         for upstream in self.services.upstreams.values():
             self._client.prepare(upstream)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, loop)
+        show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
 
     async def run(self, listener: socket.socket, on_ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT, drain, settle, let go of everything. Raises StoreUnavailableError at start."""
         services = self.services
         await services.authenticator.refresh()
-        await services.funds.expire_holds()
+        await self._books.enlist(self._worker_id, socket.gethostname())
+        await self._replay()
+        await services.funds.report()
         api = build_api(
             ApiServices(
                 models=lambda: self._page,
-                checks={"database": self._database_answers},
+                checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
                 metrics=services.metrics,
             )
         )
-        self._background.every(self._settings.timeouts.identity_poll_s, services.authenticator.refresh)
-        self._background.every(LOG_FLUSH_S, self._flush_log)
-        self._background.every(SETTLE_AGAIN_S, services.unsettled.settle)
-        self._background.every(EXPIRE_HOLDS_S, services.funds.expire_holds)
+        self._start_background()
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
@@ -108,17 +129,48 @@ class Worker:
             await self.server.serve(on_ready)
         finally:
             await self._background.stop()
-            await services.unsettled.settle()
+            await self._end_money()
             self._client.close()
             self._log.flush()
             await self._database.close()
 
+    def _start_background(self) -> None:
+        services, every = self.services, self._background.every
+        every(self._settings.timeouts.identity_poll_s, "identity", services.authenticator.refresh)
+        every(LOG_FLUSH_S, "log", self._flush_log)
+        every(SETTLE_S, "settlement", self._settlement.settle)
+        every(NOTE_PROGRESS_S, "progress", services.relays.note_all)
+        every(PROBE_JOURNAL_S, "journal", self._journal.probe)
+        every(REPORT_S, "report", services.funds.report)
+        every(HEED_S, "recall", services.funds.heed)
+        every(REPLAY_S, "replay", self._replay)
+
+    async def _replay(self) -> None:
+        self._replayed = self._replayed.plus(await replay(lambda: dead(self._journals), self._books))
+
+    async def _end_money(self) -> None:
+        """Everything into the books, leases back. What cannot be done now is in the journal, for the next start."""
+        try:
+            await self._settlement.settle()
+            if not (self._slices.held or self._settlement.set_aside):
+                await self._books.retire(self._worker_id)
+        except StoreUnavailableError as error:
+            _log.error("left_to_the_journal", requests=len(self._settlement), error=error)
+        await self._journal.shut()
+
     async def _handle(self, inbound: Inbound, client: Client) -> None:
         exchange = Exchange(new_request_id(), inbound, client, utc_now(), monotonic())
-        await handle(exchange, self.services, guard)
+        await handle(exchange, self.services, Guard)
 
     async def _database_answers(self) -> bool:
-        return await guard(self._identity.revision())
+        try:
+            await self._identity.revision()
+        except StoreUnavailableError:
+            return False
+        return True
+
+    async def _journal_is_well(self) -> bool:
+        return self._journal.is_available and not self._replayed.damaged
 
     async def _flush_log(self) -> None:
         self._log.flush()

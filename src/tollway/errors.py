@@ -38,6 +38,7 @@ class Code(StrEnum):
     OVERLOADED = "overloaded"
     DRAINING = "draining"
     LEDGER_UNAVAILABLE = "ledger_unavailable"
+    JOURNAL_UNAVAILABLE = "journal_unavailable"
     SERVICE_UNAVAILABLE = "service_unavailable"
     UPSTREAM_ERROR = "upstream_error"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
@@ -141,6 +142,7 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
     Code.OVERLOADED: Entry(503, Fault.TOLLWAY, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.DRAINING: Entry(503, Fault.TOLLWAY, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.LEDGER_UNAVAILABLE: Entry(503, Fault.TOLLWAY, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
+    Code.JOURNAL_UNAVAILABLE: Entry(503, Fault.TOLLWAY, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.SERVICE_UNAVAILABLE: Entry(503, Fault.OPERATOR, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.UPSTREAM_ERROR: Entry(502, Fault.UPSTREAM, True, "The upstream provider answered with an error."),
     Code.UPSTREAM_UNREACHABLE: Entry(

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from tollway.money import Microdollars
 from tollway.wire.usage import Usage
@@ -53,10 +54,10 @@ class BudgetRef(Struct, frozen=True):
     kind: BudgetKind
     owner: str  # user id, organization id, "<organization>:<user>:<day>", key id
     limit: Microdollars | None = None
+    id: str = ""  # follows from kind and owner; a field, because it is read several times for each request
 
-    @property
-    def id(self) -> str:
-        return f"{self.kind.value}:{self.owner}"
+    def __post_init__(self) -> None:
+        force_setattr(self, "id", f"{self.kind.value}:{self.owner}")
 
 
 class HoldOrder(Struct, frozen=True):

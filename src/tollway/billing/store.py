@@ -3,7 +3,7 @@
 The books are asked for leases and told of ended requests in batches; neither happens for each request (docs/adr/0003).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -68,6 +68,10 @@ class Books(Protocol):
         """Say that the worker lives."""
         ...
 
+    async def is_recalled(self, worker_id: str) -> bool:
+        """Whether others wait for a slice of this worker; a look that changes nothing."""
+        ...
+
     async def lease(self, order: LeaseOrder) -> Leased | Recalled | HoldRefused:
         """Divide anew what the worker has free and what nobody has leased: the request's hold in all its budgets or in
         none, and a share to keep."""
@@ -91,6 +95,30 @@ class Books(Protocol):
 
     async def balance(self, budget: BudgetRef) -> int:
         """Micro-dollars nobody has spent or leased: balance or limit, less spent, less leased."""
+        ...
+
+
+class Journal(Protocol):
+    """The append-only record of a worker on its local disk. Used on one event loop, and never waits on it."""
+
+    def open(self, request_id: str, payload: bytes) -> None:
+        """The request may go upstream: this survives the process. Raises JournalUnavailableError; then it must not."""
+        ...
+
+    def progress(self, entries: Iterable[tuple[str, bytes]]) -> None:
+        """What was generated so far, by request id. May be dropped; never raises."""
+        ...
+
+    def close(self, request_id: str, payload: bytes) -> Awaitable[None]:
+        """The outcome: durable once awaited. Raises JournalUnavailableError then when it cannot be made so."""
+        ...
+
+    def release(self, request_id: str) -> None:
+        """The request ended without an outcome."""
+        ...
+
+    def acknowledge(self, request_ids: Iterable[str]) -> None:
+        """These are settled."""
         ...
 
 

@@ -53,6 +53,7 @@ class Exchange:
         "plan",
         "prepared",
         "problem",
+        "prompt_text_bytes",
         "received_at",
         "reply",
         "request",
@@ -75,6 +76,7 @@ class Exchange:
     reply: Reply
     # the end
     attempts: list[str]  # what was tried, for the log
+    prompt_text_bytes: int | None  # of the request, once somebody needed to know
     problem: Problem | None
     outcome: Outcome | None
 
@@ -85,6 +87,7 @@ class Exchange:
         self.received_at = received_at
         self.started = started
         self.attempts = []
+        self.prompt_text_bytes = None
         self.problem = None
         self.outcome = None
 

@@ -1,31 +1,68 @@
-"""The relays under way, so that a worker that must end can end them honestly."""
+"""The relays under way: their progress goes to the journal, and a worker that must end can end them honestly."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from tollway.billing.recovery import Progressed, encode_entry
+from tollway.wire.answer import Answer
+from tollway.wire.chat import ChatRequest
+from tollway.wire.prompt_text import prompt_text_bytes
 
-class Stoppable(Protocol):
+ToJournal = Callable[[Iterable[tuple[str, bytes]]], None]
+
+
+class OpenRelay(Protocol):
+    """`news` is what is known of its answer if that is more than when it was last asked, and the status."""
+
+    def news(self) -> tuple[int, Answer] | None: ...
+
     def shut_down(self) -> None: ...
 
 
-class OpenRelays:
-    """All relays of a worker that wait for their upstream."""
+class Journaled(Protocol):
+    """An exchange, as far as its progress is concerned."""
 
-    def __init__(self) -> None:
-        self._open: set[Stoppable] = set()
+    id: str
+    request: ChatRequest
+    prompt_text_bytes: int | None
+
+
+class OpenRelays:
+    """All relays of a worker that wait for their upstream. `to_journal` takes encoded progress by request id."""
+
+    def __init__(self, to_journal: ToJournal) -> None:
+        self._to_journal = to_journal
+        self._open: dict[OpenRelay, Journaled] = {}
         self._closed = False
 
-    @contextmanager
-    def kept(self, relay: Stoppable) -> Iterator[None]:
-        """Known from here to the end of the block. After `shut_down` it is ended at once."""
-        self._open.add(relay)
+    def add(self, relay: OpenRelay, exchange: Journaled) -> None:
+        """Known from here to `remove`. After `shut_down` it is ended at once."""
+        self._open[relay] = exchange
         if self._closed:
             relay.shut_down()
-        try:
-            yield
-        finally:
-            self._open.discard(relay)
+
+    def remove(self, relay: OpenRelay) -> None:
+        del self._open[relay]
+
+    def note(self, relay: OpenRelay) -> None:
+        """Much has passed: write down how far this one has come."""
+        self._write((relay,))
+
+    def note_all(self) -> None:
+        """Write down how far each has come that went on; call at least once a second (guarantees M4)."""
+        self._write(tuple(self._open))
+
+    def _write(self, relays: Iterable[OpenRelay]) -> None:
+        entries = []
+        for relay in relays:
+            news = relay.news()
+            exchange = self._open.get(relay)
+            if news and exchange:
+                if exchange.prompt_text_bytes is None:  # counted for those that take long, and once
+                    exchange.prompt_text_bytes = prompt_text_bytes(exchange.request.body)
+                entries.append((exchange.id, encode_entry(Progressed(*news, exchange.prompt_text_bytes))))
+        if entries:
+            self._to_journal(entries)
 
     def shut_down(self) -> int:
         """End every one with an error event; how many there were."""

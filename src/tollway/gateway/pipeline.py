@@ -7,8 +7,8 @@ the last bytes of an answer leave only after its charge is durable.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from inspect import isawaitable
-from typing import Any, Final
+from types import CoroutineType, TracebackType
+from typing import Any, Final, Protocol
 
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import answer_client, emit_metrics, free_slots, record_request, settle_funds
@@ -33,7 +33,8 @@ Closer = Callable[[Exchange, Services], Awaitable[None] | None]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step. `needs` are the parts it reads, `gives` the part it returns ("" for none)."""
+    """One step. `needs` are the parts it reads, `gives` the part it returns ("" for none). A step that has to wait
+    returns a coroutine."""
 
     run: Run
     needs: tuple[str, ...] = ()
@@ -66,32 +67,40 @@ CLOSERS: Final[tuple[Closer, ...]] = (
 )
 
 
-Guard = Callable[[Awaitable[None]], Awaitable[bool]]
-"""Awaits work that may have a bug; False when it raised (it has then been reported)."""
+class Guard(Protocol):
+    """A block in which a bug is reported and goes no further."""
+
+    failed: bool
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool: ...
 
 
-async def handle(exchange: Exchange, services: Services, guard: Guard) -> None:
+async def handle(exchange: Exchange, services: Services, new_guard: Callable[[], Guard]) -> None:
     """One request from parsed bytes to the end of its answer. A bug becomes `internal_error`; closers run anyway."""
-    if not await guard(run_stages(exchange, services)):
+    stages = new_guard()
+    with stages:
+        await run_stages(exchange, services)
+    if stages.failed:
         exchange.problem = Problem(Code.INTERNAL_ERROR)
     for closer in CLOSERS:
-        await guard(_close(closer, exchange, services))
+        with new_guard():
+            waiting = closer(exchange, services)
+            if waiting is not None:
+                await waiting
 
 
 async def run_stages(exchange: Exchange, services: Services) -> None:
     """Run the stages in order until one refuses; a refusal is left in `exchange.problem`."""
     for stage in STAGES:
         result = stage.run(exchange, services)
-        if isawaitable(result):
+        if result.__class__ is CoroutineType:
             result = await result
         if result.__class__ is Problem:
             exchange.problem = result
             return
         if stage.gives:
             setattr(exchange, stage.gives, result)
-
-
-async def _close(closer: Closer, exchange: Exchange, services: Services) -> None:
-    waiting = closer(exchange, services)
-    if waiting is not None:
-        await waiting

@@ -4,6 +4,7 @@ A stream is forwarded event by event as events complete; its last event is kept 
 durable. Any other answer is collected (bounded) and handed over whole, so a broken one can still become a status.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from tollway.deadlines import NEVER, Deadlines
@@ -21,6 +22,7 @@ from tollway.wire.scan import StreamScanner
 from tollway.wire.upstream_error import with_shown_error, with_shown_errors
 
 ERROR_BODY_BYTES_MAX: Final = 65_536
+PROGRESS_BYTES: Final = 8_192
 _AFTER_DONE_S: Final = 1.0  # a stream that said [DONE] may end its framing for this long, or its connection is closed
 
 
@@ -46,6 +48,7 @@ class Relay:
     _ends_at = NEVER  # absolute end of the whole answer
     _draining = False
     _paused = False
+    _noted_bytes = 0  # of a stream, when its progress was last asked for
 
     def __init__(
         self,
@@ -57,8 +60,11 @@ class Relay:
         drains: Drains,
         extra_headers: bytes,
         finished: Later[Reply],
+        on_progress: Callable[["Relay"], None],
     ) -> None:
+        """`on_progress` is called each time PROGRESS_BYTES of a stream have passed."""
         self.finished = finished
+        self._on_progress = on_progress
         self._client = client
         self._candidate = candidate
         self._deadlines = deadlines
@@ -134,6 +140,8 @@ class Relay:
             self._any_event = True
             self._last_write = now
             self._write(events)
+            if scanner.body_bytes - self._noted_bytes > PROGRESS_BYTES:
+                self._on_progress(self)
         if scanner.done:
             self._finish()
         elif scanner.too_long:
@@ -142,6 +150,14 @@ class Relay:
             self._break(FailureKind.TOO_LARGE, "the stream is too long")
         elif self._any_event and not self._paused:
             self._wait(now + self._timeouts.silence_s, "more of the stream")
+
+    def news(self) -> tuple[int, Answer] | None:
+        """Status and what a stream has told, if more of it has passed since this was last asked."""
+        scanner = self._scanner
+        if scanner is None or scanner.body_bytes == self._noted_bytes:
+            return None
+        self._noted_bytes = scanner.body_bytes
+        return self._head.status, facts_of_stream(scanner)
 
     def _write(self, data: bytes) -> None:
         if self._scanner and self._scanner.has_error:

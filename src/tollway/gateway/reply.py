@@ -33,5 +33,10 @@ class Reply(Struct, frozen=True):
     retry_after_s: int | None = None
 
     @property
+    def was_sent(self) -> bool:
+        """An upstream has seen the whole request, so it may bill for it."""
+        return self.status > 0 or self.abandoned or (self.failure is not None and self.failure.may_have_billed)
+
+    @property
     def is_complete(self) -> bool:
         return self.failure is None and not self.abandoned

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from tollway.billing.store import FundsStore
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
 from tollway.gateway.drains import Drains
+from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.slots import Slots
-from tollway.gateway.unsettled import Unsettled
 from tollway.identity.authenticator import Authenticator
 from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
@@ -148,8 +147,7 @@ class Services:
     settings: Settings
     deadlines: Deadlines
     authenticator: Authenticator
-    funds: FundsStore
-    unsettled: Unsettled
+    funds: Funds
     catalog: Callable[[], CatalogSnapshot]
     upstreams: Mapping[str, Upstream]
     client: UpstreamClient

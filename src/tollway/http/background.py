@@ -3,7 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from tollway.http.guard import guard
+from tollway.billing.store import JournalUnavailableError, StoreUnavailableError
+from tollway.http.guard import Guard
+from tollway.observability.logs import get_log
+
+_log = get_log()
 
 
 class Background:
@@ -12,9 +16,10 @@ class Background:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def every(self, seconds: float, job: Callable[[], Awaitable[object]]) -> None:
-        """Run `job` again and again, `seconds` after it ended; a failure is reported and does not stop it."""
-        task = asyncio.get_running_loop().create_task(_repeat(seconds, job))
+    def every(self, seconds: float, name: str, job: Callable[[], Awaitable[object] | object]) -> None:
+        """Run `job` again and again, `seconds` after it ended. A failure does not stop it; that database or journal
+        cannot be reached is said once, and again when they can."""
+        task = asyncio.get_running_loop().create_task(_repeat(seconds, name, job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -25,7 +30,24 @@ class Background:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _repeat(seconds: float, job: Callable[[], Awaitable[object]]) -> None:
+async def _repeat(seconds: float, name: str, job: Callable[[], Awaitable[object] | object]) -> None:
+    was_kept_away = False
     while True:
         await asyncio.sleep(seconds)
-        await guard(job())
+        with Guard():
+            was_kept_away = await _run(name, job, was_kept_away)
+
+
+async def _run(name: str, job: Callable[[], Awaitable[object] | object], was_kept_away: bool) -> bool:
+    """Whether it was kept away this time."""
+    try:
+        result = job()
+        if isinstance(result, Awaitable):
+            await result
+    except (StoreUnavailableError, JournalUnavailableError) as error:
+        if not was_kept_away:
+            _log.error("job_must_wait", job=name, error=error)
+        return True
+    if was_kept_away:
+        _log.info("job_goes_on", job=name)
+    return False

@@ -1,18 +1,28 @@
 """The one place where a bug is caught: reported with its place, never with its data."""
 
-from collections.abc import Awaitable
-from typing import Any
+from types import TracebackType
 
 from tollway.observability.logs import get_log
 
 _log = get_log()
 
 
-async def guard(work: Awaitable[Any]) -> bool:
-    """Await `work`; False when it raised."""
-    try:
-        await work
-    except Exception as error:
+class Guard:
+    """A block in which a bug is reported and goes no further; `failed` tells whether there was one."""
+
+    __slots__ = ("failed",)
+
+    def __init__(self) -> None:
+        self.failed = False
+
+    def __enter__(self) -> "Guard":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self.failed = True
         _log.error("internal_error", error=error)
-        return False
-    return True
+        return True

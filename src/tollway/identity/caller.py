@@ -30,6 +30,9 @@ class Caller:
     bot_id: str | None = None
     token_source: str | None = None
 
+    def __hash__(self) -> int:
+        return hash((self.user_id, self.key_id))  # what follows from a caller is cached: all nine fields cost ten times
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

@@ -4,6 +4,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+_SYNC_BUCKETS_S: Final = (0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 1)
 _LATENCY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 
 
@@ -37,6 +38,29 @@ class Metrics:
         )
         self.unsettled = Gauge(
             "tollway_unsettled", "Ended requests whose charge is not in the database yet.", registry=self.registry
+        )
+        self.unsettled_amount = Gauge(
+            "tollway_unsettled_microdollars", "Charges that are not in the database yet.", registry=self.registry
+        )
+        self.journal_lag = Gauge(
+            "tollway_journal_lag_seconds", "Age of the oldest ended request not yet settled.", registry=self.registry
+        )
+        self.journal_sync = Histogram(
+            "tollway_journal_sync_seconds",
+            "One fsync of the journal, shared by all requests that ended meanwhile.",
+            registry=self.registry,
+            buckets=_SYNC_BUCKETS_S,
+        )
+        self.journal_bytes = Gauge("tollway_journal_bytes", "Journal on disk.", registry=self.registry)
+        self.journal_failures = Gauge("tollway_journal_failures", "Refused writes and syncs.", registry=self.registry)
+        self.open_holds = Gauge(
+            "tollway_open_holds", "Requests opened and not yet settled or released.", registry=self.registry
+        )
+        self.leased = Gauge(
+            "tollway_leased_microdollars",
+            "Leased by this worker: free, held by open requests, used by ended ones not settled yet.",
+            ["part"],
+            registry=self.registry,
         )
         self.drains = Gauge(
             "tollway_drains", "Answers read to their end for a client that left.", registry=self.registry

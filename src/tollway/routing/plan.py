@@ -28,6 +28,11 @@ class Plan(Struct, frozen=True):
     completion_tokens_max: int
 
     @property
+    def route(self) -> tuple[str, ...]:
+        """The candidates for people to read, each `<provider>/<upstream model>`."""
+        return tuple([f"{one.upstream.id}/{one.offer.upstream_model}" for one in self.candidates])
+
+    @property
     def worst_case(self) -> Microdollars:
         """What the hold must cover, whoever serves it in the end."""
         return max(candidate.worst_case for candidate in self.candidates)

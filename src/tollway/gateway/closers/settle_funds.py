@@ -1,10 +1,10 @@
-"""End the hold: with a charge when an upstream answered, without one when nothing was generated.
+"""End the hold: with an outcome when an upstream saw the request, without one when none did.
 
-Runs before the last bytes of the answer are written, so what a client has seen complete is in the books. When the
-books cannot be reached the outcome is kept and settled later; its hold stands until then.
+Runs before the last bytes of the answer are written, so what a client has seen complete is never forgotten: the outcome
+is in the journal then, and goes into the books with the next batch.
 """
 
-from inspect import isawaitable
+from collections.abc import Awaitable
 
 from tollway.billing.charge import Ending, decide_charge
 from tollway.billing.ledger import Outcome, UsageRecord
@@ -18,31 +18,21 @@ from tollway.wire.prompt_text import prompt_text_bytes
 _log = get_log()
 
 
-async def run(exchange: Exchange, services: Services) -> None:
+def run(exchange: Exchange, services: Services) -> Awaitable[None] | None:
     if not exchange.has("hold"):
-        return
-    if not exchange.has("reply") or exchange.reply.status == 0:
-        await _release(exchange, services)
-        return
-    outcome = _outcome_of(exchange, services)
-    exchange.outcome = outcome
-    try:
-        receipt = services.funds.close(outcome)
-        if isawaitable(receipt):
-            await receipt
-    except StoreUnavailableError as error:
-        _log.error("settlement_postponed", request_id=exchange.id, error=error)
-        services.unsettled.add(outcome)
+        return None
+    if not (exchange.has("reply") and exchange.reply.was_sent):
+        services.funds.release(exchange.hold)
+        return None
+    exchange.outcome = _outcome_of(exchange, services)
+    return _close(exchange.outcome, services)
 
 
-async def _release(exchange: Exchange, services: Services) -> None:
+async def _close(outcome: Outcome, services: Services) -> None:
     try:
-        released = services.funds.release(exchange.hold)
-        if isawaitable(released):
-            await released
-    except StoreUnavailableError as error:
-        _log.error("release_postponed", request_id=exchange.id, error=error)
-        services.unsettled.add(exchange.hold)
+        await services.funds.close(outcome)
+    except StoreUnavailableError as error:  # neither journal nor books: kept in memory, and settled when they are back
+        _log.error("settlement_postponed", request_id=outcome.hold.request_id, error=error)
 
 
 def _outcome_of(exchange: Exchange, services: Services) -> Outcome:
@@ -50,7 +40,7 @@ def _outcome_of(exchange: Exchange, services: Services) -> Outcome:
     reply = exchange.reply
     charge = decide_charge(_ending(exchange, reply, 0))
     if charge.usage is not reply.facts.usage:  # estimated, so the prompt counts as well: seldom, hence only now
-        charge = decide_charge(_ending(exchange, reply, prompt_text_bytes(exchange.request.body)))
+        charge = decide_charge(_ending(exchange, reply, _prompt_bytes(exchange)))
     return Outcome(
         hold=exchange.hold,
         usage=charge.usage,
@@ -62,6 +52,12 @@ def _outcome_of(exchange: Exchange, services: Services) -> Outcome:
         reported_cost=charge.reported_cost,
         record=_record(exchange, reply, services.deadlines.now() - exchange.started),
     )
+
+
+def _prompt_bytes(exchange: Exchange) -> int:
+    if exchange.prompt_text_bytes is None:
+        exchange.prompt_text_bytes = prompt_text_bytes(exchange.request.body)
+    return exchange.prompt_text_bytes
 
 
 def _ending(exchange: Exchange, reply: Reply, prompt_bytes: int) -> Ending:
@@ -86,7 +82,7 @@ def _ending(exchange: Exchange, reply: Reply, prompt_bytes: int) -> Ending:
 
 
 def _record(exchange: Exchange, reply: Reply, seconds: float) -> UsageRecord:
-    caller, facts, price = exchange.caller, reply.facts, reply.candidate.offer.price
+    caller, facts, price, plan = exchange.caller, reply.facts, reply.candidate.offer.price, exchange.plan
     assert caller
     return UsageRecord(
         user_id=caller.user_id,
@@ -106,7 +102,10 @@ def _record(exchange: Exchange, reply: Reply, seconds: float) -> UsageRecord:
         price_version=price.version,
         prompt_usd=price.prompt_usd,
         completion_usd=price.completion_usd,
-        attempts=len(exchange.attempts),
+        route=plan.route,
+        attempts=tuple(exchange.attempts),
+        prompt_tokens_max=plan.prompt_tokens_max,
+        completion_tokens_max=plan.completion_tokens_max * exchange.request.choices,
         latency_ms=round(seconds * 1000),
         created_at=exchange.received_at,
     )

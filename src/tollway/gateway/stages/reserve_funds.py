@@ -3,55 +3,47 @@
 Refuses: insufficient_credits; ledger_unavailable (nothing is served on credit).
 """
 
-from datetime import timedelta
-from inspect import isawaitable
+from collections.abc import Awaitable
+from typing import Final
 
-from tollway.billing.ledger import HOLD_SECONDS_MAX, BudgetKind, BudgetRef, Hold, HoldOrder, HoldPolicy, HoldRefused
+from tollway.billing.ledger import Hold, HoldOrder, HoldPolicy, HoldRefused
+from tollway.billing.payer import budgets_of
 from tollway.billing.store import StoreUnavailableError
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
-from tollway.identity.caller import Caller, Role
+from tollway.identity.caller import Role
 from tollway.money import MICRODOLLARS_PER_USD
 
+_POLICIES: Final = {policy.value: policy for policy in HoldPolicy}
 
-async def run(exchange: Exchange, services: Services) -> Hold | Problem:
+
+def run(exchange: Exchange, services: Services) -> Hold | Problem | Awaitable[Hold | Problem]:
     caller = exchange.caller
     assert caller
     if caller.role is Role.BILLING_MANAGER:  # may pay for the organization, not spend (request-path 9.2)
         return _refuse(0, "a billing manager has no balance", services)
     day = exchange.received_at.date()
     order = HoldOrder(
-        request_id=exchange.id,
-        worst_case=exchange.plan.worst_case,
-        budgets=_budgets_of(caller, day.isoformat()),
-        policy=HoldPolicy(services.settings.hold_policy),
-        usage_day=day,
-        expires_at=exchange.received_at + timedelta(seconds=HOLD_SECONDS_MAX),
+        exchange.id,
+        exchange.plan.worst_case,
+        budgets_of(caller, day),
+        _POLICIES[services.settings.hold_policy],
+        day,
     )
+    held = services.funds.hold(order)
+    return held if isinstance(held, Hold) else _later(held, services)
+
+
+async def _later(held: Awaitable[Hold | HoldRefused] | HoldRefused, services: Services) -> Hold | Problem:
+    """The slices did not cover it, or a refusal was known already."""
     try:
-        held = services.funds.hold(order)
-        if isawaitable(held):
-            held = await held
+        answer = held if isinstance(held, HoldRefused) else await held
     except StoreUnavailableError as error:
         return Problem(Code.LEDGER_UNAVAILABLE, str(error), retry_after_s=1)
-    if isinstance(held, HoldRefused):
-        return _refuse(held.available, f"{held.budget.kind} has {held.available} microdollars left", services)
-    return held
-
-
-def _budgets_of(caller: Caller, day: str) -> tuple[BudgetRef, ...]:
-    """The payer's balance first, then the limits that apply. `day` is the UTC date in ISO form."""
-    if caller.organization_id:
-        budgets = [BudgetRef(BudgetKind.ORGANIZATION, caller.organization_id)]
-        if caller.member_daily_limit is not None:
-            owner = f"{caller.organization_id}:{caller.user_id}:{day}"
-            budgets.append(BudgetRef(BudgetKind.MEMBER_DAY, owner, caller.member_daily_limit))
-    else:
-        budgets = [BudgetRef(BudgetKind.USER, caller.user_id)]
-    if caller.key_id and caller.key_limit is not None:
-        budgets.append(BudgetRef(BudgetKind.KEY, caller.key_id, caller.key_limit))
-    return tuple(budgets)
+    if isinstance(answer, HoldRefused):
+        return _refuse(answer.available, f"{answer.budget.kind} has {answer.available} microdollars left", services)
+    return answer
 
 
 def _refuse(available: int, detail: str, services: Services) -> Problem:

@@ -1,7 +1,7 @@
 """Call the candidates until one answers, and relay that answer up to its last bytes.
 
 Tries again only while the client has received nothing, within the rules of `routing/fallback.py`. Refuses:
-upstream_unreachable, upstream_timeout, upstream_broken, upstream_error, overloaded, client_gone.
+upstream_unreachable, upstream_timeout, upstream_broken, upstream_error, overloaded, client_gone, journal_unavailable (nothing is sent that could not be accounted for).
 """
 
 import asyncio
@@ -9,8 +9,10 @@ import asyncio
 from msgspec.json import encode
 
 from tollway import ids
+from tollway.billing.store import JournalUnavailableError
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
+from tollway.gateway.opening import opening_entry
 from tollway.gateway.relay import Relay
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind, Services
@@ -28,10 +30,16 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
     services.retry_budget.count_first(started)
     retries = unanswered = 0
     fresh = False
+    reply: Reply | None = None
     while True:
         if exchange.client.gone:
             return Problem(Code.CLIENT_GONE, "before the request was sent")
-        reply = await _attempt(exchange, services, candidates[retries % len(candidates)], retries + 1, fresh)
+        candidate = candidates[retries % len(candidates)]
+        try:
+            services.funds.open(exchange.id, opening_entry(exchange, candidate))
+        except JournalUnavailableError as error:
+            return reply or Problem(Code.JOURNAL_UNAVAILABLE, str(error), retry_after_s=1)
+        reply = await _attempt(exchange, services, candidate, retries + 1, fresh)
         tried = _failed_try(reply, exchange)
         if tried is None:
             return reply
@@ -66,6 +74,7 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         services.drains,
         b"x-request-id: %b\r\n" % exchange.id.encode(),
         Later(loop=services.loop),
+        services.relays.note,
     )
     body = _encode_body(exchange, candidate)
     before, after = upstream.head
@@ -85,8 +94,11 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         reply = Reply(candidate, 0, NO_FACTS, failure=sent)
     else:
         relay.attach(sent)
-        with services.relays.kept(relay):
+        services.relays.add(relay, exchange)
+        try:
             reply = await relay.finished
+        finally:
+            services.relays.remove(relay)
     _note(exchange, services, reply)
     return reply
 
