@@ -68,7 +68,7 @@ class Scan(Struct, frozen=True):
 class Entry(Struct, frozen=True):
     """What is known about one request that was not acknowledged: the payloads that count.
 
-    Without an `open` its record was lost or set aside; `progress` belongs to the last attempt.
+    Without an `open` its record was lost or set aside. `progress` is that of the last attempt; an end supersedes it.
     """
 
     request_id: str
@@ -143,12 +143,15 @@ class _Life(Struct):
     released: bool = False
 
     def add(self, kind: RecordKind, payload: bytes) -> None:
-        """The first end is final. The records after a failed fsync and of a segment that was carried forward come a
-        second time, in the same order; that changes nothing."""
+        """The first end is final. Records that come a second time, after a failed fsync or carried forward from an old
+        segment, change nothing; of a request that has ended, an OPEN may come only then, its first copy being gone."""
         if self.close is not None or self.released:
+            if kind is RecordKind.OPEN and self.open is None:
+                self.open = payload
             return
+        self.progress = None
         if kind is RecordKind.OPEN:
-            self.open, self.progress = payload, None
+            self.open = payload
         elif kind is RecordKind.PROGRESS:
             self.progress = payload
         elif kind is RecordKind.CLOSE:

@@ -1,6 +1,7 @@
 """One file of a journal, and where in such files the records of a request lie."""
 
 import errno
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -24,11 +25,12 @@ class Trace(Struct, eq=False):
 
     def note(self, kind: RecordKind, place: Place) -> None:
         """A record of this request, neither RELEASE nor ACK, was written there."""
+        if kind is RecordKind.PROGRESS:
+            self.progress = place
+            return
+        self.progress = None
         if kind is RecordKind.OPEN:
             self.open = place
-            self.progress = None
-        elif kind is RecordKind.PROGRESS:
-            self.progress = place
         else:
             self.close = place
 
@@ -72,7 +74,7 @@ class Segment:
             raise
         if written != len(data):
             self._cut()
-            raise OSError(errno.ENOSPC, "only a part was written")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # what the next write would have said
         self.size = start + written
         return start
 
