@@ -1,0 +1,42 @@
+"""Reads back what a replay would still need of the requests in an old segment, so that it can be written anew."""
+
+from contextlib import ExitStack
+
+from tollway.billing.journal import scan
+from tollway.storage.journal.files import Files
+from tollway.storage.journal.segment import Frame, Place, Segment
+
+
+def read_back(segment: Segment, files: Files, *, bytes_max: int) -> list[Frame] | None:
+    """The records that count, of every request that began in `segment`, later segments included: a request's records
+    must not change their order. None: they are more than `bytes_max`, or one of them cannot be read any more.
+
+    Raises OSError.
+    """
+    wanted = {request_id: trace.places() for request_id, trace in segment.requests.items()}
+    if sum(size for places in wanted.values() for _, _, size in places) > bytes_max:
+        return None
+    frames: list[Frame] = []
+    with ExitStack() as opened:
+        descriptors: dict[Segment, int] = {}
+        for request_id, places in wanted.items():
+            for place in places:
+                frame = _read(request_id, place, files, descriptors, opened)
+                if frame is None:
+                    return None
+                frames.append(frame)
+    return frames
+
+
+def _read(
+    request_id: str, place: Place, files: Files, descriptors: dict[Segment, int], opened: ExitStack
+) -> Frame | None:
+    segment, offset, size = place
+    if segment not in descriptors:
+        descriptors[segment] = files.open_to_read(segment.path)
+        opened.callback(files.close, descriptors[segment])
+    data = files.read_part(descriptors[segment], size, offset)
+    found = scan(data)
+    if found.end != size or len(found.records) != 1 or found.records[0].request_id != request_id:
+        return None
+    return found.records[0].kind, request_id, data

@@ -1,0 +1,67 @@
+import errno
+from pathlib import Path
+
+import pytest
+
+from tollway.billing.journal import RecordKind, frame
+from tollway.storage.journal.carry import read_back
+from tollway.storage.journal.segment import Segment, Trace
+from unit.storage.journal.faulty import FaultyFiles, ids
+
+A, B = ids(1, 2)
+
+
+@pytest.fixture
+def files() -> FaultyFiles:
+    return FaultyFiles()
+
+
+@pytest.fixture
+def oldest(tmp_path: Path, files: FaultyFiles) -> Segment:
+    """Two requests began here; the progress of the first is in a later segment."""
+    oldest, later = Segment(tmp_path / "00000001.journal", files), Segment(tmp_path / "00000002.journal", files)
+    for segment, kind, request_id in (
+        (oldest, RecordKind.OPEN, A),
+        (oldest, RecordKind.CLOSE, B),
+        (later, RecordKind.PROGRESS, A),
+    ):
+        record = frame(kind, request_id, kind.name.encode())
+        trace = oldest.requests.setdefault(request_id, Trace(oldest))
+        trace.note(kind, (segment, segment.append(record), len(record)))
+    return oldest
+
+
+def test_what_counts_is_read_back_in_order_from_wherever_it_lies(oldest: Segment, files: FaultyFiles) -> None:
+    wanted = [(RecordKind.OPEN, A), (RecordKind.PROGRESS, A), (RecordKind.CLOSE, B)]
+    read = read_back(oldest, files, bytes_max=1000)
+    assert read == [(kind, request_id, frame(kind, request_id, kind.name.encode())) for kind, request_id in wanted]
+    assert len(files.calls["open_to_read"]) == len(files.calls["close"]) == 2
+
+
+def test_too_much_is_left_where_it_is(oldest: Segment, files: FaultyFiles) -> None:
+    size = 3 * 32 + len("OPEN") + len("PROGRESS") + len("CLOSE")
+    assert read_back(oldest, files, bytes_max=size) is not None
+    assert read_back(oldest, files, bytes_max=size - 1) is None
+    assert len(files.calls["open_to_read"]) == 2
+
+
+@pytest.mark.parametrize("place", [0, 20, 32])
+def test_a_record_that_went_bad_is_not_passed_on(place: int, oldest: Segment, files: FaultyFiles) -> None:
+    data = bytearray(oldest.path.read_bytes())
+    data[place] ^= 1
+    oldest.path.write_bytes(data)
+    assert read_back(oldest, files, bytes_max=1000) is None
+    assert len(files.calls["close"]) == 1
+
+
+def test_another_request_in_its_place_is_noticed(oldest: Segment, files: FaultyFiles) -> None:
+    data = oldest.path.read_bytes()
+    oldest.path.write_bytes(frame(RecordKind.OPEN, B, b"OPEN") + data[36:])
+    assert read_back(oldest, files, bytes_max=1000) is None
+
+
+def test_a_file_that_cannot_be_read_is_told(oldest: Segment, files: FaultyFiles) -> None:
+    files.refuse("read_part", errno.EIO)
+    with pytest.raises(OSError):
+        read_back(oldest, files, bytes_max=1000)
+    assert len(files.calls["close"]) == 1
