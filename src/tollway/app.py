@@ -85,9 +85,7 @@ class Worker:
             settings=settings,
             deadlines=deadlines,
             authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
-            funds=Funds(
-                self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic
-            ),
+            funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             catalog=lambda: catalog,
             upstreams=configured(settings),
             client=self._client,

@@ -6,7 +6,7 @@ Where an answer of the books was lost it is at least that: the slice is doubtful
 
 from collections.abc import Container, Iterable
 
-from tollway.billing.ledger import BudgetRef, Hold, HoldOrder, Outcome
+from tollway.billing.ledger import Hold, HoldOrder, Outcome
 from tollway.billing.store import Ask, Leased
 from tollway.money import MICRODOLLARS_MAX, Microdollars
 

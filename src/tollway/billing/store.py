@@ -4,7 +4,6 @@ The books are asked for leases and told of ended requests in batches; neither ha
 """
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
