@@ -146,8 +146,16 @@ class Outcome(Struct, frozen=True):
     record: UsageRecord
 
 
+class Correction(Struct, frozen=True):
+    """By how much a settled request is changed once the upstream's own record of it is known: signed µ$, what it should
+    have been less what it was. Both 0: the record agrees."""
+
+    charge: int
+    absorbed: int
+
+
 class EntryKind(StrEnum):
-    """Kinds of ledger entries; (request id, kind) is unique in the database."""
+    """Kinds of ledger entries; (request or transaction id, kind) is unique in the database."""
 
     GRANT = "grant"
     PAYMENT = "payment"
@@ -183,3 +191,19 @@ def postings_of(outcome: Outcome) -> tuple[Posting, ...]:
     if outcome.absorbed:
         postings.append(Posting(EntryKind.ABSORBED, ABSORBED, REVENUE, outcome.absorbed))
     return tuple(postings)
+
+
+def postings_of_correction(payer: str, correction: Correction) -> tuple[Posting, ...]:
+    """The entries that correct a settlement: what was too little is moved like the original, what was too much back."""
+    return (
+        *_signed(EntryKind.CORRECTION, payer, correction.charge),
+        *_signed(EntryKind.ABSORBED_CORRECTION, ABSORBED, correction.absorbed),
+    )
+
+
+def _signed(kind: EntryKind, payer: str, amount: int) -> tuple[Posting, ...]:
+    """To revenue, or for a negative amount from it."""
+    if amount == 0:
+        return ()
+    debit, credit = (payer, REVENUE) if amount > 0 else (REVENUE, payer)
+    return (Posting(kind, debit, credit, Microdollars(abs(amount))),)

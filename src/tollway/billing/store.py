@@ -4,12 +4,17 @@ The books are asked for leases and told of ended requests in batches; neither ha
 """
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Protocol
 
 from msgspec import Struct
 
-from tollway.billing.ledger import BudgetRef, HoldPolicy, HoldRefused, Outcome
+from tollway.billing.ledger import Basis, BudgetRef, Correction, HoldPolicy, HoldRefused, Outcome
 from tollway.money import Microdollars
+
+LOOKUPS_MAX: Final = 10  # an upstream that did not know a request ten times never will
 
 
 class Ask(Struct, frozen=True):
@@ -56,8 +61,42 @@ class Roll(Struct, frozen=True):
     recalled: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class UncertainRow:
+    """A settled request whose charge was estimated, and what is known of it: to look it up at the upstream by its
+    message id, and to decide anew. `lookups`: how often that failed; token bounds and worst case as in its hold."""
+
+    id: str
+    provider_id: str
+    message_id: str
+    upstream_model: str
+    basis: Basis
+    charge: Microdollars
+    absorbed: Microdollars
+    market_cost: Microdollars
+    worst_case: Microdollars
+    price_version: str
+    prompt_usd: Decimal
+    completion_usd: Decimal
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_tokens_max: int
+    completion_tokens_max: int
+    status_code: int
+    finish_reason: str | None
+    has_error: bool
+    cancelled: bool
+    lookups: int
+    created_at: datetime
+
+
 class Books(Protocol):
-    """The database. Each method is one transaction; all raise StoreUnavailableError when it cannot be reached."""
+    """The database. Each method is one transaction; all raise StoreUnavailableError when it cannot be reached.
+
+    A method that raises may have been carried out all the same. `settle` and `retire` are simply called again. After
+    `lease` and `give_back` the money they named counts as given away, until the slice is otherwise unused: then
+    `give_back` of MICRODOLLARS_MAX returns whatever is there.
+    """
 
     async def enlist(self, worker_id: str, node: str) -> None:
         """Make a worker known, before its first lease."""
@@ -73,19 +112,24 @@ class Books(Protocol):
 
     async def lease(self, order: LeaseOrder) -> Leased | Recalled | HoldRefused:
         """Divide anew what the worker has free and what nobody has leased: the request's hold in all its budgets or in
-        none, and a share to keep."""
+        none, and a share to keep.
+
+        A refusal names the tightest of the budgets that refuse, and what was within reach there. Raises
+        WorkerEndedError, MoneyOverflowError, and ValueError for a budget without a limit.
+        """
         ...
 
     async def give_back(
         self, worker_id: str, free: Mapping[str, Microdollars], partly_covered: Sequence[str] = ()
     ) -> None:
-        """Return money that no request holds, by budget id. `partly_covered`: requests that ended without an outcome
-        and had been the one partly covered request of their budgets."""
+        """Return money that no request holds, by budget id; never more than is leased. `partly_covered`: requests that
+        ended without an outcome and had been the one partly covered request of their budgets."""
         ...
 
     async def settle(self, worker_id: str, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
         """Write ended requests of a worker, all or none: usage rows, entries, budgets, and what their holds used of the
-        worker's leases. Returns the ids that had been settled before; of those nothing is written again."""
+        worker's leases. Returns the ids that had been settled before; of those nothing is written again.
+        Raises MoneyOverflowError."""
         ...
 
     async def retire(self, worker_id: str) -> None:
@@ -121,9 +165,32 @@ class Journal(Protocol):
         ...
 
 
+class Corrections(Protocol):
+    """The database, as reconciliation uses it; the same rules as for Books."""
+
+    async def uncertain(self, before: datetime, limit: int) -> tuple[UncertainRow, ...]:
+        """Estimated and interrupted requests from before that instant that have a message id, were not reconciled and
+        not looked up in vain LOOKUPS_MAX times; oldest first."""
+        ...
+
+    async def correct(self, request_id: str, correction: Correction) -> bool:
+        """Correct a settled request, once: entries for what differs, its budgets moved, the differences kept on its
+        usage row beside the original figures. False when it was reconciled before, or never settled: nothing is
+        written. Raises MoneyOverflowError."""
+        ...
+
+    async def note_lookup_failed(self, request_id: str) -> None:
+        """Count a lookup in vain."""
+        ...
+
+
 class JournalUnavailableError(Exception):
     """The journal cannot be written: the disk is full or broken."""
 
 
 class StoreUnavailableError(Exception):
     """The database did not answer in time, or at all."""
+
+
+class WorkerEndedError(StoreUnavailableError):
+    """A worker that is unknown or was retired asked for a lease: nobody would ever return it."""

@@ -28,7 +28,7 @@ from tollway.money import format_usd
 from tollway.settings import Settings, load, provider_keys_set
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database, open_database
-from tollway.storage.sql.funds import SqlFunds
+from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.usage import SqlUsage, UsageRow
 
 CREDIT: Final = 5_000_000  # micro-dollars
@@ -168,7 +168,7 @@ async def _one(console: Console, url: str, settings: Settings, customer: Custome
 
 
 async def _balance(database: Database, customer: Customer) -> int:
-    return await SqlFunds(database).balance(BudgetRef(BudgetKind.USER, customer.user_id))
+    return await SqlBooks(database).balance(BudgetRef(BudgetKind.USER, customer.user_id))
 
 
 def _send(console: Console, url: str, customer: Customer, stream: bool) -> str:

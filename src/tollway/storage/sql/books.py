@@ -7,19 +7,27 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 
-from tollway.billing.ledger import EntryKind
+from tollway.billing.ledger import REVENUE, EntryKind
 from tollway.storage.sql.budgets import BALANCE_KINDS
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.tables import (
     budgets,
     credit_transactions,
-    holds,
+    leases,
     ledger_accounts,
     ledger_entries,
     usage,
     usage_metadata,
+    workers,
 )
 
+_CHARGES: Final = (EntryKind.CHARGE.value, EntryKind.CORRECTION.value)  # what counts as spent
+_OF_REQUESTS: Final = (  # which column of usage says what an entry of a request must be
+    (EntryKind.CHARGE, usage.c.cost_microdollars),
+    (EntryKind.ABSORBED, usage.c.absorbed_microdollars),
+    (EntryKind.CORRECTION, usage.c.corrected_microdollars),
+    (EntryKind.ABSORBED_CORRECTION, usage.c.corrected_absorbed_microdollars),
+)
 _BALANCES: Final = frozenset(kind.value for kind in BALANCE_KINDS)
 
 
@@ -37,7 +45,8 @@ async def verify_books(database: Database) -> list[Difference]:
     """Every difference there is; empty when the books balance.
 
     Checked: the trial balance is 0 and all accounts are known; credited, spent and held of each budget; each usage row
-    against its entries and its metadata; credit transactions against entries.
+    against its entries and its metadata; credit transactions against entries; no leases of workers that have ended, no
+    budget partly covered by a request that is settled.
     """
     return await database.read_snapshot(lambda connection: list(_differences(connection)))
 
@@ -47,38 +56,47 @@ def _differences(connection: Connection) -> Iterator[Difference]:
     yield from entries.trial_balance(connection)
     yield from _check_budgets(connection, entries)
     yield from _check_usage(connection)
+    yield from _check_leases(connection)
     yield from _check_credits(connection, entries)
 
 
 @dataclass(frozen=True, slots=True)
 class _Entries:
-    """Sums of entries by account: what came in, what was charged, what went out otherwise."""
+    """Sums of entries by account: what it was charged, corrections included, and what came in otherwise."""
 
     credited: Counter[str]
     charged: Counter[str]
-    debited: Counter[str]
 
     @classmethod
     def read(cls, connection: Connection) -> "_Entries":
-        is_charge = ledger_entries.c.kind == EntryKind.CHARGE.value
         amount = ledger_entries.c.amount_microdollars
-        credited = _sums(connection, ledger_entries.c.credit_account, amount)
-        charged = _sums(connection, ledger_entries.c.debit_account, case((is_charge, amount), else_=0))
-        debited = _sums(connection, ledger_entries.c.debit_account, case((is_charge, 0), else_=amount))
-        return cls(credited, charged, debited)
+        is_charge = ledger_entries.c.kind.in_(_CHARGES)
+        of_charges, of_others = case((is_charge, amount), else_=0), case((is_charge, 0), else_=amount)
+        debit, credit = ledger_entries.c.debit_account, ledger_entries.c.credit_account
+        credited = _sums(connection, credit, of_others)
+        credited.subtract(_sums(connection, debit, of_others))
+        charged = _sums(connection, debit, of_charges)
+        charged.subtract(_sums(connection, credit, of_charges))
+        return cls(credited, charged)
+
+    @property
+    def balances(self) -> set[str]:
+        """The accounts among them that are somebody's balance."""
+        return {id_ for id_ in (*self.credited, *self.charged) if id_.partition(":")[0] in _BALANCES}
 
     def trial_balance(self, connection: Connection) -> Iterator[Difference]:
-        total = self.credited.total() - self.charged.total() - self.debited.total()
+        total = self.credited.total() - self.charged.total()
         if total:
             yield Difference("trial balance", "all accounts", 0, total)
         known = set(connection.execute(select(ledger_accounts.c.id)).scalars())
-        for account in sorted({*self.credited, *self.charged, *self.debited} - known):
-            yield Difference("unknown account", account, 0, self.credited[account] - self.debited[account])
+        for account in sorted({*self.credited, *self.charged} - known):
+            yield Difference("unknown account", account, 0, self.credited[account] - self.charged[account])
 
 
 def _check_budgets(connection: Connection, entries: _Entries) -> Iterator[Difference]:
-    held = _by_budget(connection, select(holds.c.budgets, func.sum(holds.c.amount_microdollars)).group_by("budgets"))
-    counted = _by_budget(connection, select(usage.c.budgets, func.sum(usage.c.cost_microdollars)).group_by("budgets"))
+    leased = _sums(connection, leases.c.budget_id, leases.c.amount_microdollars)
+    cost = func.sum(usage.c.cost_microdollars + usage.c.corrected_microdollars)
+    counted = _by_budget(connection, select(usage.c.budgets, cost).group_by("budgets"))
     columns = (
         budgets.c.id,
         budgets.c.kind,
@@ -90,41 +108,38 @@ def _check_budgets(connection: Connection, entries: _Entries) -> Iterator[Differ
     for row in connection.execute(select(*columns).order_by(budgets.c.id)):
         seen.add(row.id)
         if row.kind in _BALANCES:
-            credited = entries.credited[row.id] - entries.debited[row.id]
-            yield from _compare("credited", row.id, credited, row.limit_microdollars)
+            yield from _compare("credited", row.id, entries.credited[row.id], row.limit_microdollars)
             yield from _compare("charged", row.id, entries.charged[row.id], row.spent_microdollars)
         yield from _compare("spent", row.id, counted[row.id], row.spent_microdollars)
-        yield from _compare("held", row.id, held[row.id], row.held_microdollars)
-    accounts = {id_ for id_ in (*entries.credited, *entries.charged) if id_.partition(":")[0] in _BALANCES}
-    for missing in sorted((accounts | set(held) | set(counted)) - seen):
-        yield Difference("missing budget", missing, counted[missing] + held[missing] + entries.credited[missing], 0)
+        yield from _compare("held", row.id, leased[row.id], row.held_microdollars)
+    for missing in sorted((entries.balances | set(leased) | set(counted)) - seen):
+        yield Difference("missing budget", missing, counted[missing] + leased[missing] + entries.credited[missing], 0)
 
 
 def _check_usage(connection: Connection) -> Iterator[Difference]:
-    for kind, column in (
-        (EntryKind.CHARGE, usage.c.cost_microdollars),
-        (EntryKind.ABSORBED, usage.c.absorbed_microdollars),
-    ):
-        of_kind = (
-            select(ledger_entries.c.request_id, ledger_entries.c.amount_microdollars)
-            .where(ledger_entries.c.kind == kind.value, ledger_entries.c.request_id.is_not(None))
+    amount = ledger_entries.c.amount_microdollars
+    signed = case((ledger_entries.c.credit_account == REVENUE, amount), else_=-amount)
+    for kind, column in _OF_REQUESTS:
+        posted = (
+            select(ledger_entries.c.source_id, signed.label("amount"))
+            .where(ledger_entries.c.kind == kind.value)
             .subquery()
         )
-        posted = func.coalesce(of_kind.c.amount_microdollars, 0)
+        found = func.coalesce(posted.c.amount, 0)
         both = (
-            select(usage.c.id, column, posted)
-            .outerjoin_from(usage, of_kind, of_kind.c.request_id == usage.c.id)
-            .where(column != posted)
+            select(usage.c.id, column, found)
+            .outerjoin_from(usage, posted, posted.c.source_id == usage.c.id)
+            .where(column != found)
         )
-        for request_id, cost, amount in connection.execute(both):
-            yield Difference(f"usage {kind.value}", request_id, amount, cost)
+        for request_id, stored, entered in connection.execute(both):
+            yield Difference(f"usage {kind.value}", request_id, entered, stored)
         orphans = (
-            select(of_kind.c.request_id, of_kind.c.amount_microdollars)
-            .outerjoin_from(of_kind, usage, usage.c.id == of_kind.c.request_id)
+            select(posted.c.source_id, posted.c.amount)
+            .outerjoin_from(posted, usage, usage.c.id == posted.c.source_id)
             .where(usage.c.id.is_(None))
         )
-        for request_id, amount in connection.execute(orphans):
-            yield Difference(f"{kind.value} without usage", request_id, amount, 0)
+        for request_id, entered in connection.execute(orphans):
+            yield Difference(f"{kind.value} without usage", request_id, entered, 0)
     bare = (
         select(usage.c.id)
         .outerjoin_from(usage, usage_metadata, usage_metadata.c.id == usage.c.id)
@@ -132,9 +147,19 @@ def _check_usage(connection: Connection) -> Iterator[Difference]:
     )
     for request_id in connection.execute(bare).scalars():
         yield Difference("usage without metadata", request_id, 1, 0)
-    both_ways = select(holds.c.request_id).join_from(holds, usage, usage.c.id == holds.c.request_id)
-    for request_id in connection.execute(both_ways).scalars():
-        yield Difference("hold of a settled request", request_id, 0, 1)
+
+
+def _check_leases(connection: Connection) -> Iterator[Difference]:
+    abandoned = (
+        select(leases.c.worker_id, leases.c.budget_id, leases.c.amount_microdollars)
+        .join_from(leases, workers, workers.c.id == leases.c.worker_id)
+        .where(workers.c.ended_at.is_not(None))
+    )
+    for worker_id, budget_id, amount in connection.execute(abandoned):
+        yield Difference("lease of an ended worker", f"{worker_id} {budget_id}", 0, amount)
+    over = select(budgets.c.id).join_from(budgets, usage, usage.c.id == budgets.c.partly_covered_request)
+    for budget_id in connection.execute(over).scalars():
+        yield Difference("partly covered by a settled request", budget_id, 0, 1)
 
 
 def _check_credits(connection: Connection, entries: _Entries) -> Iterator[Difference]:
@@ -143,10 +168,8 @@ def _check_credits(connection: Connection, entries: _Entries) -> Iterator[Differ
         else_="user:" + credit_transactions.c.user_id,
     )
     recorded = _sums(connection, account, credit_transactions.c.amount_microdollars)
-    owners = {id_ for id_ in (*entries.credited, *recorded) if id_.partition(":")[0] in _BALANCES}
-    for owner in sorted(owners):
-        posted = entries.credited[owner] - entries.debited[owner]
-        yield from _compare("credit transactions", owner, posted, recorded[owner])
+    for owner in sorted(entries.balances | set(recorded)):
+        yield from _compare("credit transactions", owner, entries.credited[owner], recorded[owner])
 
 
 def _compare(check: str, subject: str, expected: int, found: int | None) -> Iterator[Difference]:

@@ -1,15 +1,19 @@
-"""Rows of `budgets`: locking them in the one order, creating missing ones, moving what is spent and held."""
+"""Rows of `budgets`: locking them in the one order, creating missing ones, moving what is spent and held.
 
-from collections.abc import Iterable
+The lock of a budget covers its leases and its mark too: none of them is changed without it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy import BigInteger, Connection, Text, bindparam, case, select, update
 
 from tollway.billing.ledger import BUDGET_ORDER, BudgetKind, BudgetRef
 from tollway.money import MICRODOLLARS_MAX, Microdollars, checked
 from tollway.storage.sql.insertion import insert_missing
+from tollway.storage.sql.packed import among, pack, rows
 from tollway.storage.sql.tables import budgets, ledger_accounts
 
 BALANCE_KINDS: Final = frozenset({BudgetKind.USER, BudgetKind.ORGANIZATION})
@@ -20,22 +24,27 @@ _COLUMNS: Final = (
     budgets.c.limit_microdollars,
     budgets.c.spent_microdollars,
     budgets.c.held_microdollars,
+    budgets.c.partly_covered_request,
 )
 _READ: Final = select(*_COLUMNS).where(budgets.c.id == bindparam("budget_id"))
-_LOCK: Final = (
-    select(*_COLUMNS)
-    .where(budgets.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(_PLACE, budgets.c.id)
-    .with_for_update()
-)
+_LOCK: Final = select(*_COLUMNS).where(among(budgets.c.id, "ids")).order_by(_PLACE, budgets.c.id).with_for_update()
+_moves: Final = rows("moves", id=Text, spent=BigInteger, held=BigInteger)
 _MOVE: Final = (
     update(budgets)
-    .where(budgets.c.id.in_(bindparam("ids", expanding=True)))
+    .where(budgets.c.id == _moves.c.id)
     .values(
-        spent_microdollars=budgets.c.spent_microdollars + bindparam("spent"),
-        held_microdollars=budgets.c.held_microdollars + bindparam("held"),
+        spent_microdollars=budgets.c.spent_microdollars + _moves.c.spent,
+        held_microdollars=budgets.c.held_microdollars + _moves.c.held,
         updated_at=bindparam("now"),
     )
+)
+_MARK: Final = (
+    update(budgets)
+    .where(among(budgets.c.id, "ids"))
+    .values(partly_covered_request=bindparam("request"), partly_covered_worker=bindparam("worker"))
+)
+_MARKED: Final = select(budgets.c.id, budgets.c.partly_covered_request).where(
+    budgets.c.partly_covered_worker == bindparam("worker")
 )
 _CREDIT: Final = (
     update(budgets)
@@ -46,12 +55,13 @@ _CREDIT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A stored budget. `limit` is None where the limit comes with the BudgetRef."""
+    """A stored budget. `limit` is None where the limit comes with the BudgetRef; `partly_covered`: by which request."""
 
     id: str
     limit: int | None
     spent: int
     held: int
+    partly_covered: str | None = None
 
     def available_to(self, ref: BudgetRef) -> int | None:
         """Micro-dollars left for `ref`; None means that this budget has no limit."""
@@ -71,18 +81,18 @@ def read(connection: Connection, budget_id: str) -> Budget | None:
 
 def lock(connection: Connection, refs: Iterable[BudgetRef], now: datetime) -> dict[str, Budget]:
     """Lock the budgets of `refs` in lock order (guarantees I5), creating those that are not there yet."""
-    wanted = sorted(refs, key=lambda ref: (BUDGET_ORDER[ref.kind], ref.id))
-    found = lock_existing(connection, [ref.id for ref in wanted])
-    missing = [ref for ref in wanted if ref.id not in found]
-    if not missing:
+    wanted = {ref.id: ref for ref in refs}
+    found = lock_existing(connection, wanted)
+    if len(found) == len(wanted):
         return found
-    create(connection, missing, now)
-    return lock_existing(connection, [ref.id for ref in wanted])
+    missing = [ref for id_, ref in wanted.items() if id_ not in found]
+    create(connection, sorted(missing, key=lambda ref: (BUDGET_ORDER[ref.kind], ref.id)), now)
+    return lock_existing(connection, wanted)
 
 
-def lock_existing(connection: Connection, ids: list[str]) -> dict[str, Budget]:
+def lock_existing(connection: Connection, ids: Iterable[str]) -> dict[str, Budget]:
     """Lock the rows with these ids, in lock order; ids without a row are left out."""
-    return {row.id: Budget(*row) for row in connection.execute(_LOCK, {"ids": ids})}
+    return {row[0]: Budget(*row) for row in connection.execute(_LOCK, {"ids": pack(ids)})}
 
 
 def create(connection: Connection, refs: Iterable[BudgetRef], now: datetime) -> None:
@@ -103,15 +113,42 @@ def create(connection: Connection, refs: Iterable[BudgetRef], now: datetime) -> 
         insert_missing(connection, budgets, row)
 
 
-def move(connection: Connection, locked: Iterable[Budget], now: datetime, *, spent: int = 0, held: int = 0) -> None:
-    """Add to what is spent and held in each of the locked budgets. Raises MoneyOverflowError beyond 64 bits."""
-    ids = []
-    for budget in locked:
-        checked(budget.spent + spent)
-        checked(budget.held + held)
-        ids.append(budget.id)
-    if ids and (spent or held):
-        connection.execute(_MOVE, {"ids": ids, "spent": spent, "held": held, "now": now})
+def move(
+    connection: Connection,
+    locked: Mapping[str, Budget],
+    now: datetime,
+    *,
+    spent: Mapping[str, int] | None = None,
+    held: Mapping[str, int] | None = None,
+) -> None:
+    """Add to what is spent and held in locked budgets, by id. Raises MoneyOverflowError beyond 64 bits."""
+    spent, held = spent or {}, held or {}
+    moves = []
+    for id_ in {**spent, **held}:
+        budget, more_spent, more_held = locked[id_], spent.get(id_, 0), held.get(id_, 0)
+        checked(budget.spent + more_spent)
+        checked(budget.held + more_held)
+        if more_spent or more_held:
+            moves.append((id_, checked(more_spent), checked(more_held)))
+    if moves:
+        connection.execute(_MOVE, {"moves": pack(moves), "now": now})
+
+
+def mark(connection: Connection, ids: Iterable[str], request_id: str, worker_id: str) -> None:
+    """Name the one partly covered request of these budgets."""
+    connection.execute(_MARK, {"ids": pack(ids), "request": request_id, "worker": worker_id})
+
+
+def marked(connection: Connection, worker_id: str) -> dict[str, str]:
+    """The budgets with a partly covered request of this worker, and which request that is."""
+    return dict(connection.execute(_MARKED, {"worker": worker_id}).tuples().all())
+
+
+def clear_marks(connection: Connection, locked: Mapping[str, Budget], requests: Collection[str]) -> None:
+    """These requests are over: locked budgets that one of them covers only partly are free for the next."""
+    ids = [budget.id for budget in locked.values() if budget.partly_covered in requests]
+    if ids:
+        connection.execute(_MARK, {"ids": pack(ids), "request": None, "worker": None})
 
 
 def credit(connection: Connection, account: BudgetRef, amount: int, now: datetime) -> Budget:
@@ -119,7 +156,7 @@ def credit(connection: Connection, account: BudgetRef, amount: int, now: datetim
     budget = lock(connection, [account], now)[account.id]
     limit = checked((budget.limit or 0) + amount)
     connection.execute(_CREDIT, {"budget_id": account.id, "amount": amount, "now": now})
-    return Budget(budget.id, limit, budget.spent, budget.held)
+    return Budget(budget.id, limit, budget.spent, budget.held, budget.partly_covered)
 
 
 def available(budget: Budget | None, ref: BudgetRef) -> int:

@@ -1,107 +1,60 @@
-"""The rows that one settlement writes: usage, its metadata, and the ledger entries."""
+"""Settlement: a batch of ended requests, written in one transaction.
 
-from collections.abc import Iterable
+Every request passes here, so the work for each is kept small; the statements are few and each is for the whole batch.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, select
 
-from tollway.billing.ledger import EntryKind, Outcome, Posting, postings_of
-from tollway.money import Microdollars
-from tollway.storage.sql.tables import ledger_entries, usage, usage_metadata
+from tollway.billing.ledger import Outcome, postings_of
+from tollway.storage.sql import budgets, leases
+from tollway.storage.sql.entries import ENTRIES, entry_row
+from tollway.storage.sql.packed import among, pack
+from tollway.storage.sql.tables import usage
+from tollway.storage.sql.usage_rows import METADATA, USAGE, form_for, metadata_row, usage_row
 
-_CHARGED: Final = select(usage.c.cost_microdollars).where(usage.c.id == bindparam("request_id"))
-_USAGE: Final = insert(usage)
-_METADATA: Final = insert(usage_metadata)
-_ENTRIES: Final = insert(ledger_entries)
-
-
-def charged(connection: Connection, request_id: str) -> Microdollars | None:
-    """What a settled request cost its caller; None when it was not settled."""
-    cost = connection.execute(_CHARGED, {"request_id": request_id}).scalar()
-    return None if cost is None else Microdollars(cost)
+_SETTLED: Final = select(usage.c.id).where(among(usage.c.id, "ids"))
 
 
-def write(connection: Connection, outcome: Outcome, now: datetime) -> None:
-    """Insert everything about `outcome`. A second insert for the same request is refused by the database."""
-    connection.execute(_USAGE, _usage_row(outcome))
-    connection.execute(_METADATA, _metadata_row(outcome))
-    post(connection, outcome.hold.request_id, postings_of(outcome), now, request_id=outcome.hold.request_id)
+def settle(connection: Connection, worker_id: str, outcomes: Sequence[Outcome], now: datetime) -> tuple[str, ...]:
+    """See Books.settle. A request that is in the batch twice counts once."""
+    by_id = {outcome.hold.request_id: outcome for outcome in reversed(outcomes)}  # the first of an id stays
+    refs = {ref.id: ref for outcome in outcomes for ref in outcome.hold.budgets}
+    locked = budgets.lock(connection, refs.values(), now)
+    # Only now: another settlement of the same request held these locks until it was committed.
+    settled = set(connection.execute(_SETTLED, {"ids": pack(by_id)}).scalars())
+    fresh = [outcome for id_, outcome in by_id.items() if id_ not in settled]
+    if fresh:
+        spent, used = _write(connection, fresh, now)
+        lowered = leases.lower(connection, worker_id, used)
+        held = {id_: -amount for id_, amount in lowered.items()}
+        budgets.move(connection, locked, now, spent=spent, held=held)
+        budgets.clear_marks(connection, locked, by_id)
+    return tuple(settled)
 
 
-def post(
-    connection: Connection,
-    transaction_id: str,
-    postings: Iterable[Posting],
-    now: datetime,
-    *,
-    request_id: str | None = None,
-    memo: str | None = None,
-) -> None:
-    """Insert ledger entries. Their ids follow from `transaction_id` and the kind, so a repeat cannot double them."""
-    for posting in postings:
-        row = {
-            "id": entry_id(transaction_id, posting.kind),
-            "request_id": request_id,
-            "kind": posting.kind.value,
-            "debit_account": posting.debit,
-            "credit_account": posting.credit,
-            "amount_microdollars": posting.amount,
-            "memo": memo,
-            "created_at": now,
-        }
-        connection.execute(_ENTRIES, row)
-
-
-def entry_id(transaction_id: str, kind: EntryKind) -> str:
-    return f"{transaction_id}:{kind.value}"
-
-
-def _usage_row(outcome: Outcome) -> dict[str, Any]:
-    record, tokens, hold = outcome.record, outcome.usage, outcome.hold
-    return {
-        "id": hold.request_id,
-        "user_id": record.user_id,
-        "organization_id": record.organization_id,
-        "key_id": record.key_id,
-        "provider_id": record.provider_id,
-        "requested_model": record.requested_model,
-        "model": record.model,
-        "upstream_model": record.upstream_model,
-        "inference_provider": record.inference_provider,
-        "prompt_tokens": tokens.prompt_tokens,
-        "completion_tokens": tokens.completion_tokens,
-        "cached_tokens": tokens.cached_tokens,
-        "cache_write_tokens": tokens.cache_write_tokens,
-        "reasoning_tokens": tokens.reasoning_tokens,
-        "basis": outcome.basis.value,
-        "cost_microdollars": outcome.charge,
-        "absorbed_microdollars": outcome.absorbed,
-        "market_cost_microdollars": outcome.market_cost,
-        "list_cost_microdollars": outcome.list_cost,
-        "reported_cost_microdollars": outcome.reported_cost,
-        "hold_microdollars": hold.amount,
-        "price_version": record.price_version,
-        "prompt_usd": record.prompt_usd,
-        "completion_usd": record.completion_usd,
-        "has_error": record.has_error,
-        "usage_day": hold.usage_day,
-        "budgets": tuple(ref.id for ref in hold.budgets),
-        "created_at": record.created_at,
-    }
-
-
-def _metadata_row(outcome: Outcome) -> dict[str, Any]:
-    record = outcome.record
-    return {
-        "id": outcome.hold.request_id,
-        "message_id": record.message_id,
-        "status_code": record.status_code,
-        "streamed": record.streamed,
-        "cancelled": record.cancelled,
-        "finish_reason": record.finish_reason,
-        "is_byok": outcome.usage.is_byok,
-        "attempts": record.attempts,
-        "latency_ms": record.latency_ms,
-        "created_at": record.created_at,
-    }
+def _write(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> tuple[Counter[str], Counter[str]]:
+    """Insert their rows. Returns by budget what was spent, and what of it the holds covered."""
+    form = form_for(connection)
+    written_at = form.instant(now)
+    rows: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
+    usage_rows, metadata_rows, entry_rows = rows
+    spent: Counter[str] = Counter()
+    used: Counter[str] = Counter()
+    for outcome in outcomes:
+        hold, charge = outcome.hold, outcome.charge
+        ids = tuple([ref.id for ref in hold.budgets])
+        usage_rows.append(usage_row(outcome, ids, form))
+        metadata_rows.append(metadata_row(outcome))
+        entry_rows += [entry_row(hold.request_id, posting, written_at) for posting in postings_of(outcome)]
+        for id_, amount in zip(ids, hold.amounts, strict=True):
+            spent[id_] += charge
+            used[id_] += min(charge, amount)
+    USAGE.insert(connection, usage_rows)
+    METADATA.insert(connection, metadata_rows)
+    ENTRIES.insert(connection, entry_rows)
+    return spent, used

@@ -3,6 +3,7 @@
 `storage/migrations/` builds it; a contract test compares the two. Money is `*_microdollars` in 64-bit integers.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -14,7 +15,6 @@ from sqlalchemy import (
     Date,
     ForeignKey,
     Index,
-    Integer,
     MetaData,
     SmallInteger,
     Table,
@@ -23,7 +23,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
+from tollway.billing.ledger import EntryKind
+from tollway.billing.store import LOOKUPS_MAX
 from tollway.storage.sql.types import ExactDecimal, TextList, UtcInstant
 
 metadata: Final = MetaData(
@@ -36,6 +39,8 @@ metadata: Final = MetaData(
     }
 )
 
+UNCERTAIN: Final = f"lookups < {LOOKUPS_MAX} AND reconciled_at IS NULL"  # usage that reconciliation looks up
+
 _ZERO: Final = text("0")
 
 
@@ -43,8 +48,12 @@ def _money(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False)
 
 
-def _created() -> Column[Any]:
-    return Column("created_at", UtcInstant, nullable=False)
+def _columns(type_: type[TypeEngine[Any]], *names: str) -> Iterator[Column[Any]]:
+    return (Column(name, type_, nullable=False) for name in names)
+
+
+def _index(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 users: Final = Table(
@@ -55,7 +64,7 @@ users: Final = Table(
     Column("name", Text, nullable=False),
     Column("pepper", Text),  # NULL: an account taken over, any otherwise valid token passes
     Column("blocked_reason", Text),
-    _created(),
+    Column("created_at", UtcInstant, nullable=False),
     Column("updated_at", UtcInstant, nullable=False),
     CheckConstraint("length(blocked_reason) > 0", name="blocked_reason"),
 )
@@ -68,7 +77,7 @@ organizations: Final = Table(
     Column("plan", Text, nullable=False),
     Column("settings", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
     Column("deleted_at", UtcInstant),
-    _created(),
+    Column("created_at", UtcInstant, nullable=False),
     Column("updated_at", UtcInstant, nullable=False),
     CheckConstraint("length(trim(name)) > 0", name="name"),
     CheckConstraint("plan IN ('teams', 'enterprise')", name="plan"),
@@ -81,7 +90,7 @@ memberships: Final = Table(
     Column("organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False),
     Column("user_id", Text, ForeignKey("users.id", ondelete="RESTRICT"), nullable=False, index=True),
     Column("role", Text, nullable=False),
-    _created(),
+    Column("created_at", UtcInstant, nullable=False),
     Column("updated_at", UtcInstant, nullable=False),
     UniqueConstraint("organization_id", "user_id"),
     CheckConstraint("role IN ('owner', 'member', 'billing_manager')", name="role"),
@@ -112,7 +121,7 @@ api_keys: Final = Table(
     Column("limit_microdollars", BigInteger),
     Column("expires_at", UtcInstant),
     Column("revoked_at", UtcInstant),
-    _created(),
+    Column("created_at", UtcInstant, nullable=False),
     CheckConstraint("limit_microdollars >= 0", name="limit_microdollars"),
 )
 
@@ -121,37 +130,31 @@ ledger_accounts: Final = Table(
     metadata,
     Column("id", Text, primary_key=True),  # user:<id>, organization:<id>, system:<name>
     Column("kind", Text, nullable=False),
-    _created(),
+    Column("created_at", UtcInstant, nullable=False),
     CheckConstraint("kind IN ('user', 'organization', 'system')", name="kind"),
 )
 
 # Immutable: triggers refuse UPDATE, DELETE and TRUNCATE. No foreign key to ledger_accounts: each charge would lock
-# the one row of system:revenue; `books.py` reports entries that name unknown accounts instead.
+# the one row of system:revenue; `books.py` reports entries that name unknown accounts instead. No index by account:
+# whoever adds up an account's entries reads most of them. `OR`, because SQLite builds a table for each `IN`.
 ledger_entries: Final = Table(
     "ledger_entries",
     metadata,
-    Column("id", Text, primary_key=True),  # <request or transaction id>:<kind>
-    Column("request_id", Text),
-    Column("kind", Text, nullable=False),
-    Column("debit_account", Text, nullable=False, index=True),
-    Column("credit_account", Text, nullable=False),
+    Column("source_id", Text, primary_key=True),  # the request or the credit transaction
+    Column("kind", Text, primary_key=True),
+    *_columns(Text, "debit_account", "credit_account"),
     _money("amount_microdollars"),
     Column("memo", Text),
-    _created(),
-    UniqueConstraint("request_id", "kind"),
+    Column("created_at", UtcInstant, nullable=False),
     CheckConstraint("amount_microdollars > 0", name="amount_microdollars"),
     CheckConstraint("debit_account <> credit_account", name="accounts"),
-    CheckConstraint("kind IN ('grant', 'payment', 'refund', 'charge', 'absorbed', 'correction')", name="kind"),
-    Index(
-        "ix_ledger_entries_credit_account",
-        "credit_account",
-        sqlite_where=text("credit_account <> 'system:revenue'"),
-        postgresql_where=text("credit_account <> 'system:revenue'"),
-    ),
+    CheckConstraint(" OR ".join(f"kind = '{kind.value}'" for kind in EntryKind), name="kind"),
+    sqlite_with_rowid=False,
 )
 
 # What is left of every limit. Balances (user, organization): limit = everything credited, spent = everything charged,
-# both caches of the entries. Member's day and key: the limit comes with the BudgetRef and stays NULL here.
+# both caches of the entries. Member's day and key: the limit comes with the BudgetRef and stays NULL here. Held is
+# what workers have leased. The one request that holds less than it may cost is named until it is settled.
 budgets: Final = Table(
     "budgets",
     metadata,
@@ -160,25 +163,47 @@ budgets: Final = Table(
     Column("limit_microdollars", BigInteger),
     _money("spent_microdollars"),
     _money("held_microdollars"),
+    Column("partly_covered_request", Text),
+    Column("partly_covered_worker", Text),
     Column("updated_at", UtcInstant, nullable=False),
     CheckConstraint("kind IN ('organization', 'user', 'member_day', 'key')", name="kind"),
     CheckConstraint("held_microdollars >= 0", name="held_microdollars"),
     CheckConstraint("(kind IN ('organization', 'user')) = (limit_microdollars IS NOT NULL)", name="limit_microdollars"),
+    CheckConstraint("(partly_covered_request IS NULL) = (partly_covered_worker IS NULL)", name="partly_covered"),
+    _index("ix_budgets_partly_covered_worker", "partly_covered_worker", where="partly_covered_worker IS NOT NULL"),
 )
 
-# Open holds only: a row goes when its hold is settled, released or expired. Settled ids are known by their usage row.
-holds: Final = Table(
-    "holds",
+workers: Final = Table(
+    "workers",
     metadata,
-    Column("request_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("started_at", UtcInstant, nullable=False),
+    Column("seen_at", UtcInstant, nullable=False),
+    Column("ended_at", UtcInstant),
+)
+
+# What a worker has taken out of a budget, to cut holds from; a row without an amount is removed.
+leases: Final = Table(
+    "leases",
+    metadata,
+    Column("worker_id", Text, ForeignKey("workers.id"), primary_key=True),
+    Column("budget_id", Text, ForeignKey("budgets.id"), primary_key=True, index=True),
     _money("amount_microdollars"),
-    Column("budgets", TextList, nullable=False),
-    Column("usage_day", Date, nullable=False),
-    Column("expires_at", UtcInstant, nullable=False, index=True),
-    _created(),
+    Column("recalled", Boolean, nullable=False),  # others wait for what the worker does not use
     CheckConstraint("amount_microdollars >= 0", name="amount_microdollars"),
 )
 
+# Changes of leases made lately, so that one whose acknowledgement was lost is not made again (`changes.py`).
+lease_changes: Final = Table(
+    "lease_changes",
+    metadata,
+    Column("made_at", UtcInstant, primary_key=True),
+    Column("id", Text, primary_key=True),
+)
+
+# No index by user or time: nothing reads so yet, and each costs a settlement as much as the row itself. Ids are
+# ordered by time.
 usage: Final = Table(
     "usage",
     metadata,
@@ -186,44 +211,29 @@ usage: Final = Table(
     Column("user_id", Text, nullable=False),
     Column("organization_id", Text),
     Column("key_id", Text),
-    Column("provider_id", Text, nullable=False),
-    Column("requested_model", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("upstream_model", Text, nullable=False),
+    *_columns(Text, "provider_id", "requested_model", "model", "upstream_model"),
     Column("inference_provider", Text),
-    Column("prompt_tokens", BigInteger, nullable=False),
-    Column("completion_tokens", BigInteger, nullable=False),
-    Column("cached_tokens", BigInteger, nullable=False),
-    Column("cache_write_tokens", BigInteger, nullable=False),
-    Column("reasoning_tokens", BigInteger, nullable=False),
+    *_columns(
+        BigInteger, "prompt_tokens", "completion_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"
+    ),
     Column("basis", Text, nullable=False),
-    _money("cost_microdollars"),  # what the caller paid
-    _money("absorbed_microdollars"),
-    _money("market_cost_microdollars"),
-    _money("list_cost_microdollars"),
+    _money("cost_microdollars"),  # what the caller paid at first
+    *_columns(BigInteger, "absorbed_microdollars", "market_cost_microdollars", "list_cost_microdollars"),
     Column("reported_cost_microdollars", BigInteger),
-    _money("hold_microdollars"),
+    *_columns(BigInteger, "worst_case_microdollars", "hold_microdollars"),
+    Column("corrected_microdollars", BigInteger, nullable=False, server_default=_ZERO),  # to be added to cost
+    Column("corrected_absorbed_microdollars", BigInteger, nullable=False, server_default=_ZERO),
+    Column("reconciled_at", UtcInstant),
+    Column("lookups", SmallInteger),  # at the upstream, in vain; NULL: there is nothing to look up
     Column("price_version", Text, nullable=False),
     Column("prompt_usd", ExactDecimal, nullable=False),
     Column("completion_usd", ExactDecimal, nullable=False),
     Column("has_error", Boolean, nullable=False),
     Column("abuse_classification", SmallInteger, nullable=False, server_default=_ZERO),
     Column("usage_day", Date, nullable=False),
-    Column("budgets", TextList, nullable=False),  # which budgets the cost was counted against
-    Column("created_at", UtcInstant, nullable=False, index=True),
-    Index("ix_usage_user_id_created_at", "user_id", "created_at"),
-    Index(
-        "ix_usage_organization_id",
-        "organization_id",
-        sqlite_where=text("organization_id IS NOT NULL"),
-        postgresql_where=text("organization_id IS NOT NULL"),
-    ),
-    Index(
-        "ix_usage_abuse_classification",
-        "abuse_classification",
-        sqlite_where=text("abuse_classification <> 0"),
-        postgresql_where=text("abuse_classification <> 0"),
-    ),
+    Column("budgets", TextList, nullable=False),  # which budgets the cost was counted against, the payer's first
+    Column("created_at", UtcInstant, nullable=False),
+    _index("ix_usage_uncertain", "created_at", "id", where=UNCERTAIN),
 )
 
 usage_metadata: Final = Table(
@@ -236,9 +246,9 @@ usage_metadata: Final = Table(
     Column("cancelled", Boolean, nullable=False),
     Column("finish_reason", Text),
     Column("is_byok", Boolean),
-    Column("attempts", Integer, nullable=False),
-    Column("latency_ms", BigInteger, nullable=False),
-    Column("created_at", UtcInstant, nullable=False, index=True),
+    Column("route", TextList, nullable=False),
+    Column("attempts", TextList, nullable=False),
+    *_columns(BigInteger, "prompt_tokens_max", "completion_tokens_max", "latency_ms"),
 )
 
 credit_transactions: Final = Table(

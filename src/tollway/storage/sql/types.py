@@ -1,10 +1,10 @@
 """Column types that mean the same on SQLite and PostgreSQL: instants, exact decimals, lists of texts."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from msgspec import json
 from sqlalchemy import BigInteger, Text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.engine import Dialect
@@ -12,6 +12,21 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def microseconds(instant: datetime) -> int:
+    """Since 1970, as SQLite stores an instant. Raises TypeError for a naive one."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def decimal_text(number: Decimal) -> str:
+    """Digit for digit, without an exponent."""
+    return format(number, "f")
+
+
+def list_text(texts: tuple[str, ...]) -> str:
+    """A JSON array in the one spelling there is of it here."""
+    return json.encode(texts).decode()
 
 
 class UtcInstant(TypeDecorator[datetime]):
@@ -31,7 +46,7 @@ class UtcInstant(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("an instant without a time zone cannot be stored")
-        return value if dialect.name == "postgresql" else (value - _EPOCH) // _MICROSECOND
+        return value if dialect.name == "postgresql" else microseconds(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002  (signature)
         if value is None:
@@ -48,7 +63,7 @@ class ExactDecimal(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (signature)
-        return None if value is None else format(value, "f")
+        return None if value is None else decimal_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002  (signature)
         return None if value is None else Decimal(value)
@@ -61,7 +76,7 @@ class TextList(TypeDecorator[tuple[str, ...]]):
     cache_ok = True
 
     def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (signature)
-        return None if value is None else json.dumps(list(value), separators=(",", ":"), ensure_ascii=False)
+        return None if value is None else list_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:  # noqa: ARG002  (signature)
-        return None if value is None else tuple(json.loads(value))
+        return None if value is None else json.decode(value, type=tuple[str, ...])

@@ -7,8 +7,9 @@ from sqlalchemy import Connection, Select, bindparam, select
 from tollway.admin.records import AccountBalance, CreditTransaction, Page
 from tollway.billing.ledger import GRANTS, PAYMENTS, BudgetKind, BudgetRef, EntryKind, Posting
 from tollway.money import Microdollars
-from tollway.storage.sql import budgets, settlement
+from tollway.storage.sql import budgets
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
+from tollway.storage.sql.entries import post
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import credit_transactions
 
@@ -54,7 +55,7 @@ class SqlCredits(SqlSubject):
             if not insert_missing(connection, credit_transactions, row):  # an earlier try of ours
                 return _balance(account, budgets.read(connection, account.id))
             credited = budgets.credit(connection, account, credit.amount_microdollars, credit.created_at)
-            settlement.post(connection, credit.id, [posting], credit.created_at, memo=credit.description)
+            post(connection, credit.id, [posting], credit.created_at, memo=credit.description)
             bump_identity(connection)
             return _balance(account, credited)
 

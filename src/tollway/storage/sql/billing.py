@@ -1,0 +1,88 @@
+"""SqlBooks: the books on SQLite and PostgreSQL. Each method is one transaction.
+
+Budgets are locked first, in lock order, and everything else is read after that, so that two steps about the same money,
+in whatever processes, happen one after the other. Settlements and corrections are known by what they wrote, and so
+not made twice; changes of leases leave nothing to know them by, and go through Once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from tollway.billing.ledger import BudgetRef, Correction, HoldRefused, Outcome
+from tollway.billing.store import Leased, LeaseOrder, Recalled, Roll, UncertainRow
+from tollway.clock import utc_now
+from tollway.money import Microdollars
+from tollway.storage.sql import budgets, corrections, leases, settlement, workers
+from tollway.storage.sql.changes import Once
+from tollway.storage.sql.database import Database
+
+
+class SqlBooks:
+    """Implements Books and Corrections. `now` gives the present instant, for the time-stamps of rows."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime] = utc_now) -> None:
+        self._database = database
+        self._now = now
+
+    async def enlist(self, worker_id: str, node: str) -> None:
+        now = self._now()
+        await self._database.write(lambda connection: workers.enlist(connection, worker_id, node, now))
+
+    async def report(self, worker_id: str) -> Roll:
+        now = self._now()
+        recalled: set[str] = set()
+
+        def work(connection: Connection) -> int:
+            alive, found = workers.report(connection, worker_id, now)
+            recalled.update(found)  # also what an attempt found whose acknowledgement was lost: its marks are gone
+            return alive
+
+        return Roll(await self._database.write(work), tuple(sorted(recalled)))
+
+    async def is_recalled(self, worker_id: str) -> bool:
+        return await self._database.read(lambda connection: workers.is_recalled(connection, worker_id))
+
+    async def lease(self, order: LeaseOrder) -> Leased | Recalled | HoldRefused:
+        now = self._now()
+        once = Once[Leased | Recalled | HoldRefused](now, lambda answer: isinstance(answer, Leased))
+        return await self._database.write(
+            lambda connection: once.run(connection, lambda: leases.lease(connection, order, now))
+        )
+
+    async def give_back(
+        self, worker_id: str, free: Mapping[str, Microdollars], partly_covered: Sequence[str] = ()
+    ) -> None:
+        now = self._now()
+        once = Once[None](now)
+        await self._database.write(
+            lambda connection: once.run(
+                connection, lambda: leases.give_back(connection, worker_id, free, partly_covered, now)
+            )
+        )
+
+    async def settle(self, worker_id: str, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+        now = self._now()
+        return await self._database.write(lambda connection: settlement.settle(connection, worker_id, outcomes, now))
+
+    async def retire(self, worker_id: str) -> None:
+        now = self._now()
+        await self._database.write(lambda connection: workers.retire(connection, worker_id, now))
+
+    async def balance(self, budget: BudgetRef) -> int:
+        """MICRODOLLARS_MAX for a member's day or key without a limit."""
+        stored = await self._database.read(lambda connection: budgets.read(connection, budget.id))
+        return budgets.available(stored, budget)
+
+    async def uncertain(self, before: datetime, limit: int) -> tuple[UncertainRow, ...]:
+        return await self._database.read(lambda connection: corrections.uncertain(connection, before, limit))
+
+    async def correct(self, request_id: str, correction: Correction) -> bool:
+        now = self._now()
+        return await self._database.write(
+            lambda connection: corrections.correct(connection, request_id, correction, now)
+        )
+
+    async def note_lookup_failed(self, request_id: str) -> None:
+        await self._database.write(lambda connection: corrections.note_lookup_failed(connection, request_id))

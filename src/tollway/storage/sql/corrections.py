@@ -1,0 +1,86 @@
+"""Corrections of settled requests, once the upstream's own record of them is known; nothing written is changed.
+
+The usage row keeps the original figures and, beside them, by how much they were corrected.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, select, text, update
+
+from tollway.billing.ledger import Basis, Correction, postings_of_correction
+from tollway.billing.store import UncertainRow
+from tollway.storage.sql import budgets
+from tollway.storage.sql.entries import post
+from tollway.storage.sql.tables import UNCERTAIN, usage, usage_metadata
+
+_ROW: Final = select(usage.c.budgets, usage.c.reconciled_at).where(usage.c.id == bindparam("request_id"))
+_RECONCILE: Final = (
+    update(usage)
+    .where(usage.c.id == bindparam("request_id"))
+    .values(
+        corrected_microdollars=bindparam("charge"),
+        corrected_absorbed_microdollars=bindparam("absorbed"),
+        reconciled_at=bindparam("now"),
+    )
+)
+_COUNT_LOOKUP: Final = (
+    update(usage).where(usage.c.id == bindparam("request_id"), text(UNCERTAIN)).values(lookups=usage.c.lookups + 1)
+)
+_FIELDS: Final = {  # of UncertainRow
+    "id": usage.c.id,
+    "provider_id": usage.c.provider_id,
+    "message_id": usage_metadata.c.message_id,
+    "upstream_model": usage.c.upstream_model,
+    "basis": usage.c.basis,
+    "charge": usage.c.cost_microdollars,
+    "absorbed": usage.c.absorbed_microdollars,
+    "market_cost": usage.c.market_cost_microdollars,
+    "worst_case": usage.c.worst_case_microdollars,
+    "price_version": usage.c.price_version,
+    "prompt_usd": usage.c.prompt_usd,
+    "completion_usd": usage.c.completion_usd,
+    "prompt_tokens": usage.c.prompt_tokens,
+    "completion_tokens": usage.c.completion_tokens,
+    "prompt_tokens_max": usage_metadata.c.prompt_tokens_max,
+    "completion_tokens_max": usage_metadata.c.completion_tokens_max,
+    "status_code": usage_metadata.c.status_code,
+    "finish_reason": usage_metadata.c.finish_reason,
+    "has_error": usage.c.has_error,
+    "cancelled": usage_metadata.c.cancelled,
+    "lookups": usage.c.lookups,
+    "created_at": usage.c.created_at,
+}
+_FIND: Final = (
+    select(*(column.label(name) for name, column in _FIELDS.items()))
+    .join_from(usage, usage_metadata, usage_metadata.c.id == usage.c.id)
+    .where(text(UNCERTAIN), usage.c.created_at < bindparam("before"))
+    .order_by(usage.c.created_at, usage.c.id)
+    .limit(bindparam("most"))
+)
+
+
+def uncertain(connection: Connection, before: datetime, limit: int) -> tuple[UncertainRow, ...]:
+    """See Corrections.uncertain."""
+    found = connection.execute(_FIND, {"before": before, "most": limit}).mappings()
+    return tuple(UncertainRow(**{**row, "basis": Basis(row["basis"])}) for row in found)
+
+
+def correct(connection: Connection, request_id: str, correction: Correction, now: datetime) -> bool:
+    """See Corrections.correct."""
+    row = connection.execute(_ROW, {"request_id": request_id}).first()
+    if row is None:
+        return False
+    locked = budgets.lock_existing(connection, row.budgets)
+    if connection.execute(_ROW, {"request_id": request_id}).one().reconciled_at is not None:
+        return False
+    budgets.move(connection, locked, now, spent=dict.fromkeys(locked, correction.charge))
+    post(connection, request_id, postings_of_correction(row.budgets[0], correction), now)
+    values = {"charge": correction.charge, "absorbed": correction.absorbed, "now": now}
+    connection.execute(_RECONCILE, {"request_id": request_id, **values})
+    return True
+
+
+def note_lookup_failed(connection: Connection, request_id: str) -> None:
+    """See Corrections.note_lookup_failed."""
+    connection.execute(_COUNT_LOOKUP, {"request_id": request_id})
