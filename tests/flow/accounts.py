@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
+from flow.journals import wait_until_settled
 from tollway.admin.credits import NewCredit, Owner, add_credit, show_balance
 from tollway.admin.keys import NewKey, create_key
 from tollway.admin.users import NewUser, create_user
@@ -71,7 +72,14 @@ class Accounts:
 
         return self.run(work)
 
+    @property
+    def state_dir(self) -> Path:
+        return self._settings.state_dir
+
     def run(self, work: Callable[[SqlAdmin, Database], Awaitable[T]]) -> T:
+        """Once everything that has ended is settled."""
+        wait_until_settled(self._settings.state_dir)
+
         async def with_database() -> T:
             database = open_database(self._settings.database_url, pool_size=2)
             try:

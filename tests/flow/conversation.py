@@ -77,7 +77,11 @@ class Conversation:
         if receive_bytes:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self._socket.settimeout(PATIENCE_S)
-        self._socket.connect((gateway.host, gateway.port))
+        try:
+            self._socket.connect((gateway.host, gateway.port))
+        except OSError:
+            self._socket.close()
+            raise
         self._seen = b""
 
     def __enter__(self) -> Self:

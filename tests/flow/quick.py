@@ -7,14 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from sqlalchemy import Connection, func, select
-
+from flow import journals
 from flow.accounts import Account, Accounts
 from flow.programs import Gateway, Sim, settings_for
 from flow.usage_rows import UsageRow, attempts_at, usage_of
-from tollway.storage.sql.admin.store import SqlAdmin
-from tollway.storage.sql.database import Database
-from tollway.storage.sql.tables import budgets, holds
 
 TIMEOUTS: Mapping[str, float] = {
     "connect_s": 1.5,
@@ -98,21 +94,8 @@ def aftermath(accounts: Accounts, account: Account, sim: Sim, request_id: str, c
 
 
 def held_by(accounts: Accounts, account: Account) -> int:
-    """Micro-dollars held of the account; -1 when a hold of nothing is open."""
-
-    async def work(_: SqlAdmin, database: Database) -> int:
-        def read(connection: Connection) -> int:
-            held = connection.execute(
-                select(func.sum(budgets.c.held_microdollars)).where(budgets.c.id == f"user:{account.user_id}")
-            ).scalar_one()
-            named = connection.execute(
-                select(func.count()).where(holds.c.budgets.contains(f"user:{account.user_id}"))
-            ).scalar_one()
-            return int(held or 0) or -int(named > 0)
-
-        return await database.read(read)
-
-    return accounts.run(work)
+    """Micro-dollars that open requests of the account hold; -1 when one of them holds nothing."""
+    return journals.held_by(accounts.state_dir, account.user_id)
 
 
 def gauge(gateway: Gateway, name: str) -> float:

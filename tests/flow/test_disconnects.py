@@ -89,7 +89,8 @@ def test_leaving_before_there_is_an_answer_stops_the_bill(
     wait_until(lambda: bool(aftermath(quick_accounts, quick_account, sim, line["request_id"]).attempts))
     after = aftermath(quick_accounts, quick_account, sim, line["request_id"])
     assert after.attempts[0]["ending"] == "client_gone"
-    assert (after.row, after.spent, after.held) == (None, 0, 0)
+    assert after.row
+    assert (after.row.basis, after.row.absorbed, after.spent, after.held) == ("absorbed", 0, 0, 0)
 
 
 def test_reading_on_has_an_end(quick: Gateway, quick_accounts: Accounts, quick_account: Account, sim: Sim) -> None:

@@ -28,12 +28,13 @@ from tollway.money import format_usd
 from tollway.settings import Settings, load, provider_keys_set
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database, open_database
-from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.usage import SqlUsage, UsageRow
 
 CREDIT: Final = 5_000_000  # micro-dollars
 MODEL: Final = "sim/story"
 PORT: Final = 8788
+SETTLED_PAUSE_S: Final = 0.05
+SETTLED_TRIES: Final = 100
 
 _SETTINGS: Final = """\
 listen = "127.0.0.1:{port}"
@@ -158,17 +159,26 @@ async def _one(console: Console, url: str, settings: Settings, customer: Custome
         before = await _balance(database, customer)
         console.print(f"[bold]{title}[/] to [cyan]{MODEL}[/]:")
         request_id = _send(console, url, customer, stream)
-        row = await SqlUsage(database).find(request_id)
+        row = await _in_the_books(database, request_id)
         after = await _balance(database, customer)
     finally:
         await database.close()
-    if row is None:
-        refuse(f"request {request_id} is not in the books")
     _show_bill(console, row, before, after)
 
 
+async def _in_the_books(database: Database, request_id: str) -> UsageRow:
+    """The request's row. The journal has it before the answer ends; the books get it with the next batch."""
+    for _ in range(SETTLED_TRIES):
+        row = await SqlUsage(database).find(request_id)
+        if row:
+            return row
+        await asyncio.sleep(SETTLED_PAUSE_S)
+    refuse(f"request {request_id} is not in the books")
+
+
 async def _balance(database: Database, customer: Customer) -> int:
-    return await SqlBooks(database).balance(BudgetRef(BudgetKind.USER, customer.user_id))
+    balance = await SqlAdmin(database).account_balance(BudgetRef(BudgetKind.USER, customer.user_id))
+    return balance.balance_microdollars
 
 
 def _send(console: Console, url: str, customer: Customer, stream: bool) -> str:
