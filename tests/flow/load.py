@@ -65,7 +65,7 @@ class Load:
         stream = dice.random() < 0.7
         control: dict[str, Any] = {"chunks": dice.randint(1, 60), "delay_ms": dice.choice((0, 1, 5, 10))}
         if dice.random() < 0.25:  # long enough that a second of it is a part of it
-            control = {"chunks": dice.randint(150, 300), "delay_ms": SLOW_MS}
+            control = {"chunks": dice.randint(150, 400), "delay_ms": SLOW_MS}
         leaves = dice.random() < 0.15
         with Conversation(self._target) as conversation:  # type: ignore[arg-type]  # host and port are all it needs
             conversation.ask(self._account, chat(dice.choice(MODELS), stream, control))

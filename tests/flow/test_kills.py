@@ -39,7 +39,7 @@ def settings(folder: Path, sim: Sim, database_url: str, port: int) -> str:
 def kill_workers(gateway: Gateway, dice: Random, kills: int) -> None:
     """One worker at a time, at a seeded moment; the other goes on and settles what it left."""
     for _ in range(kills):
-        time.sleep(dice.uniform(0.05, 0.9))  # the moment is the experiment
+        time.sleep(dice.choice((0.05, 0.4, 2.5)) * dice.random())  # the moment is the experiment
         alive = workers_of(gateway)
         if alive:
             os.kill(dice.choice(alive), signal.SIGKILL)
