@@ -44,8 +44,20 @@ async def main(port: int, origin_port: int) -> None:
     before, after = upstream.head
     loop = asyncio.get_running_loop()
 
+    def nothing_to_note(_: Any) -> None: ...
+
     async def handle(inbound: Inbound, waiting: Any) -> None:
-        relay = Relay(waiting, candidate, deadlines, settings.limits, settings.timeouts, drains, b"", Later(loop=loop))
+        relay = Relay(
+            waiting,
+            candidate,
+            deadlines,
+            settings.limits,
+            settings.timeouts,
+            drains,
+            b"",
+            Later(loop=loop),
+            nothing_to_note,
+        )
         head = b"%b%b%bContent-Length: %d\r\n\r\n" % (before, inbound.query, after, len(inbound.body))
         kept = client.send_kept(upstream, head, inbound.body, relay, 600)
         sent = kept or await client.send_fresh(upstream, head, inbound.body, relay, 600)
@@ -64,7 +76,7 @@ async def main(port: int, origin_port: int) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    server = WorkerServer(edge, OpenRelays(), nothing, open_listener("127.0.0.1", port))
+    server = WorkerServer(edge, OpenRelays(lambda _: None), nothing, open_listener("127.0.0.1", port))
     await server.serve(lambda: print("ready", flush=True))
 
 
