@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tollway.storage.journal.carry import read_back
+from tollway.storage.journal.carry import read_back, still_counting
 from tollway.storage.journal.files import Files
 from tollway.storage.journal.segment import Frame, Segment, Trace
 
@@ -161,14 +161,14 @@ class Segments:
     def abandon(self, job: SyncJob) -> list[Frame]:
         """The job failed. Nobody knows what the disk has, and a second fsync would claim that all is well: shut every
         file, and return the records that have to be written anew, in order."""
-        frames = self._syncing + self._unsynced
+        frames = still_counting(self._syncing + self._unsynced)
         self._syncing, self._unsynced = [], []
         self.unsynced_bytes = 0
         self._all[:0] = job.doomed
         self._current = None
         self._is_folder_changed = True
         self.shut()
-        self._superseded = [segment for segment in self._all if not segment.is_proven]
+        self._superseded = [segment for segment in self._all if segment.size and not segment.is_proven]
         return frames
 
     def _drop_superseded(self, successor: Segment) -> None:
@@ -176,9 +176,9 @@ class Segments:
         no fsync succeeds would fill with copies."""
         for segment in self._superseded:
             self._hand_over(segment, successor)
-            with suppress(OSError):
+            with suppress(OSError):  # then it goes in its turn, like others that nobody needs
                 self._files.unlink(segment.path)
-        self._all = [segment for segment in self._all if segment not in self._superseded]
+                self._all.remove(segment)
         self._superseded = []
 
     def _hand_over(self, old: Segment, new: Segment) -> None:
