@@ -165,6 +165,8 @@ def test_a_failed_sync_hands_back_what_has_to_be_written_anew_in_order(
     opened(log, *ids(1))
     done(log, files)
     before, during = [record(OPEN, request_id) for request_id in ids(2, 3)]
+    for request_id in ids(2, 3):
+        log.track(request_id)
     log.append([before])
     job = log.begin_sync()
     log.append([during])
@@ -191,6 +193,13 @@ def test_a_segment_that_never_was_durable_goes_once_it_is_written_anew(
     assert names(tmp_path) == [1, 2]  # that could not be done now
     assert [segment.path.stem for segment in log.begin_sync().doomed] == ["00000001"]
     assert [entry.request_id for entry in on_disk(tmp_path).entries] == ids(1)
+
+
+def test_of_what_waits_only_what_is_needed_is_written(log: Segments) -> None:
+    opened(log, *ids(1, 2))
+    log.forget(ids(2)[0])
+    needed = [record(CLOSE, ids(1)[0]), record(RELEASE, ids(2)[0]), record(ACK, ids(3)[0])]
+    assert log.still_needed([record(PROGRESS, ids(1)[0]), *needed, record(CLOSE, ids(2)[0])]) == needed
 
 
 def test_copies_do_not_gather_while_no_sync_succeeds(log: Segments, tmp_path: Path) -> None:

@@ -451,6 +451,53 @@ def test_what_cannot_be_kept_in_memory_either_is_dropped(root: Path, monkeypatch
     run(scenario())
 
 
+def test_what_was_settled_meanwhile_needs_no_room_any_more(root: Path, folder: Path) -> None:
+    async def scenario() -> None:
+        files = FaultyFiles(room=4096)
+        journal = make(root, files)
+        failed = journal.close(A, bytes(9000))
+        with pytest.raises(JournalUnavailableError):
+            await failed
+        journal.acknowledge([A])
+        files.room = 4096 + 40
+        journal.probe()
+        assert journal.is_available
+        assert on_disk(folder).entries == ()
+        await journal.shut()
+
+    run(scenario())
+
+
+def test_a_disk_that_the_journal_itself_has_filled_is_freed_by_settling(root: Path, folder: Path) -> None:
+    """There is no room for the acknowledgements, so they cannot come before the files go."""
+
+    async def scenario() -> None:
+        files = FaultyFiles(room=4096 + 3500)
+        journal = make(root, files, segment_bytes=1000)
+        opened = ids(*range(30))
+        for request_id in opened:
+            try:
+                journal.open(request_id, bytes(300))
+            except JournalUnavailableError:
+                break
+        closes = [journal.close(request_id, bytes(300)) for request_id in journal._segments.requests]
+        await outcome(closes)
+        files.room = 0
+        journal.acknowledge(opened)
+        await settled(journal)
+        journal.probe()
+        assert not journal.is_available
+        await settled(journal)
+        while len(segments(folder)) > 1:  # the thread deletes after it has reported
+            await rounds(1)
+        journal.probe()
+        assert journal.is_available
+        assert on_disk(folder).entries == ()
+        await journal.shut()
+
+    run(scenario())
+
+
 def test_a_torn_record_that_cannot_be_cut_off_is_the_last_of_its_segment(root: Path, folder: Path) -> None:
     async def scenario() -> None:
         files = FaultyFiles(room=4096 + 100)
