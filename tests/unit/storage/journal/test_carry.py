@@ -2,7 +2,7 @@ import errno
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tollway.billing.journal import Entry, Record, RecordKind, fold, frame
@@ -69,22 +69,23 @@ def test_a_file_that_cannot_be_read_is_told(oldest: Segment, files: FaultyFiles)
     assert len(files.calls["close"]) == 1
 
 
-def _possible(history: list[tuple[RecordKind, str, bytes]]) -> list[tuple[RecordKind, str, bytes]]:
-    """Once a request has ended, only its acknowledgement follows."""
+def _possible(steps: list[tuple[RecordKind, str]]) -> list[tuple[RecordKind, str, bytes]]:
+    """Attempts differ, and once a request has ended only its acknowledgement follows."""
     ended: set[str] = set()
-    kept = []
-    for kind, request_id, payload in history:
+    history = []
+    for number, (kind, request_id) in enumerate(steps):
         if request_id not in ended or kind is RecordKind.ACK:
-            kept.append((kind, request_id, payload))
+            history.append((kind, request_id, b"%d" % number))
         if kind in (RecordKind.CLOSE, RecordKind.RELEASE):
             ended.add(request_id)
-    return kept
+    return history
 
 
-records = st.tuples(st.sampled_from(RecordKind), st.sampled_from(ids(1, 2)), st.binary(max_size=1))
-histories = st.lists(records, max_size=12).map(_possible)
+steps = st.tuples(st.sampled_from(RecordKind), st.sampled_from(ids(1, 2)))
+histories = st.lists(steps, max_size=12).map(_possible)
 
 
+@settings(max_examples=300)
 @given(histories, st.integers(0, 12), st.integers(0, 12))
 def test_what_still_counts_can_be_written_again_and_cut_off(
     history: list[tuple[RecordKind, str, bytes]], start: int, cut: int
