@@ -28,7 +28,7 @@ _ID_BYTES: Final = 16
 class RecordKind(IntEnum):
     """What a record says of its request."""
 
-    OPEN = 1  # about to go upstream; again for a further attempt, which supersedes the one before
+    OPEN = 1  # about to go upstream; again for a further attempt: another payload supersedes the attempt before
     PROGRESS = 2  # output so far; supersedes the one before
     CLOSE = 3  # the final outcome
     RELEASE = 4  # ended without an outcome
@@ -143,21 +143,20 @@ class _Life(Struct):
     released: bool = False
 
     def add(self, kind: RecordKind, payload: bytes) -> None:
-        """The first end is final. Records that come a second time, after a failed fsync or carried forward from an old
-        segment, change nothing; of a request that has ended, an OPEN may come only then, its first copy being gone."""
+        """The first end is final, and copies change nothing: what still counts of a request may be written again, OPEN
+        first, and such a copy may be cut off, or stand behind a CLOSE while the OPEN before it is gone."""
         if self.close is not None or self.released:
             if kind is RecordKind.OPEN and self.open is None:
                 self.open = payload
-            return
-        self.progress = None
-        if kind is RecordKind.OPEN:
-            self.open = payload
         elif kind is RecordKind.PROGRESS:
             self.progress = payload
-        elif kind is RecordKind.CLOSE:
-            self.close = payload
-        else:
-            self.released = True
+        elif kind is not RecordKind.OPEN:
+            self.progress = None
+            self.close = payload if kind is RecordKind.CLOSE else None
+            self.released = kind is RecordKind.RELEASE
+        elif self.open != payload:
+            self.progress = None
+            self.open = payload
 
 
 def fold(records: Iterable[Record]) -> Replay:

@@ -1,8 +1,14 @@
-"""Reads back what a replay would still need of the requests in an old segment, so that it can be written anew."""
+"""What has to be written a second time: because an old segment shall go, or because a sync failed.
 
+Only what still counts is, of each request the OPEN first. So a copy that is cut off anywhere changes nothing for a
+replay, while a copy of all that ever was written could bring back an earlier attempt.
+"""
+
+from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import Final
 
-from tollway.billing.journal import scan
+from tollway.billing.journal import RecordKind, scan
 from tollway.storage.journal.files import Files
 from tollway.storage.journal.segment import Frame, Place, Segment
 
@@ -40,3 +46,22 @@ def _read(
     if found.end != size or len(found.records) != 1 or found.records[0].request_id != request_id:
         return None
     return found.records[0].kind, request_id, data
+
+
+_SUPERSEDED_BY: Final = {
+    RecordKind.OPEN: (RecordKind.OPEN,),
+    RecordKind.PROGRESS: (RecordKind.OPEN, RecordKind.PROGRESS, RecordKind.CLOSE),
+}
+
+
+def still_counting(frames: Sequence[Frame]) -> list[Frame]:
+    """Without those that a later one supersedes."""
+    kept: list[Frame] = []
+    later: set[tuple[str, RecordKind]] = set()
+    for frame in reversed(frames):
+        kind, request_id, _ = frame
+        if not any((request_id, other) in later for other in _SUPERSEDED_BY.get(kind, ())):
+            later.add((request_id, kind))
+            kept.append(frame)
+    kept.reverse()
+    return kept

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tollway.storage.journal.carry import read_back
+from tollway.billing.journal import RecordKind
+from tollway.storage.journal.carry import read_back, still_counting
 from tollway.storage.journal.files import Files
 from tollway.storage.journal.segment import Frame, Segment, Trace
 
+ENDS: Final = (RecordKind.RELEASE, RecordKind.ACK)
 CARRIED_PART_MAX: Final = 8  # an eighth of a segment; more would stall the loop, and soon have to be carried again
 
 
@@ -59,6 +61,11 @@ class Segments:
     def has_unsynced(self) -> bool:
         return self.unsynced_bytes > 0
 
+    @property
+    def has_doomed(self) -> bool:
+        """Whether the oldest segment is needed by nobody."""
+        return bool(self._all) and self._all[0] is not self._current and not self._all[0].requests
+
     # Requests
 
     def track(self, request_id: str) -> bool:
@@ -76,6 +83,10 @@ class Segments:
         if trace.home is not None:
             del trace.home.requests[request_id]
         return True
+
+    def still_needed(self, frames: Sequence[Frame]) -> list[Frame]:
+        """Of records that wait to be written: not what is superseded, nor what belongs to a request that is over."""
+        return still_counting([frame for frame in frames if frame[0] in ENDS or frame[1] in self.requests])
 
     # Writing
 
@@ -140,7 +151,7 @@ class Segments:
         """Everything written so far, and the files that nobody needs once it is durable. One job at a time."""
         segments = tuple(segment for segment in self._all if segment.is_open)
         doomed = []
-        while self._all and self._all[0] is not self._current and not self._all[0].requests:
+        while self.has_doomed:
             doomed.append(self._all.pop(0))
         finished = tuple(segment for segment in segments if segment is not self._current)
         job = SyncJob(segments, finished, tuple(doomed), self._is_folder_changed)
@@ -161,14 +172,14 @@ class Segments:
     def abandon(self, job: SyncJob) -> list[Frame]:
         """The job failed. Nobody knows what the disk has, and a second fsync would claim that all is well: shut every
         file, and return the records that have to be written anew, in order."""
-        frames = self._syncing + self._unsynced
+        frames = self.still_needed(self._syncing + self._unsynced)
         self._syncing, self._unsynced = [], []
         self.unsynced_bytes = 0
         self._all[:0] = job.doomed
         self._current = None
         self._is_folder_changed = True
         self.shut()
-        self._superseded = [segment for segment in self._all if not segment.is_proven]
+        self._superseded = [segment for segment in self._all if segment.size and not segment.is_proven]
         return frames
 
     def _drop_superseded(self, successor: Segment) -> None:
@@ -176,9 +187,9 @@ class Segments:
         no fsync succeeds would fill with copies."""
         for segment in self._superseded:
             self._hand_over(segment, successor)
-            with suppress(OSError):
+            with suppress(OSError):  # then it goes in its turn, like others that nobody needs
                 self._files.unlink(segment.path)
-        self._all = [segment for segment in self._all if segment not in self._superseded]
+                self._all.remove(segment)
         self._superseded = []
 
     def _hand_over(self, old: Segment, new: Segment) -> None:

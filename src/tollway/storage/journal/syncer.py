@@ -10,6 +10,7 @@ from typing import Final
 
 from tollway.clock import monotonic
 from tollway.storage.journal.files import Files
+from tollway.storage.journal.segment import Segment
 from tollway.storage.journal.segments import SyncJob
 
 THREAD_NAME: Final = "tollway-journal"
@@ -34,6 +35,7 @@ class Syncer:
         self._folder = folder
         self._files = files
         self._on_end = on_end
+        self._doomed: list[Segment] = []
         self._jobs: SimpleQueue[SyncJob | None] = SimpleQueue()
         # A daemon: a disk that never answers must not keep the process from ending.
         self._thread = Thread(target=self._work, name=THREAD_NAME, daemon=True)
@@ -54,8 +56,9 @@ class Syncer:
                 self._loop.call_soon_threadsafe(self._on_end, synced)
             except RuntimeError:  # the loop is closed: nobody is left to hear of it
                 return
-            if synced.error is None and job.doomed:
-                self._unlink(job)
+            if synced.error is None:
+                self._doomed += job.doomed
+                self._unlink()
 
     def _sync(self, job: SyncJob) -> Synced:
         started = monotonic()
@@ -69,11 +72,13 @@ class Syncer:
             error = refused
         return Synced(job, monotonic() - started, error)
 
-    def _unlink(self, job: SyncJob) -> None:
-        """What stays in spite of it holds only requests that are acknowledged: a replay finds nothing to do there."""
+    def _unlink(self) -> None:
+        """Strictly from the oldest: a request may be open in one segment and acknowledged in a later one. Where that is
+        refused, it is tried again after the next sync."""
         try:
-            for segment in job.doomed:
-                self._files.unlink(segment.path)
-            self._files.sync_folder(self._folder)
+            while self._doomed:
+                self._files.unlink(self._doomed[0].path)
+                self._files.sync_folder(self._folder)
+                del self._doomed[0]
         except OSError:
             return

@@ -221,19 +221,26 @@ class JournalWriter:
         """Look whether the disk takes records again and has room to set aside. Call it every second."""
         if self._is_shut or (self._refusal is None and self._reserve.is_held):
             return
-        try:
-            self._segments.ensure_current()
-            self._is_stuck = False
-            if self._buffer and not self._write_or_give_up():
-                return
-            self._reserve.take()
-        except OSError as error:
-            self._refuse(error)
-            return
-        if self._commit.failed_in_a_row > 1:
+        if not self._recovers():
+            if self._segments.has_doomed:
+                self._commit.begin()  # they are deleted at its end; their room may be all that is missing
+        elif self._commit.failed_in_a_row > 1:
             self._commit.begin()  # its end tells
         else:
             self._refusal = None
+
+    def _recovers(self) -> bool:
+        try:
+            self._segments.ensure_current()
+            self._is_stuck = False
+            self._buffer = self._segments.still_needed(self._buffer)
+            if self._buffer and not self._write_or_give_up():
+                return False
+            self._reserve.take()
+        except OSError as error:
+            self._refuse(error)
+            return False
+        return True
 
     # Durability
 

@@ -2,9 +2,11 @@ import errno
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tollway.billing.journal import RecordKind, frame
-from tollway.storage.journal.carry import read_back
+from tollway.billing.journal import Entry, Record, RecordKind, fold, frame
+from tollway.storage.journal.carry import read_back, still_counting
 from tollway.storage.journal.segment import Segment, Trace
 from unit.storage.journal.faulty import FaultyFiles, ids
 
@@ -65,3 +67,45 @@ def test_a_file_that_cannot_be_read_is_told(oldest: Segment, files: FaultyFiles)
     with pytest.raises(OSError):
         read_back(oldest, files, bytes_max=1000)
     assert len(files.calls["close"]) == 1
+
+
+def _possible(steps: list[tuple[RecordKind, str]]) -> list[tuple[RecordKind, str, bytes]]:
+    """Attempts differ, and once a request has ended only its acknowledgement follows."""
+    ended: set[str] = set()
+    history = []
+    for number, (kind, request_id) in enumerate(steps):
+        if request_id not in ended or kind is RecordKind.ACK:
+            history.append((kind, request_id, b"%d" % number))
+        if kind in (RecordKind.CLOSE, RecordKind.RELEASE):
+            ended.add(request_id)
+    return history
+
+
+steps = st.tuples(st.sampled_from(RecordKind), st.sampled_from(ids(1, 2)))
+histories = st.lists(steps, max_size=12).map(_possible)
+
+
+@settings(max_examples=300)
+@given(histories, st.integers(0, 12), st.integers(0, 12))
+def test_what_still_counts_can_be_written_again_and_cut_off(
+    history: list[tuple[RecordKind, str, bytes]], start: int, cut: int
+) -> None:
+    """After a failed sync: all before `start` is durable, the rest is written again, and the process may die there."""
+    before = [Record(*one) for one in history]
+    again = [Record(*one) for one in still_counting(history[start:])]
+    assert fold(before + again[:cut]) == fold(before)
+    assert sorted(fold(before[:start] + again).entries, key=by_id) == sorted(fold(before).entries, key=by_id)
+
+
+def by_id(entry: Entry) -> str:
+    return entry.request_id
+
+
+def test_what_is_superseded_is_left_out() -> None:
+    open_1, open_2, open_3 = [(RecordKind.OPEN, A, mark) for mark in (b"1", b"2", b"3")]
+    some, more = [(RecordKind.PROGRESS, A, mark) for mark in (b"some", b"more")]
+    close, acknowledgement = (RecordKind.CLOSE, A, b""), (RecordKind.ACK, A, b"")
+    other = (RecordKind.PROGRESS, B, b"")
+    assert still_counting([open_1, some, open_2, some, other, more]) == [open_2, other, more]
+    assert still_counting([open_2, some, close, acknowledgement]) == [open_2, close, acknowledgement]
+    assert still_counting([some, open_3]) == [open_3]

@@ -165,6 +165,8 @@ def test_a_failed_sync_hands_back_what_has_to_be_written_anew_in_order(
     opened(log, *ids(1))
     done(log, files)
     before, during = [record(OPEN, request_id) for request_id in ids(2, 3)]
+    for request_id in ids(2, 3):
+        log.track(request_id)
     log.append([before])
     job = log.begin_sync()
     log.append([during])
@@ -188,14 +190,24 @@ def test_a_segment_that_never_was_durable_goes_once_it_is_written_anew(
     assert names(tmp_path) == [1, 2]  # not yet
     files.refuse("unlink", errno.EIO)
     log.append(frames)
-    assert len(log) == 1
-    frames = log.abandon(log.begin_sync())
-    log.append(frames)
-    assert names(tmp_path) == [1, 3]  # the first could not be deleted
-    assert on_disk(tmp_path).entries[0].request_id == ids(1)[0]
-    log.forget(ids(1)[0])
-    log.rotate()
-    assert len(done(log, files).doomed) == 1
+    assert names(tmp_path) == [1, 2]  # that could not be done now
+    assert [segment.path.stem for segment in log.begin_sync().doomed] == ["00000001"]
+    assert [entry.request_id for entry in on_disk(tmp_path).entries] == ids(1)
+
+
+def test_of_what_waits_only_what_is_needed_is_written(log: Segments) -> None:
+    opened(log, *ids(1, 2))
+    log.forget(ids(2)[0])
+    needed = [record(CLOSE, ids(1)[0]), record(RELEASE, ids(2)[0]), record(ACK, ids(3)[0])]
+    assert log.still_needed([record(PROGRESS, ids(1)[0]), *needed, record(CLOSE, ids(2)[0])]) == needed
+
+
+def test_copies_do_not_gather_while_no_sync_succeeds(log: Segments, tmp_path: Path) -> None:
+    opened(log, *ids(1))
+    for number in range(2, 6):
+        log.append(log.abandon(log.begin_sync()))
+        assert names(tmp_path) == [number]
+    assert log.disk_bytes == log.unsynced_bytes == RECORD_BYTES
 
 
 def test_nothing_is_carried_before_what_was_lost_is_written_anew(tmp_path: Path, files: FaultyFiles) -> None:

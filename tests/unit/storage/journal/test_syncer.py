@@ -69,9 +69,22 @@ def test_what_cannot_be_deleted_stays_and_disturbs_nobody(tmp_path: Path) -> Non
         bench = Bench(tmp_path)
         bench.files.refuse("unlink", errno.EIO)
         assert (await bench.done(job(doomed=(bench.first,)))).error is None
-        assert (await bench.done(job(bench.second))).error is None
+        assert (await bench.done(job(doomed=(bench.second,)))).error is None
         bench.stop()
-        assert bench.first.path.exists()
+        assert bench.files.calls["unlink"] == [bench.first.path, bench.first.path, bench.second.path]
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_no_segment_is_deleted_before_an_older_one(tmp_path: Path) -> None:
+    """A request is open in the older, and acknowledged in the younger."""
+
+    async def scenario() -> None:
+        bench = Bench(tmp_path)
+        bench.files.refuse_always("unlink", errno.EIO)
+        await bench.done(job(doomed=(bench.first,)))
+        await bench.done(job(doomed=(bench.second,)))
+        bench.stop()
+        assert set(bench.files.calls["unlink"]) == {bench.first.path}
 
     run(scenario())
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tollway.billing.journal import Entry, RecordKind, frame, scan
 from tollway.billing.store import JournalUnavailableError
@@ -39,6 +37,13 @@ def known(request_id: str, **fields: Any) -> Entry:
     return Entry(
         **{"request_id": request_id, "open": None, "progress": None, "close": None, "released": False, **fields}
     )
+
+
+async def settled(journal: JournalWriter) -> None:
+    """Until everything buffered is written and no sync is under way."""
+    await rounds()
+    while journal._commit.is_busy:
+        await rounds(1)
 
 
 # Writing
@@ -336,18 +341,14 @@ def test_after_two_failed_fsyncs_nothing_is_promised_until_a_probe_was_durable(r
 
         for _ in range(3):  # a probe is not durable: refused still, and the disk does not fill with copies
             journal.probe()
-            await files.sync_began()
-            await rounds(10)
-            while journal._commit.is_busy:
-                await rounds(1)
+            await settled(journal)
             assert not journal.is_available
         assert len(segments(folder)) <= 2
 
         files.allow("sync")
         journal.probe()
         assert not journal.is_available  # written, but not durable yet
-        while journal._commit.is_busy:
-            await rounds(1)
+        await settled(journal)
         assert journal.is_available
         journal.open(B, b"b")
         await journal.close(B, b"end")
@@ -367,8 +368,7 @@ def test_a_failed_fsync_that_nothing_hangs_on_is_forgotten(root: Path) -> None:
         journal = make(root, files)
         journal._commit.begin()  # as a probe does, with nothing written
         files.refuse("sync", errno.EIO)
-        while journal._commit.is_busy:
-            await rounds(1)
+        await settled(journal)
         await journal.close(A, b"")
         assert journal.is_available
         await journal.shut()
@@ -446,6 +446,53 @@ def test_what_cannot_be_kept_in_memory_either_is_dropped(root: Path, monkeypatch
         assert journal.dropped == 1
         await journal.close(A, b"")
         assert journal.is_available
+        await journal.shut()
+
+    run(scenario())
+
+
+def test_what_was_settled_meanwhile_needs_no_room_any_more(root: Path, folder: Path) -> None:
+    async def scenario() -> None:
+        files = FaultyFiles(room=4096)
+        journal = make(root, files)
+        failed = journal.close(A, bytes(9000))
+        with pytest.raises(JournalUnavailableError):
+            await failed
+        journal.acknowledge([A])
+        files.room = 4096 + 40
+        journal.probe()
+        assert journal.is_available
+        assert on_disk(folder).entries == ()
+        await journal.shut()
+
+    run(scenario())
+
+
+def test_a_disk_that_the_journal_itself_has_filled_is_freed_by_settling(root: Path, folder: Path) -> None:
+    """There is no room for the acknowledgements, so they cannot come before the files go."""
+
+    async def scenario() -> None:
+        files = FaultyFiles(room=4096 + 3500)
+        journal = make(root, files, segment_bytes=1000)
+        opened = ids(*range(30))
+        for request_id in opened:
+            try:
+                journal.open(request_id, bytes(300))
+            except JournalUnavailableError:
+                break
+        closes = [journal.close(request_id, bytes(300)) for request_id in journal._segments.requests]
+        await outcome(closes)
+        files.room = 0
+        journal.acknowledge(opened)
+        await settled(journal)
+        journal.probe()
+        assert not journal.is_available
+        await settled(journal)
+        while len(segments(folder)) > 1:  # the thread deletes after it has reported
+            await rounds(1)
+        journal.probe()
+        assert journal.is_available
+        assert on_disk(folder).entries == ()
         await journal.shut()
 
     run(scenario())
@@ -616,113 +663,6 @@ def test_a_folder_that_cannot_be_deleted_is_left(root: Path, folder: Path) -> No
         journal = make(root)
         (folder / "strange").mkdir()
         await journal.shut()
-
-    run(scenario())
-
-
-# Anything, in any order, on a disk that refuses anything
-
-
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            ["open", "progress", "close", "release", "ack", "round", "settle", "probe", "fail", "fill", "heal"]
-        ),
-        st.integers(0, 4),
-    ),
-    max_size=60,
-)
-ROOM = 6000
-FAILING = ("write", "sync", "truncate", "create", "allocate", "unlink", "read_part", "sync_folder")
-
-
-@settings(deadline=None)
-@given(steps=STEPS)
-def test_every_promise_is_kept_whatever_the_disk_does(
-    steps: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Opened: on the disk at once. Closed: durable. Ended: a replay never brings it back, nor loses another."""
-    root = tmp_path_factory.mktemp("any") / "journal"
-
-    async def scenario() -> None:
-        files = FaultyFiles(room=ROOM)
-        journal = make(root, files, segment_bytes=640, segments_max=2, reserve_bytes=1000)
-        folder = root / "worker"
-        model: dict[str, dict[str, bytes]] = {}
-        waiting: dict[str, asyncio.Future[None]] = {}
-        over: set[str] = set()
-
-        def look() -> None:
-            found = {entry.request_id: entry for entry in on_disk(folder).entries}
-            for request_id, fields in model.items():
-                assert found[request_id].open == fields.get("open"), request_id
-                if "progress" in fields and request_id not in waiting:
-                    assert found[request_id].progress == fields["progress"]
-            safe = {entry.request_id: entry for entry in durable(folder, files).entries}
-            for request_id, waiter in waiting.items():
-                if waiter.done() and waiter.exception() is None and request_id not in over:
-                    assert safe[request_id].close == b"end"
-
-        for number, (step, which) in enumerate(steps, 1):
-            target = list(model)[which % len(model)] if model else None
-            if step == "open":
-                request_id = target if target and which == 4 and target not in waiting else ids(number)[0]
-                try:
-                    journal.open(request_id, b"o%d" % number)
-                    model[request_id] = {"open": b"o%d" % number}
-                except JournalUnavailableError:
-                    pass
-            elif step == "progress" and target and target not in waiting:
-                before = journal.dropped
-                journal.progress([(target, b"p%d" % number)])
-                if journal.dropped == before:
-                    model[target]["progress"] = b"p%d" % number
-            elif step == "close" and target and target not in waiting:
-                waiting[target] = journal.close(target, b"end")
-            elif step == "release" and target and target not in waiting:
-                journal.release(target)
-                del model[target]
-                over.add(target)
-            elif step == "ack" and target and target in waiting and waiting[target].done():
-                journal.acknowledge([target])
-                del model[target]
-                over.add(target)
-            elif step == "round":
-                await rounds(1)
-            elif step == "settle":
-                await rounds()
-                while journal._commit.is_busy:
-                    await rounds(1)
-            elif step == "probe":
-                journal.probe()
-            elif step == "fail":
-                files.refuse(FAILING[number % len(FAILING)], errno.EIO)
-            elif step == "fill":
-                files.room = which * 40
-            elif step == "heal":
-                files.room = ROOM
-            look()
-
-        files._script.clear()
-        files.room = 100_000
-        journal.probe()
-        await rounds()
-        while journal._commit.is_busy:
-            await rounds(1)
-        journal.probe()
-        assert journal.is_available
-        journal.open(ids(999_999)[0], b"")
-        journal.release(ids(999_999)[0])
-        await outcome(waiting.values())
-        await journal.shut()
-        files.calls.clear()
-        left = {entry.request_id: entry for entry in on_disk(folder).entries if not entry.released}
-        assert set(left) == set(model)
-        for request_id, fields in model.items():
-            is_closed = request_id in waiting
-            assert left[request_id].open == fields["open"]
-            assert left[request_id].progress == (None if is_closed else fields.get("progress"))
-            assert left[request_id].close == (b"end" if is_closed else None)
 
     run(scenario())
 
