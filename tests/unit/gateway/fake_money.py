@@ -29,7 +29,8 @@ class FakeBooks:
 
     `balances`: what was ever paid in, by budget id; a limit that comes with a BudgetRef takes its place. `fails`: the
     database goes away BEFORE or AFTER the call of that name was carried out ("": it does not); `away`: any call.
-    `poison`: outcomes of these requests cannot be settled. Calls of a name in `held_up` wait before they are carried out.
+    `poison`: outcomes of these requests cannot be settled. `held_up`: calls of these names wait before they are carried
+    out.
     """
 
     def __init__(self, balances: Mapping[str, int] | None = None) -> None:
@@ -165,11 +166,12 @@ class FakeBooks:
         goes = self.away or self.fails(name)
         if goes == BEFORE:
             raise StoreUnavailableError("gone")
-        answer = work()
-        await asyncio.sleep(0)
-        if goes == AFTER:
-            raise StoreUnavailableError("gone, and nobody knows")
-        return answer
+        try:
+            return work()
+        finally:
+            await asyncio.sleep(0)
+            if goes == AFTER:
+                raise StoreUnavailableError("gone, and nobody knows")
 
 
 class FakeJournal:
