@@ -88,8 +88,9 @@ class Slices:
         """These are in the books, and what they used is no longer leased."""
         for outcome in outcomes:
             for ref, amount in zip(outcome.hold.budgets, outcome.hold.amounts, strict=True):
-                if amount:
-                    self._slices[ref.id].used -= min(outcome.charge, amount)
+                used = min(outcome.charge, amount)
+                if used:  # a slice of which nothing was used may be forgotten by now
+                    self._slices[ref.id].used -= used
 
     def take_free(self, budget_ids: Iterable[str]) -> dict[str, Microdollars]:
         """Everything free in these budgets, taken out to be given back."""
@@ -101,11 +102,12 @@ class Slices:
                 slice_.free = 0
         return taken
 
-    def idle(self, before: float) -> list[str]:
-        """Budgets with something free that no request has used since `before`; emptied slices are forgotten."""
+    def idle(self, before: float, but_not: Container[str]) -> list[str]:
+        """Budgets with something free that no request has used since `before`; emptied slices are forgotten, except
+        those of `but_not`: what they had is staked, and may come back."""
         found = []
         for id_, slice_ in list(self._slices.items()):
-            if slice_.touched_at >= before:
+            if slice_.touched_at >= before or id_ in but_not:
                 continue
             if slice_.free:
                 found.append(id_)

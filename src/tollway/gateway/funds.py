@@ -5,6 +5,7 @@ before each attempt → `close` with an outcome, or `release` without one. Sourc
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -29,6 +30,7 @@ HEED_S: Final = 0.2
 REPORT_S: Final = 5.0
 IDLE_S: Final = 5.0  # a slice that no request has used for so long goes back
 REFUSAL_KEPT_S: Final = 0.2  # an empty budget is not asked for by every request that comes
+UNMARKED_MAX: Final = 10_000  # as many as may come to nothing while the books are away; the oldest give way
 
 _log = get_log()
 
@@ -44,6 +46,7 @@ class Funds:
         slices: Slices,
         settlement: Settlement,
         now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._worker_id = worker_id
         self._books = books
@@ -51,10 +54,12 @@ class Funds:
         self._slices = slices
         self._settlement = settlement
         self._now = now
+        self._sleep = sleep
         self._sharers = 1
         self._asking: dict[str, asyncio.Future[None]] = {}  # budgets the books are being asked about
         self._refused: dict[str, tuple[float, HoldRefused, Microdollars]] = {}  # until when, and for which need
-        self._unmarked: list[str] = []  # partly covered requests that ended without an outcome
+        # requests without an outcome that the books may know as the partly covered one of a budget
+        self._unmarked: deque[str] = deque(maxlen=UNMARKED_MAX)
         self.open = journal.open
 
     # holds
@@ -84,7 +89,7 @@ class Funds:
                 self._remember(answer, order.worst_case)
             if not isinstance(answer, Recalled):
                 return answer
-            await asyncio.sleep(RECALL_S)
+            await self._sleep(RECALL_S)
             is_last_try = True
 
     async def _turn(self, order: HoldOrder) -> Hold | HoldRefused | None:
@@ -100,7 +105,7 @@ class Funds:
     async def _ask(self, order: HoldOrder, is_last_try: bool) -> Hold | HoldRefused | Recalled:
         """Ask the books, alone for these budgets."""
         asks = self._slices.stake(order)
-        with self._alone([ref.id for ref in order.budgets]):
+        with self._alone([ref.id for ref in order.budgets], [order.request_id]):
             leased = await self._books.lease(
                 LeaseOrder(self._worker_id, order.request_id, asks, order.policy, self._sharers, is_last_try)
             )
@@ -110,8 +115,9 @@ class Funds:
         return self._slices.deal(order, leased, self._now())
 
     @contextmanager
-    def _alone(self, budget_ids: Iterable[str]) -> Iterator[None]:
-        """Nobody else asks about these budgets meanwhile. When it fails it may have been carried out all the same."""
+    def _alone(self, budget_ids: Iterable[str], request_ids: Iterable[str]) -> Iterator[None]:
+        """Nobody else asks about these budgets meanwhile. When it fails it may have been carried out all the same, or
+        not, and one of these requests, which are over then, be marked as partly covered."""
         ids = tuple(budget_ids)
         answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asking.update(dict.fromkeys(ids, answered))
@@ -122,6 +128,7 @@ class Funds:
         finally:
             if is_doubtful:
                 self._slices.doubt(ids)
+                self._unmarked += request_ids
             for id_ in ids:
                 del self._asking[id_]
             answered.set_result(None)
@@ -169,7 +176,7 @@ class Funds:
         StoreUnavailableError."""
         roll = await self._books.report(self._worker_id)
         self._sharers = roll.workers
-        await self._give_back({*roll.recalled, *self._slices.idle(self._now() - IDLE_S)})
+        await self._give_back({*roll.recalled, *self._slices.idle(self._now() - IDLE_S, but_not=self._asking)})
 
     async def heed(self) -> None:
         """Give back at once what others wait for. Raises StoreUnavailableError."""
@@ -179,12 +186,8 @@ class Funds:
     async def _give_back(self, budget_ids: Iterable[str]) -> None:
         free = self._slices.take_free(id_ for id_ in budget_ids if id_ not in self._asking)
         free |= self._slices.take_doubtful(but_not=self._asking)
-        unmarked, self._unmarked = self._unmarked, []
-        if not (free or unmarked):
-            return
-        with self._alone(free):
-            try:
+        unmarked = list(self._unmarked)
+        self._unmarked.clear()
+        if free or unmarked:
+            with self._alone(free, unmarked):
                 await self._books.give_back(self._worker_id, free, unmarked)
-            except StoreUnavailableError:
-                self._unmarked += unmarked
-                raise

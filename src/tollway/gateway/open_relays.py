@@ -55,9 +55,9 @@ class OpenRelays:
     def _write(self, relays: Iterable[OpenRelay]) -> None:
         entries = []
         for relay in relays:
-            news = relay.news()
             exchange = self._open.get(relay)
-            if news and exchange:
+            news = relay.news() if exchange else None
+            if exchange and news:
                 if exchange.prompt_text_bytes is None:  # counted for those that take long, and once
                     exchange.prompt_text_bytes = prompt_text_bytes(exchange.request.body)
                 entries.append((exchange.id, encode_entry(Progressed(*news, exchange.prompt_text_bytes))))

@@ -140,7 +140,7 @@ class Relay:
             self._any_event = True
             self._last_write = now
             self._write(events)
-            if scanner.body_bytes - self._noted_bytes > PROGRESS_BYTES:
+            if scanner.body_bytes - self._noted_bytes >= PROGRESS_BYTES:
                 self._on_progress(self)
         if scanner.done:
             self._finish()

@@ -10,7 +10,7 @@ from typing import Final
 
 from tollway.billing.ledger import Outcome
 from tollway.billing.slices import Slices
-from tollway.billing.store import Books, Journal, StoreUnavailableError
+from tollway.billing.store import Books, Journal
 from tollway.money import MoneyOverflowError
 from tollway.observability.logs import get_log
 
@@ -53,16 +53,12 @@ class Settlement:
     async def settle(self) -> None:
         """Settle all that wait. Raises StoreUnavailableError when the books are away; they all wait on, then."""
         while self._waiting:
-            batch = [outcome for _, outcome in islice(self._waiting, BATCH_MAX)]
-            await self._settle(batch)
-            for _ in batch:
-                self._waiting.popleft()
+            await self._settle([outcome for _, outcome in islice(self._waiting, BATCH_MAX)])
 
     async def _settle(self, batch: Sequence[Outcome]) -> None:
+        """The first of the queue; what is done leaves it at once, because the books may be away before all are."""
         try:
             await self._books.settle(self._worker_id, batch)
-        except StoreUnavailableError:
-            raise
         except (MoneyOverflowError, ValueError, ArithmeticError) as error:
             if len(batch) == 1:
                 self._put_aside(batch[0], error)
@@ -72,7 +68,10 @@ class Settlement:
             return
         self._slices.settled(batch)
         self._journal.acknowledge([outcome.hold.request_id for outcome in batch])
+        for _ in batch:
+            self._waiting.popleft()
 
     def _put_aside(self, outcome: Outcome, error: Exception) -> None:
         self.set_aside.append(outcome)
+        self._waiting.popleft()
         _log.error("settlement_refused", request_id=outcome.hold.request_id, error=error)

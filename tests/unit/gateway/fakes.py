@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec.json import encode
 
-from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldOrder, HoldRefused, Outcome, Receipt
-from tollway.billing.store import StoreUnavailableError
+from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldOrder, HoldRefused, Outcome
+from tollway.billing.store import JournalUnavailableError, StoreUnavailableError
 from tollway.catalog.model import Model, Offer, Price
 from tollway.catalog.snapshot import build_snapshot
 from tollway.deadlines import NEVER, Deadlines
@@ -19,7 +19,6 @@ from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.services import ClientListener, Failure, ReplySink, Services
 from tollway.gateway.slots import Slots
-from tollway.gateway.unsettled import Unsettled
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.caller import Caller, Refusal
 from tollway.money import Microdollars
@@ -35,7 +34,8 @@ from tollway.wire.answer_head import read_answer_head
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PRICE = Price("test/1", NOW, Decimal("0.000002"), Decimal("0.000008"))
 CALLER = Caller("user-1", "ada@example.com", key_id="key-1")
-HOLD = Hold("request-1", Microdollars(1_000), (BudgetRef(BudgetKind.USER, "user-1"),), NOW.date())
+USER = BudgetRef(BudgetKind.USER, "user-1")
+HOLD = Hold("request-1", Microdollars(1_000), (USER,), (Microdollars(1_000),), NOW.date())
 SETTINGS = parse({"retries": {"backoff_s": 0}})
 
 
@@ -154,51 +154,59 @@ def fails(failure: Failure) -> Play:
 
 
 class FakeFunds:
-    """Implements FundsStore in memory; `away` makes it unavailable, `broken` raises a bug for one request id."""
+    """Funds as stages and closers use them, in memory; as `waits` the slices cover nothing and the books are asked.
 
-    def __init__(self, waits: bool = False) -> None:
+    `away`: neither books nor journal can be reached. `broken`: there is a bug for this request id. `opens_left`: so
+    many attempts the journal still takes.
+    """
+
+    def __init__(self, waits: bool = False, opens_left: int = 1_000) -> None:
         self.away = False
         self.broken = ""
         self.refuses: HoldRefused | None = None
+        self.opens_left = opens_left
         self.orders: list[HoldOrder] = []
+        self.opened: list[tuple[str, bytes]] = []
         self.closed: list[Outcome] = []
         self.released: list[Hold] = []
         self._waits = waits
 
-    def hold(self, order: HoldOrder) -> Any:
+    def hold(self, order: HoldOrder) -> Hold | HoldRefused | Awaitable[Hold | HoldRefused]:
         self._check(order.request_id)
         self.orders.append(order)
-        return self._give(self.refuses or Hold(order.request_id, order.worst_case, order.budgets, order.usage_day))
+        if self._waits or self.away:
+            return self._ask(order)
+        return self._answer(order)
 
-    def close(self, outcome: Outcome) -> Any:
-        self._check(outcome.hold.request_id)
-        repeated = any(one.hold.request_id == outcome.hold.request_id for one in self.closed)
-        if not repeated:
-            self.closed.append(outcome)
-        return self._give(Receipt(outcome.hold.request_id, outcome.charge, Microdollars(0), repeated))
-
-    def release(self, hold: Hold) -> Any:
-        self._check(hold.request_id)
-        self.released.append(hold)
-        return self._give(None)
-
-    async def balance(self, budget: BudgetRef) -> int:
-        return 0
-
-    async def expire_holds(self) -> int:
-        return 0
-
-    def _check(self, request_id: str) -> None:
+    async def _ask(self, order: HoldOrder) -> Hold | HoldRefused:
         if self.away:
             raise StoreUnavailableError("gone")
-        if self.broken and request_id == self.broken:
+        return self._answer(order)
+
+    def _answer(self, order: HoldOrder) -> Hold | HoldRefused:
+        amounts = (order.worst_case,) * len(order.budgets)
+        return self.refuses or Hold(order.request_id, order.worst_case, order.budgets, amounts, order.usage_day)
+
+    def open(self, request_id: str, payload: bytes) -> None:
+        self._check(request_id)
+        if self.away or not self.opens_left:
+            raise JournalUnavailableError("full")
+        self.opens_left -= 1
+        self.opened.append((request_id, payload))
+
+    async def close(self, outcome: Outcome) -> None:
+        self._check(outcome.hold.request_id)
+        if self.away:
+            raise StoreUnavailableError("gone")
+        self.closed.append(outcome)
+
+    def release(self, hold: Hold) -> None:
+        self._check(hold.request_id)
+        self.released.append(hold)
+
+    def _check(self, request_id: str) -> None:
+        if request_id == self.broken:
             raise ZeroDivisionError
-
-    def _give(self, value: Any) -> Any:
-        async def later() -> Any:
-            return value
-
-        return later() if self._waits else value
 
 
 class FakeAuthenticator(Authenticator):
@@ -247,21 +255,19 @@ def services(**changes: Any) -> Services:
     clock = changes.pop("clock", Clock())
     settings: Settings = changes.pop("settings", SETTINGS)
     metrics = Metrics()
-    funds = changes.pop("funds", FakeFunds())
     catalog = build_snapshot([changes.pop("model", model())])
     made = Services(
         settings=settings,
         deadlines=Deadlines(clock),
         authenticator=FakeAuthenticator(),
-        funds=funds,
-        unsettled=Unsettled(funds, metrics.unsettled.set),
+        funds=FakeFunds(),
         catalog=lambda: catalog,
         upstreams={"sim": upstream()},
         client=FakeUpstreams(),
         retry_budget=RetryBudget(settings.retries),
         slots=Slots(),
         drains=Drains(settings.limits.drains, metrics.drains.set),
-        relays=OpenRelays(),
+        relays=OpenRelays(lambda _: None),
         metrics=metrics,
         request_log=RequestLog(lambda _: None, lambda *_: None),
     )

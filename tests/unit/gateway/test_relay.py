@@ -12,7 +12,7 @@ from msgspec.json import encode
 
 from tollway.deadlines import NEVER, Deadlines
 from tollway.gateway.drains import Drains
-from tollway.gateway.relay import Relay
+from tollway.gateway.relay import PROGRESS_BYTES, Relay
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind
 from tollway.settings import Limits, Timeouts
@@ -43,7 +43,9 @@ TIMEOUTS = Timeouts()
 class Stage:
     """A relay with everything around it."""
 
-    def __init__(self, stops_billing: bool = False, drains: int = 1, attach: bool = True) -> None:
+    def __init__(
+        self, stops_billing: bool = False, drains: int = 1, attach: bool = True, limits: Limits = LIMITS
+    ) -> None:
         self.clock = Clock()
         self.deadlines = Deadlines(self.clock)
         self.client = FakeClient()
@@ -51,7 +53,18 @@ class Stage:
         self.drains = Drains(drains, lambda _: None)
         who = candidate(stops_billing_on_abort=stops_billing)
         end: Later[Reply] = Later()
-        self.relay = Relay(self.client, who, self.deadlines, LIMITS, TIMEOUTS, self.drains, b"x-request-id: r\r\n", end)
+        self.noted: list[Relay] = []
+        self.relay = Relay(
+            self.client,
+            who,
+            self.deadlines,
+            limits,
+            TIMEOUTS,
+            self.drains,
+            b"x-request-id: r\r\n",
+            end,
+            self.noted.append,
+        )
         if attach:
             self.relay.attach(self.connection)
 
@@ -456,6 +469,64 @@ def test_shutting_down_is_a_failure_of_its_own() -> None:
         assert stage.reply.failure
         assert stage.reply.failure.kind is FailureKind.SHUTDOWN
         assert stage.connection.is_abandoned
+
+    play(scenario)
+
+
+# the journal
+
+
+def of_bytes(size: int) -> bytes:
+    """One event, so long."""
+    return b'data: {"id":"a","model":"m","choices":[{"delta":{"content":"%b"}}]}\n\n' % (b"x" * (size - 67))
+
+
+def test_how_far_a_stream_has_come_is_told_once() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        assert stage.relay.news() is None
+        stage.stream()
+        assert stage.relay.news() is None  # its head alone costs nothing
+        stage.relay.body_arrived(EVENT + EVENT[:9])
+        news = stage.relay.news()
+        assert news
+        status, answer = news
+        assert (status, answer.message_id, answer.has_output, answer.output_units) == (200, "a", True, 1)
+        assert stage.relay.news() is None
+        stage.relay.body_arrived(EVENT[9:] + USAGE)
+        news = stage.relay.news()
+        assert news
+        assert (news[1].output_units, news[1].usage) == (2, Usage(3, 2))
+
+    play(scenario)
+
+
+def test_of_a_whole_answer_nothing_is_told() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.whole(BODY)
+        assert stage.relay.news() is None
+        assert stage.noted == []
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("has_left", [False, True], ids=["read by the client", "read on"])
+def test_eight_kibibytes_are_told_at_once(has_left: bool) -> None:
+    def scenario() -> None:
+        stage = Stage(limits=Limits())
+        stage.stream(EVENT)
+        if has_left:
+            stage.leave()
+        assert stage.relay.news()
+        stage.relay.body_arrived(of_bytes(PROGRESS_BYTES - 1))
+        assert stage.noted == []
+        stage.relay.body_arrived(EVENT)
+        stage.relay.body_arrived(EVENT)
+        assert stage.noted == [stage.relay] * 2  # until somebody has asked
+        assert stage.relay.news()
+        stage.relay.body_arrived(of_bytes(PROGRESS_BYTES))
+        assert len(stage.noted) == 3
 
     play(scenario)
 

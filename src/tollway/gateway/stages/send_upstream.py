@@ -1,7 +1,9 @@
 """Call the candidates until one answers, and relay that answer up to its last bytes.
 
-Tries again only while the client has received nothing, within the rules of `routing/fallback.py`. Refuses:
-upstream_unreachable, upstream_timeout, upstream_broken, upstream_error, overloaded, client_gone, journal_unavailable (nothing is sent that could not be accounted for).
+Tries again only while the client has received nothing, within the rules of `routing/fallback.py`; where no further try
+may be made, the reply to the one before stands, because it may have been billed. Refuses: upstream_unreachable,
+upstream_timeout, upstream_broken, upstream_error, overloaded, client_gone, journal_unavailable (nothing is sent that
+could not be accounted for).
 """
 
 import asyncio
@@ -33,7 +35,7 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
     reply: Reply | None = None
     while True:
         if exchange.client.gone:
-            return Problem(Code.CLIENT_GONE, "before the request was sent")
+            return reply or Problem(Code.CLIENT_GONE, "before the request was sent")
         candidate = candidates[retries % len(candidates)]
         try:
             services.funds.open(exchange.id, opening_entry(exchange, candidate))

@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
-from tollway.billing.ledger import Basis, Hold, Outcome
+from tollway.billing.ledger import Basis, Outcome
 from tollway.gateway.closers import settle_funds
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import NO_FACTS, Reply
@@ -13,9 +14,10 @@ from tollway.routing.plan import Plan
 from tollway.wire.answer import Answer
 from tollway.wire.chat import parse_chat
 from tollway.wire.usage import Usage
-from unit.gateway.fakes import CALLER, HOLD, FakeFunds, candidate, exchange, model, services
+from unit.gateway.fakes import CALLER, HOLD, FakeFunds, candidate, exchange, model, services, settled
 
 BROKEN = Failure(FailureKind.BROKEN, "reset", True)
+UNSENT = Failure(FailureKind.CONNECT, "refused", False)
 TOLD = Answer("gen-1", "vendor/name", None, "stop", Usage(3, 2), False, True, None, 5)
 
 
@@ -32,16 +34,14 @@ def served(reply: Reply | None) -> Exchange:
 
 def outcome(request_id: str) -> Outcome:
     """Any outcome, of a request of that id."""
-    funds = FakeFunds()
     one = served(Reply(candidate(), 200, TOLD))
-    one.hold = Hold(request_id, HOLD.amount, HOLD.budgets, HOLD.usage_day)
-    asyncio.run(settle_funds.run(one, services(funds=funds)))
-    return funds.closed[0]
+    one.hold = replace(HOLD, request_id=request_id)
+    return settle(one).closed[0]
 
 
-def settle(one: Exchange, **changes: Any) -> FakeFunds:
-    funds = changes.pop("funds", None) or FakeFunds(waits=True)
-    asyncio.run(settle_funds.run(one, services(funds=funds, **changes)))
+def settle(one: Exchange, funds: FakeFunds | None = None, **changes: Any) -> FakeFunds:
+    funds = funds or FakeFunds()
+    asyncio.run(settled(settle_funds.run(one, services(funds=funds, **changes))))
     return funds
 
 
@@ -52,10 +52,10 @@ def test_a_request_without_a_hold_ends_none() -> None:
 
 @pytest.mark.parametrize(
     "reply",
-    [None, Reply(candidate(), 0, NO_FACTS, failure=BROKEN), Reply(candidate(), 0, NO_FACTS, abandoned=True)],
-    ids=["refused", "failed", "left"],
+    [None, Reply(candidate(), 0, NO_FACTS, failure=UNSENT)],
+    ids=["refused", "not sent"],
 )
-def test_without_an_answer_the_hold_is_released(reply: Reply | None) -> None:
+def test_what_no_upstream_has_seen_is_released(reply: Reply | None) -> None:
     one = served(reply)
     funds = settle(one)
     assert (funds.closed, funds.released, one.outcome) == ([], [HOLD], None)
@@ -69,6 +69,9 @@ def test_without_an_answer_the_hold_is_released(reply: Reply | None) -> None:
         (Reply(candidate(), 500, NO_FACTS), Basis.ABSORBED, 0, 0),
         (Reply(candidate(), 302, NO_FACTS), Basis.ABSORBED, 0, 0),
         (Reply(candidate(), 200, NO_FACTS, failure=BROKEN), Basis.ABSORBED, 0, 0),
+        # no answer at all, but the upstream has the request and may bill for it: it is written down, at no charge
+        (Reply(candidate(), 0, NO_FACTS, failure=BROKEN), Basis.ABSORBED, 0, 0),
+        (Reply(candidate(), 0, NO_FACTS, abandoned=True), Basis.ABSORBED, 0, 0),
         # "user" and "hello there" are 15 bytes: at least one token
         (Reply(candidate(), 200, replace(TOLD, usage=None)), Basis.ESTIMATED, 2 + 8, 0),
         (Reply(candidate(), 200, replace(TOLD, usage=Usage(10**9, 2))), Basis.ESTIMATED, 2 + 8, 0),
@@ -86,7 +89,7 @@ def test_without_an_answer_the_hold_is_released(reply: Reply | None) -> None:
         ),
     ],
 )
-def test_with_an_answer_it_is_settled_once(reply: Reply, basis: Basis, charge: int, absorbed: int) -> None:
+def test_what_an_upstream_has_seen_is_settled_once(reply: Reply, basis: Basis, charge: int, absorbed: int) -> None:
     one = served(reply)
     funds = settle(one)
     assert funds.released == []
@@ -102,16 +105,30 @@ def test_the_record_says_how_it_ended() -> None:
     one.client.gone = True
     one.attempts += ["sim:503", "sim:200"]
     record = settle(one).closed[0].record
-    assert (record.cancelled, record.has_error, record.attempts, record.key_id) == (True, True, 2, "key-1")
+    assert (record.cancelled, record.has_error, record.key_id) == (True, True, "key-1")
+    assert (record.route, record.attempts) == (("sim/vendor/name",), ("sim:503", "sim:200"))
+    assert (record.prompt_tokens_max, record.completion_tokens_max) == (100, 100)
 
 
-@pytest.mark.parametrize("reply", [Reply(candidate(), 200, TOLD), None], ids=["charge", "release"])
-def test_what_the_database_does_not_take_is_kept(reply: Reply | None) -> None:
-    funds = FakeFunds()
+def test_choices_multiply_what_may_be_generated() -> None:
+    one = served(Reply(candidate(), 200, TOLD))
+    one.request = replace(one.request, choices=3)
+    assert settle(one).closed[0].record.completion_tokens_max == 300
+
+
+def test_a_prompt_that_was_counted_before_is_not_counted_again() -> None:
+    one = served(Reply(candidate(), 200, replace(TOLD, usage=None)))
+    one.prompt_text_bytes = 4_000
+    assert settle(one).closed[0].usage.prompt_tokens == 500
+    told = served(Reply(candidate(), 200, TOLD))
+    settle(told)
+    assert told.prompt_text_bytes is None  # nobody needed to know
+
+
+def test_what_neither_journal_nor_books_take_is_said() -> None:
+    funds, one = FakeFunds(), served(Reply(candidate(), 200, TOLD))
     funds.away = True
-    everything = services(funds=funds)
-    asyncio.run(settle_funds.run(served(reply), everything))
-    assert len(everything.unsettled) == 1
-    funds.away = False
-    asyncio.run(everything.unsettled.settle())
-    assert len(funds.closed) + len(funds.released) == 1
+    with capture_logs() as lines:
+        settle(one, funds)
+    assert [(line["event"], line["request_id"]) for line in lines] == [("settlement_postponed", "request-1")]
+    assert one.outcome  # funds keep it; the client's answer names its charge

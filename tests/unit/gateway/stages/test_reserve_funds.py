@@ -1,24 +1,24 @@
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
-from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldPolicy, HoldRefused
+from tollway.billing.ledger import Hold, HoldOrder, HoldPolicy, HoldRefused
 from tollway.errors import Code, Problem
 from tollway.gateway.stages import reserve_funds
 from tollway.identity.caller import Caller, Role
 from tollway.money import Microdollars
 from tollway.routing.plan import Plan
 from tollway.settings import parse
-from unit.gateway.fakes import CALLER, NOW, FakeFunds, candidate, exchange, services
+from unit.gateway.fakes import CALLER, NOW, USER, FakeFunds, candidate, exchange, services, settled
 
 
 def reserve(funds: FakeFunds, caller: Caller = CALLER, policy: str = "partial") -> Hold | Problem:
     one = exchange()
     one.caller, one.plan = caller, Plan((candidate(), candidate("two")), 100, 100)
     settings = parse({"hold_policy": policy, "app_url": "https://app.example/"})
-    return asyncio.run(reserve_funds.run(one, services(funds=funds, settings=settings)))
+    return asyncio.run(settled(reserve_funds.run(one, services(funds=funds, settings=settings))))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
@@ -27,9 +27,21 @@ def test_the_worst_case_is_held(waits: bool) -> None:
     hold = reserve(funds, policy="strict")
     assert isinstance(hold, Hold)
     assert (hold.request_id, hold.amount) == ("request-1", 1_000)
-    order = funds.orders[0]
-    assert (order.policy, order.usage_day) == (HoldPolicy.STRICT, NOW.date())
-    assert order.expires_at - NOW == timedelta(minutes=35)
+    assert funds.orders == [HoldOrder("request-1", Microdollars(1_000), (USER,), HoldPolicy.STRICT, NOW.date())]
+
+
+def test_what_the_slices_cover_is_not_waited_for() -> None:
+    one = exchange()
+    one.caller, one.plan = CALLER, Plan((candidate(),), 100, 100)
+    assert isinstance(reserve_funds.run(one, services(funds=FakeFunds())), Hold)
+
+
+def test_the_dearest_candidate_must_be_covered() -> None:
+    one, funds = exchange(), FakeFunds()
+    dear = Microdollars(5_000)
+    one.caller, one.plan = CALLER, Plan((candidate(), structs.replace(candidate("two"), worst_case=dear)), 100, 100)
+    reserve_funds.run(one, services(funds=funds))
+    assert funds.orders[0].worst_case == dear
 
 
 @pytest.mark.parametrize(
@@ -52,10 +64,11 @@ def test_every_limit_is_asked_payer_first(caller: Caller, budgets: list[str]) ->
     assert [budget.id for budget in funds.orders[0].budgets] == budgets
 
 
+@pytest.mark.parametrize("waits", [False, True], ids=["known", "asked"])
 @pytest.mark.parametrize(("available", "balance"), [(0, 0), (-2_500_000, -2.5), (1_000_000, 1), (500, 0.0005)])
-def test_without_money_it_is_402_with_the_balance(available: int, balance: float) -> None:
-    funds = FakeFunds()
-    funds.refuses = HoldRefused(BudgetRef(BudgetKind.USER, "user-1"), Microdollars(available))
+def test_without_money_it_is_402_with_the_balance(available: int, balance: float, waits: bool) -> None:
+    funds = FakeFunds(waits)
+    funds.refuses = HoldRefused(USER, Microdollars(available))
     problem = reserve(funds)
     assert isinstance(problem, Problem)
     assert problem.code is Code.INSUFFICIENT_CREDITS

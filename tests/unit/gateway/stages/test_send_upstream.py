@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from tollway.billing.ledger import Outcome
+from tollway.billing.recovery import closed_of, encode_entry, recover
 from tollway.errors import Code, Problem
+from tollway.gateway.closers import settle_funds
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind, ReplySink
@@ -14,7 +17,20 @@ from tollway.routing.plan import Candidate, Plan
 from tollway.settings import parse
 from tollway.wire.answer_head import AnswerHead
 from tollway.wire.chat import parse_chat
-from unit.gateway.fakes import FakeUpstreams, Play, answers, body_of, candidate, exchange, fails, services
+from unit.gateway.fakes import (
+    CALLER,
+    HOLD,
+    FakeFunds,
+    FakeUpstreams,
+    Play,
+    answers,
+    body_of,
+    candidate,
+    exchange,
+    fails,
+    model,
+    services,
+)
 
 BODY = {"id": "a", "model": "m", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}
 GOOD = answers(200, BODY)
@@ -36,13 +52,19 @@ def breaks(kind: FailureKind) -> Play:
     return play
 
 
+def ready(to: Sequence[Candidate] = (candidate(),), body: bytes | None = None) -> Exchange:
+    """An exchange whose stages have all run but the last."""
+    one = exchange(body)
+    one.request = parse_chat(one.inbound.body)
+    one.caller, one.model, one.hold = CALLER, model(), HOLD
+    one.prepared, one.plan = one.request.body, Plan(tuple(to), 100, 100)
+    return one
+
+
 def send(
     *scripts: Play, to: Sequence[Candidate] = (candidate(),), body: bytes | None = None, **changes: Any
 ) -> tuple[Reply | Problem, FakeUpstreams, Exchange]:
-    one = exchange(body)
-    one.request = parse_chat(one.inbound.body)
-    one.prepared, one.plan = one.request.body, Plan(tuple(to), 100, 100)
-    upstreams = FakeUpstreams(*scripts)
+    one, upstreams = ready(to, body), FakeUpstreams(*scripts)
     everything = services(client=upstreams, settings=changes.pop("settings", AT_ONCE), **changes)
     return asyncio.run(send_upstream.run(one, everything)), upstreams, one
 
@@ -114,13 +136,80 @@ def test_the_budget_ends_retries() -> None:
 
 
 def test_nothing_is_sent_for_one_who_left() -> None:
-    one = exchange()
+    one, funds, upstreams = ready(), FakeFunds(), FakeUpstreams()
     one.client.gone = True
-    one.plan = Plan((candidate(),), 1, 1)
-    upstreams = FakeUpstreams()
-    problem = asyncio.run(send_upstream.run(one, services(client=upstreams)))
+    problem = asyncio.run(send_upstream.run(one, services(client=upstreams, funds=funds)))
     assert isinstance(problem, Problem)
-    assert (problem.code, upstreams.sent) == (Code.CLIENT_GONE, [])
+    assert (problem.code, upstreams.sent, funds.opened) == (Code.CLIENT_GONE, [], [])
+
+
+def leaving(one: Exchange, script: Play) -> Play:
+    """The client leaves meanwhile."""
+
+    def play(sink: ReplySink) -> Failure | None:
+        one.client.gone = True
+        return script(sink)
+
+    return play
+
+
+@pytest.mark.parametrize(("script", "was_sent"), [(UNANSWERED, True), (answers(503, {}), True), (REFUSED, False)])
+def test_one_who_leaves_before_a_retry_leaves_the_first_try_behind(script: Play, was_sent: bool) -> None:
+    """What an upstream may bill for must not be forgotten because nobody waits for another try."""
+    one = ready()
+    upstreams = FakeUpstreams(leaving(one, script), GOOD)
+    reply = asyncio.run(send_upstream.run(one, services(client=upstreams, settings=AT_ONCE)))
+    assert isinstance(reply, Reply)
+    assert (reply.was_sent, len(upstreams.sent)) == (was_sent, 1)
+
+
+# the journal
+
+
+def test_every_attempt_is_in_the_journal_before_it_is_sent() -> None:
+    funds, opened = FakeFunds(), list[int]()
+
+    def watched(script: Play) -> Play:
+        def play(sink: ReplySink) -> Failure | None:
+            opened.append(len(funds.opened))
+            return script(sink)
+
+        return play
+
+    send(*[watched(script) for script in (REFUSED, answers(503, {}), GOOD)], funds=funds)
+    assert opened == [1, 2, 3]
+    assert {request_id for request_id, _ in funds.opened} == {"request-1"}
+
+
+def test_the_journal_knows_the_last_attempt_and_those_before() -> None:
+    """With how it ended it is the outcome, whoever served it at last."""
+    both, funds = (candidate("first"), candidate("second")), FakeFunds()
+    reply, _, one = send(REFUSED, GOOD, to=both, funds=funds)
+    assert isinstance(reply, Reply)
+    one.reply = reply
+    settling = settle_funds.run(one, services(funds=funds))
+    assert settling
+    asyncio.run(settling)  # type: ignore[arg-type]  # a coroutine
+    outcome = funds.closed[0]
+    assert isinstance(outcome, Outcome)
+    interrupted = recover("request-1", funds.opened[1][1], None, None).record
+    assert (interrupted.provider_id, interrupted.attempts) == ("second", ("first:connect", "second:interrupted"))
+    assert recover("request-1", funds.opened[1][1], None, encode_entry(closed_of(outcome))) == outcome
+
+
+def test_nothing_is_sent_that_could_not_be_accounted_for() -> None:
+    problem, upstreams, one = send(funds=FakeFunds(opens_left=0))
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.retry_after_s) == (Code.JOURNAL_UNAVAILABLE, 1)
+    assert (upstreams.sent, one.attempts) == ([], [])
+
+
+@pytest.mark.parametrize("script", [UNANSWERED, REFUSED, answers(503, {})])
+def test_a_try_that_the_journal_refuses_leaves_the_one_before(script: Play) -> None:
+    reply, upstreams, one = send(script, GOOD, funds=FakeFunds(opens_left=1))
+    assert isinstance(reply, Reply)
+    assert (len(upstreams.sent), len(one.attempts)) == (1, 1)
+    assert reply.status == 503 or reply.failure
 
 
 def test_what_goes_upstream() -> None:
@@ -145,9 +234,7 @@ def test_another_id_upstream_replaces_the_callers() -> None:
 
 def test_failures_are_counted() -> None:
     everything = services(client=FakeUpstreams(REFUSED, answers(503, {}), GOOD), settings=AT_ONCE)
-    one = exchange()
-    one.request = parse_chat(one.inbound.body)
-    one.prepared, one.plan = one.request.body, Plan((candidate(),), 1, 1)
+    one = ready()
     asyncio.run(send_upstream.run(one, everything))
     rendered = everything.metrics.render().decode()
     for kind in ("connect", "503"):
