@@ -56,7 +56,7 @@ class BudgetRef(Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        return f"{self.kind.value}:{self.owner}"
+        return f"{self.kind._value_}:{self.owner}"  # on every request's way; `.value` would take twice as long
 
 
 class HoldOrder(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The two pure rules of the ledger: how much is held, and what a settlement moves."""
+"""The pure rules of the ledger: what a settlement moves, and what a correction of it does."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,14 +14,14 @@ from tollway.billing.ledger import (
     Basis,
     BudgetKind,
     BudgetRef,
+    Correction,
     EntryKind,
     Hold,
-    HoldPolicy,
     Outcome,
     Posting,
     UsageRecord,
-    cut_hold,
     postings_of,
+    postings_of_correction,
 )
 from tollway.money import Microdollars
 from tollway.wire.usage import Usage
@@ -44,16 +44,23 @@ RECORD = UsageRecord(
     price_version="v",
     prompt_usd=Decimal(0),
     completion_usd=Decimal(0),
-    attempts=1,
+    route=(),
+    attempts=(),
+    prompt_tokens_max=1,
+    completion_tokens_max=1,
     latency_ms=1,
     created_at=datetime(2026, 1, 1, tzinfo=UTC),
 )
 
 
-def outcome(charge: int, absorbed: int) -> Outcome:
+def a_hold(*amounts: int) -> Hold:
     budgets = (BudgetRef(BudgetKind.ORGANIZATION, "o"), BudgetRef(BudgetKind.MEMBER_DAY, "o:u:2026-01-01"))
+    return Hold("r", Microdollars(10), budgets, tuple(map(Microdollars, amounts)), date(2026, 1, 1))
+
+
+def outcome(charge: int, absorbed: int) -> Outcome:
     return Outcome(
-        hold=Hold("r", Microdollars(10), budgets, date(2026, 1, 1)),
+        hold=a_hold(10, 10),
         usage=Usage(1, 1),
         basis=Basis.REPORTED,
         charge=Microdollars(charge),
@@ -85,31 +92,31 @@ def test_the_sum_over_all_accounts_stays_zero(charge: int, absorbed: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("worst_case", "available", "partial", "strict"),
+    ("correction", "postings"),
     [
-        (100, [100], 100, 100),
-        (100, [500, 99], 99, None),
-        (100, [1, 500], 1, None),
-        (100, [500, 0], None, None),
-        (100, [-5], None, None),
-        (0, [-5], 0, 0),
+        (Correction(0, 0), ()),
+        (Correction(7, 0), (Posting(EntryKind.CORRECTION, "user:u", REVENUE, Microdollars(7)),)),
+        (Correction(-7, 0), (Posting(EntryKind.CORRECTION, REVENUE, "user:u", Microdollars(7)),)),
+        (
+            Correction(-7, 3),
+            (
+                Posting(EntryKind.CORRECTION, REVENUE, "user:u", Microdollars(7)),
+                Posting(EntryKind.ABSORBED_CORRECTION, ABSORBED, REVENUE, Microdollars(3)),
+            ),
+        ),
+        (Correction(0, -3), (Posting(EntryKind.ABSORBED_CORRECTION, REVENUE, ABSORBED, Microdollars(3)),)),
     ],
 )
-def test_a_hold_never_exceeds_the_tightest_budget(
-    worst_case: int, available: list[int], partial: int | None, strict: int | None
+def test_a_correction_moves_what_is_missing_and_gives_back_what_was_too_much(
+    correction: Correction, postings: tuple[Posting, ...]
 ) -> None:
-    assert cut_hold(worst_case, available, HoldPolicy.PARTIAL) == partial
-    assert cut_hold(worst_case, available, HoldPolicy.STRICT) == strict
+    assert postings_of_correction("user:u", correction) == postings
 
 
-@given(st.integers(1, 10**9), st.lists(st.integers(-(10**9), 10**9), min_size=1), st.sampled_from(HoldPolicy))
-def test_laws_of_holds(worst_case: int, available: list[int], policy: HoldPolicy) -> None:
-    held = cut_hold(worst_case, available, policy)
-    if held is None:
-        assert min(available) < worst_case
-    else:
-        assert 0 < held <= min(worst_case, *available)
-        assert held == worst_case or policy is HoldPolicy.PARTIAL
+def test_a_hold_is_partly_covered_when_any_budget_has_less() -> None:
+    assert not a_hold(10, 10).is_partly_covered
+    assert a_hold(10, 9).is_partly_covered
+    assert a_hold(9, 10).amount == 9
 
 
 def test_budgets_are_locked_from_the_widest_to_the_narrowest() -> None:
