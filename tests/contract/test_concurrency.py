@@ -7,8 +7,8 @@ import pytest
 
 from contract.processes import run_together
 from contract.scenario import ACME, ANN, Clock, a_hold, day_of_ann, key_of_ann, order, outcome, top_up
-from tollway.billing.ledger import HoldRefused
-from tollway.billing.store import Leased
+from tollway.billing.ledger import Correction, HoldRefused
+from tollway.billing.store import Leased, WorkerEndedError
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import Database
 
@@ -121,6 +121,36 @@ async def test_budgets_locked_in_any_order_never_block_each_other(
     await _retire(database)
     charged = sum(number % 4 in (2, 3) for number in range(60))
     assert [await books.balance(ref) for ref in refs] == [10_000 - 7 * charged] * 3
+
+
+@pool_sizes
+async def test_a_request_is_corrected_once(connect: Callable[..., Database], pool_size: int) -> None:
+    books = await _books(connect(pool_size))
+    await books.settle("w1", [outcome(a_hold("r1", 0, ACME, day_of_ann(0)), 100)])
+    done = await asyncio.gather(*(books.correct("r1", Correction(-number, 1)) for number in range(1, 21)))
+    assert done.count(True) == 1
+    assert await books.balance(ACME) == -100 + 1 + done.index(True)
+
+
+@pool_sizes
+async def test_a_worker_that_is_retired_while_it_leases_keeps_nothing(
+    connect: Callable[..., Database], pool_size: int
+) -> None:
+    """Whatever comes first: its lease is returned, or it gets none."""
+    database = connect(pool_size)
+    books = await _books(database)
+    await top_up(database, ANN, 1_000_000)
+    await top_up(database, ACME, 1_000_000)
+    for turn in range(20):
+        await books.enlist(f"t{turn}", "node")
+        asks = [
+            books.lease(order(f"r{turn}-{number}", 10, (ANN, ACME)[number % 2], worker=f"t{turn}", sharers=2))
+            for number in range(4)
+        ]
+        asks.insert(turn % 5, books.retire(f"t{turn}"))
+        for answer in await asyncio.gather(*asks, return_exceptions=True):
+            assert answer is None or isinstance(answer, Leased | WorkerEndedError)
+    assert [await books.balance(ref) for ref in (ANN, ACME)] == [1_000_000] * 2
 
 
 @pool_sizes

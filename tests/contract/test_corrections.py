@@ -50,6 +50,17 @@ async def test_a_correction_is_written_once_beside_the_original(
     assert found - {("charge", ACME.id, REVENUE, 150), ("absorbed", ABSORBED, REVENUE, 9)} == entries
 
 
+@pytest.mark.parametrize("correction", [Correction(-151, 0), Correction(0, -10)])
+async def test_a_correction_takes_back_no_more_than_was_booked(
+    database: Database, books: SqlBooks, correction: Correction
+) -> None:
+    await books.settle("w1", [outcome(a_hold("r1", 0, ACME), 150, 9, basis=Basis.ESTIMATED)])
+    with pytest.raises(ValueError, match="more than was booked"):
+        await books.correct("r1", correction)
+    assert await books.balance(ACME) == -150
+    assert len(await _entries(database)) == 2
+
+
 async def test_what_was_never_settled_is_not_corrected(books: SqlBooks) -> None:
     assert not await books.correct("r1", Correction(5, 0))
 

@@ -163,7 +163,9 @@ class Simulation:
         if self.settled:
             _, outcome = self.dice.choice(self.settled)
             charge = self.dice.randint(-outcome.charge, 50)
-            if await self.books.correct(outcome.hold.request_id, Correction(charge, self.dice.choice((-3, 0, 3)))):
+            if await self.books.correct(
+                outcome.hold.request_id, Correction(charge, self.dice.choice((-outcome.absorbed, 0, 3)))
+            ):
                 self.overdraft += max(0, charge)
 
     async def die(self) -> None:

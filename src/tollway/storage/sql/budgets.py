@@ -69,7 +69,7 @@ class Budget(Struct, frozen=True):
 
     @property
     def balance(self) -> Microdollars:
-        """Of a user or organization: credited less charged; what is on hold is still theirs."""
+        """Of a user or organization: credited less charged; what is leased or held is still theirs."""
         return Microdollars((self.limit or 0) - self.spent)
 
 
