@@ -14,9 +14,9 @@ import pytest
 from contract.scenario import Clock
 from servers.postgres import PostgresServer, running
 from tollway.storage.migrations.run import migrate
+from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.database import Database, open_database
-from tollway.storage.sql.funds import SqlFunds
 
 _TEMPLATE = "tollway_template"
 _numbers = count(1)
@@ -105,8 +105,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def funds(database: Database, clock: Clock) -> SqlFunds:
-    return SqlFunds(database, clock)
+def books(database: Database, clock: Clock) -> SqlBooks:
+    """With two workers that are known, w1 and w2."""
+    made = SqlBooks(database, clock)
+    for worker in ("w1", "w2"):
+        asyncio.run(made.enlist(worker, "node"))
+    return made
 
 
 def _database(server: PostgresServer, template: str) -> "_Copy":

@@ -10,14 +10,14 @@ from tollway.billing.ledger import (
     BudgetRef,
     EntryKind,
     Hold,
-    HoldOrder,
     HoldPolicy,
     Outcome,
     Posting,
     UsageRecord,
 )
+from tollway.billing.store import Ask, LeaseOrder
 from tollway.money import Microdollars
-from tollway.storage.sql import budgets, settlement
+from tollway.storage.sql import budgets, entries
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.tables import credit_transactions
 from tollway.wire.usage import Usage
@@ -28,6 +28,8 @@ DAY = date(2026, 3, 1)
 ANN = BudgetRef(BudgetKind.USER, "ann")
 BOB = BudgetRef(BudgetKind.USER, "bob")
 ACME = BudgetRef(BudgetKind.ORGANIZATION, "acme")
+
+MANY = 10**9  # so many sharers that a worker keeps nothing for itself
 
 
 class Clock:
@@ -53,16 +55,26 @@ def key_of_ann(limit: int | None) -> BudgetRef:
 
 def order(
     request_id: str,
-    worst_case: int,
+    need: int,
     *refs: BudgetRef,
+    worker: str = "w1",
+    free: int | tuple[int, ...] = 0,
     policy: HoldPolicy = HoldPolicy.PARTIAL,
-    expires_at: datetime = START + timedelta(minutes=35),
-) -> HoldOrder:
-    return HoldOrder(request_id, Microdollars(worst_case), refs or (ANN,), policy, DAY, expires_at)
+    sharers: int = MANY,
+    last: bool = False,
+) -> LeaseOrder:
+    """`free` for every budget, or for each its own."""
+    refs = refs or (ANN,)
+    frees = free if isinstance(free, tuple) else (free,) * len(refs)
+    asks = tuple(Ask(ref, Microdollars(need), Microdollars(amount)) for ref, amount in zip(refs, frees, strict=True))
+    return LeaseOrder(worker, request_id, asks, policy, sharers, last)
 
 
-def a_hold(request_id: str, amount: int, *refs: BudgetRef) -> Hold:
-    return Hold(request_id, Microdollars(amount), refs or (ANN,), DAY)
+def a_hold(request_id: str, amount: int | tuple[int, ...], *refs: BudgetRef, worst_case: int | None = None) -> Hold:
+    refs = refs or (ANN,)
+    amounts = amount if isinstance(amount, tuple) else (amount,) * len(refs)
+    most = max(amounts) if worst_case is None else worst_case
+    return Hold(request_id, Microdollars(most), refs, tuple(map(Microdollars, amounts)), DAY)
 
 
 def outcome(hold: Hold, charge: int, absorbed: int = 0, **changes: object) -> Outcome:
@@ -80,29 +92,33 @@ def outcome(hold: Hold, charge: int, absorbed: int = 0, **changes: object) -> Ou
     return Outcome(**{**values, **changes})
 
 
-def record() -> UsageRecord:
-    return UsageRecord(
-        user_id="ann",
-        organization_id=None,
-        key_id="k1",
-        provider_id="openrouter",
-        requested_model="Vendor/Model",
-        model="vendor/model",
-        upstream_model="vendor/model-2026",
-        inference_provider="Vendor",
-        message_id="gen-1",
-        finish_reason="stop",
-        status_code=200,
-        streamed=True,
-        has_error=False,
-        cancelled=False,
-        price_version="openrouter/vendor/model@2026-01-01",
-        prompt_usd=Decimal("0.000000125"),
-        completion_usd=Decimal("0.0000150"),
-        attempts=1,
-        latency_ms=1234,
-        created_at=START,
-    )
+def record(**changes: object) -> UsageRecord:
+    values: dict[str, object] = {
+        "user_id": "ann",
+        "organization_id": None,
+        "key_id": "k1",
+        "provider_id": "openrouter",
+        "requested_model": "Vendor/Model",
+        "model": "vendor/model",
+        "upstream_model": "vendor/model-2026",
+        "inference_provider": "Vendor",
+        "message_id": "gen-1",
+        "finish_reason": "stop",
+        "status_code": 200,
+        "streamed": True,
+        "has_error": False,
+        "cancelled": False,
+        "price_version": "openrouter/vendor/model@2026-01-01",
+        "prompt_usd": Decimal("0.000000125"),
+        "completion_usd": Decimal("0.0000150"),
+        "route": ("openrouter/vendor/model-2026", "other/model é"),
+        "attempts": ("other:503", "openrouter:200"),
+        "prompt_tokens_max": 1500,
+        "completion_tokens_max": 4096,
+        "latency_ms": 1234,
+        "created_at": START,
+    }
+    return UsageRecord(**{**values, **changes})
 
 
 async def top_up(database: Database, account: BudgetRef, amount: int, transaction_id: str = "first") -> None:
@@ -121,7 +137,7 @@ async def top_up(database: Database, account: BudgetRef, amount: int, transactio
     def work(connection) -> None:
         budgets.credit(connection, account, amount, START)
         posting = Posting(EntryKind.GRANT, GRANTS, account.id, Microdollars(amount))
-        settlement.post(connection, id_, [posting], START)
+        entries.post(connection, id_, [posting], START)
         connection.execute(credit_transactions.insert(), row)
 
     await database.write(work)

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from contract.commit_fault import CommitFault
 from contract.scenario import START
-from contract.test_faults import CommitFault
 from tollway.admin.records import AccountBalance, CreditTransaction, Member, Organization, Page, User
 from tollway.admin.store import Removal
 from tollway.billing.ledger import BudgetKind, BudgetRef
@@ -78,7 +78,7 @@ async def test_a_removed_member_loses_the_daily_limit(admin: SqlAdmin) -> None:
 
 @pytest.mark.parametrize("committed", [True, False], ids=["done", "not done"])
 async def test_a_lost_commit_acknowledgement_cannot_double(
-    database: Database, admin: SqlAdmin, monkeypatch: pytest.MonkeyPatch, committed: bool
+    database: Database, admin: SqlAdmin, committed: bool
 ) -> None:
     key = KeyRow("k1", "ab" * 32, "u1", "acme", "", "wxyz", None, None, None, START)
     member = Member("acme", "u1", "u1@example.com", Role.OWNER, None)
@@ -90,10 +90,8 @@ async def test_a_lost_commit_acknowledgement_cannot_double(
         (lambda: admin.add_credit(ACCOUNT, _credit("t1")), AccountBalance("user:ann", 100, 0, 0, 100, 100)),
     ]
     for step, expected in steps:
-        fault = CommitFault(database, 1, committed=committed)
-        monkeypatch.setattr(fault.dialect, "do_commit", fault)
-        assert await step() == expected
-        monkeypatch.setattr(fault.dialect, "do_commit", fault.real)
+        with CommitFault(database, 1, committed=committed):
+            assert await step() == expected
     assert (await admin.account_balance(ACCOUNT)).credited_microdollars == 100
 
 

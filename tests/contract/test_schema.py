@@ -4,20 +4,26 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 import tollway.storage.migrations
 from contract.processes import run_together
+from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.storage.migrations import run
 from tollway.storage.migrations.run import migrate
+from tollway.storage.sql.billing import SqlBooks
+from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.engine import create_sqlite_file, parse_url, single_use_engine
 from tollway.storage.sql.schema import SCHEMA_HEAD, schema_is_current
-from tollway.storage.sql.tables import metadata
+from tollway.storage.sql.tables import ledger_entries, metadata
+from tollway.storage.sql.usage import SqlUsage
 
 
 async def test_the_migrations_build_the_tables_of_the_program(database: Database) -> None:
@@ -67,6 +73,51 @@ def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pyte
     asyncio.run(database.close())
 
 
+def test_the_second_revision_keeps_what_was_booked(empty_url: str) -> None:
+    """Open holds are gone, nothing that was charged or credited is."""
+    _migrate_to(empty_url, "0001_first_road", BOOKED)
+    assert migrate(empty_url) == SCHEMA_HEAD
+    database = open_database(empty_url)
+    assert asyncio.run(verify_books(database)) == []
+    assert asyncio.run(SqlBooks(database).balance(BudgetRef(BudgetKind.USER, "ann"))) == 850
+    row = asyncio.run(SqlUsage(database).find("r1"))
+    assert row is not None
+    assert (row.cost_microdollars, row.worst_case_microdollars, row.lookups, row.route) == (150, 400, None, ())
+    entries = select(ledger_entries.c.source_id, ledger_entries.c.kind).order_by(ledger_entries.c.kind)
+    found = asyncio.run(database.read(lambda connection: connection.execute(entries).all()))
+    assert found == [("r1", "charge"), ("t1", "grant")]
+    with pytest.raises(DBAPIError, match="immutable"):
+        asyncio.run(database.write(lambda connection: connection.execute(text("DELETE FROM ledger_entries"))))
+    asyncio.run(database.close())
+
+
+BOOKED = (
+    "INSERT INTO ledger_accounts (id, kind, created_at) SELECT 'user:ann', 'user', created_at FROM ledger_accounts"
+    " WHERE id = 'system:revenue'",
+    "INSERT INTO budgets (id, kind, limit_microdollars, spent_microdollars, held_microdollars, updated_at)"
+    " SELECT 'user:ann', 'user', 1000, 150, 99, created_at FROM ledger_accounts WHERE id = 'user:ann'",
+    "INSERT INTO holds (request_id, amount_microdollars, budgets, usage_day, expires_at, created_at)"
+    """ SELECT 'r2', 99, '["user:ann"]', '2026-03-01', created_at, created_at FROM ledger_accounts"""
+    " WHERE id = 'user:ann'",
+    "INSERT INTO credit_transactions (id, user_id, amount_microdollars, is_free, created_at)"
+    " SELECT 't1', 'ann', 1000, 1 = 1, created_at FROM ledger_accounts WHERE id = 'user:ann'",
+    "INSERT INTO ledger_entries (id, request_id, kind, debit_account, credit_account, amount_microdollars, created_at)"
+    " SELECT 't1:grant', NULL, 'grant', 'system:grants', id, 1000, created_at FROM ledger_accounts"
+    " WHERE id = 'user:ann'",
+    "INSERT INTO ledger_entries (id, request_id, kind, debit_account, credit_account, amount_microdollars, created_at)"
+    " SELECT 'r1:charge', 'r1', 'charge', id, 'system:revenue', 150, created_at FROM ledger_accounts"
+    " WHERE id = 'user:ann'",
+    "INSERT INTO usage (id, user_id, provider_id, requested_model, model, upstream_model, prompt_tokens,"
+    " completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, basis, cost_microdollars,"
+    " absorbed_microdollars, market_cost_microdollars, list_cost_microdollars, hold_microdollars, price_version,"
+    " prompt_usd, completion_usd, has_error, usage_day, budgets, created_at)"
+    " SELECT 'r1', 'ann', 'p', 'm', 'm', 'm', 1, 2, 0, 0, 0, 'estimated', 150, 0, 150, 150, 400, 'v', '0', '0', 1 = 0,"
+    """ '2026-03-01', '["user:ann"]', created_at FROM ledger_accounts WHERE id = 'user:ann'""",
+    "INSERT INTO usage_metadata (id, message_id, status_code, streamed, cancelled, attempts, latency_ms, created_at)"
+    " SELECT 'r1', 'gen-1', 200, 1 = 1, 1 = 0, 2, 5, created_at FROM ledger_accounts WHERE id = 'user:ann'",
+)
+
+
 def test_a_newer_schema_is_not_current(connect: Callable[..., Database]) -> None:
     database = connect()
     statement = text("UPDATE alembic_version SET version_num = '9999_later'")
@@ -78,6 +129,19 @@ def test_the_program_expects_the_newest_revision() -> None:
     config = Config()
     config.set_main_option("script_location", tollway.storage.migrations.__path__[0])
     assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_HEAD
+
+
+def _migrate_to(url: str, revision: str, statements: tuple[str, ...]) -> None:
+    parsed = parse_url(url)
+    create_sqlite_file(parsed)
+    engine = single_use_engine(parsed, statement_timeout_s=60.0)
+    with engine.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", tollway.storage.migrations.__path__[0])
+        command.upgrade(config, revision)
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
 
 
 def _is_current(url: str) -> bool:

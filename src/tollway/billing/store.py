@@ -176,7 +176,7 @@ class Corrections(Protocol):
     async def correct(self, request_id: str, correction: Correction) -> bool:
         """Correct a settled request, once: entries for what differs, its budgets moved, the differences kept on its
         usage row beside the original figures. False when it was reconciled before, or never settled: nothing is
-        written. Raises MoneyOverflowError."""
+        written. Raises MoneyOverflowError, and ValueError where it takes back more than was booked."""
         ...
 
     async def note_lookup_failed(self, request_id: str) -> None:

@@ -1,4 +1,4 @@
-"""The pure rules of the ledger: when a hold is partly covered, and what a settlement moves."""
+"""The pure rules of the ledger: partly covered holds, and what a settlement and a correction of it move."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,12 +13,14 @@ from tollway.billing.ledger import (
     Basis,
     BudgetKind,
     BudgetRef,
+    Correction,
     EntryKind,
     Hold,
     Outcome,
     Posting,
     UsageRecord,
     postings_of,
+    postings_of_correction,
 )
 from tollway.money import Microdollars
 from tollway.wire.usage import Usage
@@ -86,6 +88,28 @@ def test_the_sum_over_all_accounts_stays_zero(charge: int, absorbed: int) -> Non
         accounts[posting.debit] = accounts.get(posting.debit, 0) - posting.amount
         accounts[posting.credit] = accounts.get(posting.credit, 0) + posting.amount
     assert sum(accounts.values()) == 0
+
+
+@pytest.mark.parametrize(
+    ("correction", "postings"),
+    [
+        (Correction(0, 0), ()),
+        (Correction(7, 0), (Posting(EntryKind.CORRECTION, "user:u", REVENUE, Microdollars(7)),)),
+        (Correction(-7, 0), (Posting(EntryKind.CORRECTION, REVENUE, "user:u", Microdollars(7)),)),
+        (
+            Correction(-7, 3),
+            (
+                Posting(EntryKind.CORRECTION, REVENUE, "user:u", Microdollars(7)),
+                Posting(EntryKind.ABSORBED_CORRECTION, ABSORBED, REVENUE, Microdollars(3)),
+            ),
+        ),
+        (Correction(0, -3), (Posting(EntryKind.ABSORBED_CORRECTION, REVENUE, ABSORBED, Microdollars(3)),)),
+    ],
+)
+def test_a_correction_moves_what_is_missing_and_gives_back_what_was_too_much(
+    correction: Correction, postings: tuple[Posting, ...]
+) -> None:
+    assert postings_of_correction("user:u", correction) == postings
 
 
 def test_a_hold_is_partly_covered_when_any_budget_has_less() -> None:

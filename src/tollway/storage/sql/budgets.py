@@ -4,10 +4,10 @@ The lock of a budget covers its leases and its mark too: none of them is changed
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from msgspec import Struct
 from sqlalchemy import BigInteger, Connection, Text, bindparam, case, select, update
 
 from tollway.billing.ledger import BUDGET_ORDER, BudgetKind, BudgetRef
@@ -53,8 +53,7 @@ _CREDIT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """A stored budget. `limit` is None where the limit comes with the BudgetRef; `partly_covered`: by which request."""
 
     id: str
@@ -70,7 +69,7 @@ class Budget:
 
     @property
     def balance(self) -> Microdollars:
-        """Of a user or organization: credited less charged; what is on hold is still theirs."""
+        """Of a user or organization: credited less charged; what is leased or held is still theirs."""
         return Microdollars((self.limit or 0) - self.spent)
 
 
@@ -79,15 +78,14 @@ def read(connection: Connection, budget_id: str) -> Budget | None:
     return None if row is None else Budget(*row)
 
 
-def lock(connection: Connection, refs: Iterable[BudgetRef], now: datetime) -> dict[str, Budget]:
-    """Lock the budgets of `refs` in lock order (guarantees I5), creating those that are not there yet."""
-    wanted = {ref.id: ref for ref in refs}
-    found = lock_existing(connection, wanted)
-    if len(found) == len(wanted):
+def lock(connection: Connection, refs: Mapping[str, BudgetRef], now: datetime) -> dict[str, Budget]:
+    """Lock budgets, given by id, in lock order (guarantees I5), and create those that are not there yet."""
+    found = lock_existing(connection, refs)
+    if len(found) == len(refs):
         return found
-    missing = [ref for id_, ref in wanted.items() if id_ not in found]
+    missing = [ref for id_, ref in refs.items() if id_ not in found]
     create(connection, sorted(missing, key=lambda ref: (BUDGET_ORDER[ref.kind], ref.id)), now)
-    return lock_existing(connection, wanted)
+    return lock_existing(connection, refs)
 
 
 def lock_existing(connection: Connection, ids: Iterable[str]) -> dict[str, Budget]:
@@ -141,7 +139,7 @@ def mark(connection: Connection, ids: Iterable[str], request_id: str, worker_id:
 
 def marked(connection: Connection, worker_id: str) -> dict[str, str]:
     """The budgets with a partly covered request of this worker, and which request that is."""
-    return dict(connection.execute(_MARKED, {"worker": worker_id}).tuples().all())
+    return dict(connection.execute(_MARKED, {"worker": worker_id}).all())
 
 
 def clear_marks(connection: Connection, locked: Mapping[str, Budget], requests: Collection[str]) -> None:
@@ -153,7 +151,7 @@ def clear_marks(connection: Connection, locked: Mapping[str, Budget], requests: 
 
 def credit(connection: Connection, account: BudgetRef, amount: int, now: datetime) -> Budget:
     """Raise the credited total of a balance, and return it as it is then. Raises MoneyOverflowError beyond 64 bits."""
-    budget = lock(connection, [account], now)[account.id]
+    budget = lock(connection, {account.id: account}, now)[account.id]
     limit = checked((budget.limit or 0) + amount)
     connection.execute(_CREDIT, {"budget_id": account.id, "amount": amount, "now": now})
     return Budget(budget.id, limit, budget.spent, budget.held, budget.partly_covered)

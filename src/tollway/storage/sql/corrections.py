@@ -14,7 +14,9 @@ from tollway.storage.sql import budgets
 from tollway.storage.sql.entries import post
 from tollway.storage.sql.tables import UNCERTAIN, usage, usage_metadata
 
-_ROW: Final = select(usage.c.budgets, usage.c.reconciled_at).where(usage.c.id == bindparam("request_id"))
+_ROW: Final = select(
+    usage.c.budgets, usage.c.cost_microdollars, usage.c.absorbed_microdollars, usage.c.reconciled_at
+).where(usage.c.id == bindparam("request_id"))
 _RECONCILE: Final = (
     update(usage)
     .where(usage.c.id == bindparam("request_id"))
@@ -71,6 +73,8 @@ def correct(connection: Connection, request_id: str, correction: Correction, now
     row = connection.execute(_ROW, {"request_id": request_id}).first()
     if row is None:
         return False
+    if row.cost_microdollars + correction.charge < 0 or row.absorbed_microdollars + correction.absorbed < 0:
+        raise ValueError(f"the correction of {request_id} takes back more than was booked")
     locked = budgets.lock_existing(connection, row.budgets)
     if connection.execute(_ROW, {"request_id": request_id}).one().reconciled_at is not None:
         return False

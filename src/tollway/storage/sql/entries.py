@@ -19,7 +19,7 @@ _INSERT: Final = insert(ledger_entries)
 
 def entry_row(source_id: str, posting: Posting, now: Any) -> tuple[Any, ...]:
     """A row of ENTRIES; `now` in the database's own form."""
-    return source_id, posting.kind.value, posting.debit, posting.credit, posting.amount, now
+    return source_id, posting.kind._value_, posting.debit, posting.credit, posting.amount, now
 
 
 def post(

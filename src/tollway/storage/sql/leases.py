@@ -76,7 +76,7 @@ class _Division:
 def lease(connection: Connection, order: LeaseOrder, now: datetime) -> Leased | Recalled | HoldRefused:
     """See Books.lease."""
     workers.require(connection, order.worker_id)
-    locked = budgets.lock(connection, (ask.budget for ask in order.asks), now)
+    locked = budgets.lock(connection, {ask.budget.id: ask.budget for ask in order.asks}, now)
     divisions = _divide(connection, order, locked)
     short = [division for division in divisions if division.is_short]
     recallable = [] if order.is_last_try else [division for division in short if division.others]
@@ -164,7 +164,8 @@ def lower(connection: Connection, worker_id: str, amounts: Mapping[str, int]) ->
 
 def read(connection: Connection, worker_id: str, ids: Iterable[str]) -> dict[str, int]:
     """What a worker has leased of these budgets, where it has."""
-    return dict(connection.execute(_OF_WORKER, {"worker": worker_id, "ids": pack(ids)}).tuples().all())
+    found = connection.execute(_OF_WORKER, {"worker": worker_id, "ids": pack(ids)})
+    return dict(found.all())
 
 
 def _put(connection: Connection, worker_id: str, amounts: Mapping[str, int]) -> None:

@@ -1,7 +1,9 @@
 """Column types that mean the same on SQLite and PostgreSQL: instants, exact decimals, lists of texts."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import json
@@ -11,22 +13,28 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_encode: Final = json.Encoder().encode
 
 
 def microseconds(instant: datetime) -> int:
     """Since 1970, as SQLite stores an instant. Raises TypeError for a naive one."""
-    return (instant - _EPOCH) // _MICROSECOND
+    since = instant - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def decimal_text(number: Decimal) -> str:
     """Digit for digit, without an exponent."""
-    return format(number, "f")
+    return _without_exponent(str(number))
 
 
-def list_text(texts: tuple[str, ...]) -> str:
+@lru_cache(maxsize=4096)  # prices, which are few; the text as key, because decimals of different digits may be equal
+def _without_exponent(number: str) -> str:
+    return format(Decimal(number), "f")
+
+
+def list_text(texts: Sequence[str]) -> str:
     """A JSON array in the one spelling there is of it here."""
-    return json.encode(texts).decode()
+    return _encode(texts).decode()
 
 
 class UtcInstant(TypeDecorator[datetime]):

@@ -1,7 +1,8 @@
 """What a settlement stores of one request, as rows of `usage` and `usage_metadata` in the database's own form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
@@ -70,7 +71,7 @@ class Form(NamedTuple):
     day: Callable[[date], Any]
 
 
-_SQLITE: Final = Form(microseconds, date.isoformat)
+_SQLITE: Final = Form(microseconds, lru_cache(maxsize=8)(date.isoformat))
 _POSTGRES: Final = Form(lambda instant: instant, lambda day: day)
 
 
@@ -78,7 +79,7 @@ def form_for(connection: Connection) -> Form:
     return _POSTGRES if connection.dialect.name == "postgresql" else _SQLITE
 
 
-def usage_row(outcome: Outcome, budget_ids: tuple[str, ...], form: Form) -> tuple[Any, ...]:
+def usage_row(outcome: Outcome, budget_ids: Sequence[str], form: Form) -> tuple[Any, ...]:
     """A row of USAGE. An estimate that has a message id is to be looked up: no lookups so far, instead of none ever."""
     record, tokens, hold, basis = outcome.record, outcome.usage, outcome.hold, outcome.basis
     return (
@@ -96,7 +97,7 @@ def usage_row(outcome: Outcome, budget_ids: tuple[str, ...], form: Form) -> tupl
         tokens.cached_tokens,
         tokens.cache_write_tokens,
         tokens.reasoning_tokens,
-        basis.value,
+        basis._value_,
         outcome.charge,
         outcome.absorbed,
         outcome.market_cost,

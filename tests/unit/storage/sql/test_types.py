@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tollway.storage.sql.types import ExactDecimal, TextList, UtcInstant
+from tollway.storage.sql.types import ExactDecimal, TextList, UtcInstant, decimal_text, list_text, microseconds
 
 LITE, POSTGRES = sqlite.dialect(), postgresql.dialect()
 instants = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-7)), timezone(timedelta(hours=14))]))
@@ -56,6 +57,18 @@ def test_a_tiny_decimal_is_written_out() -> None:
 def test_a_list_of_texts_survives(values: list[str]) -> None:
     stored = TextList().process_bind_param(tuple(values), LITE)
     assert TextList().process_result_value(stored, LITE) == tuple(values)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False), st.lists(st.text(max_size=10), max_size=4), instants)
+def test_what_goes_around_the_types_is_what_they_store(number: Decimal, texts: list[str], instant: datetime) -> None:
+    assert decimal_text(number) == ExactDecimal().process_bind_param(number, LITE) == format(number, "f")
+    assert list_text(texts) == TextList().process_bind_param(tuple(texts), LITE)
+    assert list_text(texts) == json.dumps(texts, separators=(",", ":"), ensure_ascii=False)
+    assert microseconds(instant) == UtcInstant().process_bind_param(instant, LITE)
+
+
+def test_equal_decimals_keep_their_own_digits() -> None:
+    assert [decimal_text(Decimal(digits)) for digits in ("1.50", "1.5", "1.500")] == ["1.50", "1.5", "1.500"]
 
 
 @pytest.mark.parametrize("type_", [UtcInstant(), ExactDecimal(), TextList()])

@@ -55,8 +55,8 @@ _FILL_USAGE: Final = """
          reported_cost_microdollars, worst_case_microdollars, hold_microdollars, price_version, prompt_usd,
          completion_usd, has_error, abuse_classification, usage_day, budgets, created_at)
     SELECT id, user_id, organization_id, key_id, provider_id, requested_model, model, upstream_model,
-        inference_provider, prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, basis,
-        cost_microdollars, absorbed_microdollars, market_cost_microdollars, list_cost_microdollars,
+        inference_provider, prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens,
+        basis, cost_microdollars, absorbed_microdollars, market_cost_microdollars, list_cost_microdollars,
         reported_cost_microdollars, hold_microdollars, hold_microdollars, price_version, prompt_usd,
         completion_usd, has_error, abuse_classification, usage_day, budgets, created_at
     FROM old_usage"""
