@@ -11,6 +11,7 @@ from typing import Final
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
+from tollway.catalog.model import Price
 from tollway.catalog.page import models_page
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
@@ -18,6 +19,7 @@ from tollway.deadlines import Deadlines
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
+from tollway.gateway.lookups import look_up
 from tollway.gateway.money_metrics import show_money
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.pipeline import handle
@@ -43,16 +45,22 @@ from tollway.storage.journal.dead import dead
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
 from tollway.storage.sql.billing import SqlBooks
+from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
+from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.upstream.client import HttpUpstreams
+from tollway.upstream.fetch import fetch
 
 LOG_FLUSH_S: Final = 0.5
 SETTLE_S: Final = 0.1
 NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
+LOOK_UP_S: Final = 60.0
+VERIFY_S: Final = 60.0
+VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
 
 
@@ -79,6 +87,8 @@ class Worker:
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
+        self._prices = SqlPrices(database)
+        self._verify_at = 0.0  # monotonic seconds
         self._replayed = Replayed()
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
         self.services = Services(
@@ -86,6 +96,7 @@ class Worker:
             deadlines=deadlines,
             authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
+            claims=SqlClaims(database),
             catalog=lambda: catalog,
             upstreams=configured(settings),
             client=self._client,
@@ -142,9 +153,37 @@ class Worker:
         every(REPORT_S, "report", services.funds.report)
         every(HEED_S, "recall", services.funds.heed)
         every(REPLAY_S, "replay", self._replay)
+        every(LOOK_UP_S, "estimates", self._look_up)
+        every(VERIFY_S, "books", self._verify)
 
     async def _replay(self) -> None:
         self._replayed = self._replayed.plus(await replay(lambda: dead(self._journals), self._books))
+
+    async def _look_up(self) -> None:
+        """Estimates against the upstreams' own records."""
+
+        async def price_of(version: str) -> Price | None:
+            row = await self._prices.find(version)
+            return row.price if row else None
+
+        await look_up(
+            self._books,
+            self.services.upstreams,
+            price_of,
+            lambda upstream, head: fetch(self._client, upstream, head),
+            utc_now(),
+        )
+
+    async def _verify(self) -> None:
+        """The books, as often as they can be read in a hundredth of the time."""
+        begun = monotonic()
+        if begun < self._verify_at:
+            return
+        differences = await verify_books(self._database)
+        self._verify_at = monotonic() + VERIFY_PAUSES * (monotonic() - begun)
+        self.services.metrics.differences.set(len(differences))
+        for difference in differences:
+            _log.error("books_differ", check=difference.check, subject=difference.subject)
 
     async def _end_money(self) -> None:
         """Everything into the books, leases back. What cannot be done now is in the journal, for the next start."""

@@ -100,6 +100,7 @@ class ProviderSettings(Section):
     ca_file: Path | None = Field(None, description="PEM file of the authority that signed the upstream's certificate.")
     stops_billing_on_abort: bool | None = Field(None, description="Upstream stops billing when a stream is aborted.")
     reports_cost: bool | None = Field(None, description="Charge the cost that the upstream reports.")
+    generation_lookup: bool | None = Field(None, description="Upstream tells about an answer afterwards: /generation.")
 
 
 class ModelSettings(Section):

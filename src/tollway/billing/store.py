@@ -141,6 +141,18 @@ class Books(Protocol):
         ...
 
 
+class Claims(Protocol):
+    """Keys under which callers send a request at most once (guarantees M10). Raises StoreUnavailableError."""
+
+    async def claim(self, scope: str, key: str, request_id: str) -> str:
+        """The id of the first request under this key within a day: `request_id`, if it is this one."""
+        ...
+
+    async def free(self, request_id: str) -> None:
+        """The request ended without anything that could be charged: its key may be used again."""
+        ...
+
+
 class Journal(Protocol):
     """The append-only record of a worker on its local disk. Used on one event loop, and never waits on it."""
 
@@ -163,6 +175,16 @@ class Journal(Protocol):
     def acknowledge(self, request_ids: Iterable[str]) -> None:
         """These are settled."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SilentWorker:
+    """A worker that was not seen for a while and has not ended: what it still leases waits for its journal."""
+
+    id: str
+    node: str
+    seen_at: datetime
+    leased_microdollars: int
 
 
 class Corrections(Protocol):

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Final
 
 from tollway.catalog.model import Model, Offer, Price, normal_id
 from tollway.catalog.snapshot import CatalogSnapshot, build_snapshot
-from tollway.catalog.store import PriceRow
+from tollway.catalog.store import OWN_PREFIX, PriceRow
 from tollway.money import EXACT
 from tollway.settings import ModelSettings, ProviderSettings, Settings, SettingsError
 
@@ -29,21 +30,51 @@ def assemble_catalog(settings: Settings, rows: Iterable[PriceRow], now: datetime
 def _own_model(model: ModelSettings, providers: dict[str, ProviderSettings], now: datetime) -> Model:
     if model.provider not in providers:
         raise SettingsError(f"models.{model.id}.provider: {model.provider} is not a provider of these settings")
-    price = Price(
-        version=f"settings/{model.id}",
-        effective_from=now,
-        prompt_usd=_per_token(model.prompt_usd_per_million),
-        completion_usd=_per_token(model.completion_usd_per_million),
-        cached_usd=_per_token_if_given(model.cached_usd_per_million),
-        cache_write_usd=_per_token_if_given(model.cache_write_usd_per_million),
-        request_usd=model.request_usd,
-    )
     return Model(
         id=normal_id(model.id),
         name=model.name or model.id,
         context_length=model.context_length,
         completion_tokens_max=model.completion_tokens_max,
-        offers=(Offer(model.provider, model.upstream_model or model.id, price),),
+        offers=(Offer(model.provider, model.upstream_model or model.id, _own_price(model, now)),),
+    )
+
+
+def own_prices(settings: Settings, now: datetime) -> tuple[PriceRow, ...]:
+    """The prices of the operator's own models, to be kept: what was charged by them can be explained for ever."""
+    return tuple(
+        PriceRow(
+            provider_id=model.provider,
+            upstream_model=model.upstream_model or model.id,
+            model_id=model.id,
+            name=model.name or model.id,
+            context_length=model.context_length,
+            price=_own_price(model, now),
+            source="settings",
+            checked=now.date(),
+        )
+        for model in settings.models
+    )
+
+
+def _own_price(model: ModelSettings, now: datetime) -> Price:
+    """Its version follows from its figures: another price under the same id is another version."""
+    figures = (
+        _per_token(model.prompt_usd_per_million),
+        _per_token(model.completion_usd_per_million),
+        _per_token_if_given(model.cached_usd_per_million),
+        _per_token_if_given(model.cache_write_usd_per_million),
+        model.request_usd,
+    )
+    digest = sha256("/".join("" if one is None else format(one.normalize(), "f") for one in figures).encode())
+    prompt, completion, cached, written, request = figures
+    return Price(
+        version=f"{OWN_PREFIX}{model.id}@{digest.hexdigest()[:8]}",
+        effective_from=now,
+        prompt_usd=prompt,
+        completion_usd=completion,
+        cached_usd=cached,
+        cache_write_usd=written,
+        request_usd=request,
     )
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from tollway.catalog.model import Price
+
+OWN_PREFIX: Final = "settings/"  # of versions of prices in tollway.toml: kept for the books, offered by the file alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class PriceStore(Protocol):
 
     async def in_force(self, now: datetime) -> tuple[PriceRow, ...]:
         """The price of each provider's model at `now`."""
+        ...
+
+    async def find(self, version: str) -> PriceRow | None:
+        """The price of that version, in force or not."""
         ...
 
     async def add(self, rows: Iterable[PriceRow]) -> int:

@@ -173,7 +173,7 @@ async def _in_the_books(database: Database, request_id: str) -> UsageRow:
         if row:
             return row
         await asyncio.sleep(SETTLED_PAUSE_S)
-    refuse(f"request {request_id} is not in the books")
+    return refuse(f"request {request_id} is not in the books")
 
 
 async def _balance(database: Database, customer: Customer) -> int:

@@ -4,7 +4,8 @@ import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NoReturn
 
@@ -90,6 +91,10 @@ def _shown(name: str, value: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # a JSON number would be read as a binary float
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return fields_of(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")

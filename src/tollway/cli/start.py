@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tollway.catalog.assemble import own_prices
 from tollway.cli.prices import seed_prices
 from tollway.clock import utc_now
 from tollway.providers.registry import configured
@@ -27,6 +28,8 @@ async def prepare(settings: Settings) -> None:
             from tollway.storage.migrations.run import migrate  # lazy: Alembic takes half a second, once per version
 
             await asyncio.to_thread(migrate, settings.database_url)
-        await seed_prices(SqlPrices(database), utc_now())
+        prices, now = SqlPrices(database), utc_now()
+        await seed_prices(prices, now)
+        await prices.add(own_prices(settings, now))
     finally:
         await database.close()

@@ -43,6 +43,7 @@ class Exchange:
     __slots__ = (
         "attempts",
         "caller",
+        "claim",
         "client",
         "counted",
         "hold",
@@ -71,6 +72,7 @@ class Exchange:
     model: Model
     counted: tuple[str, ...]  # the concurrency slots taken, given back at the end
     plan: Plan
+    claim: str  # the Idempotency-Key; "" for none
     hold: Hold
     prepared: dict[str, object]
     reply: Reply

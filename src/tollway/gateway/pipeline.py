@@ -11,13 +11,14 @@ from types import CoroutineType, TracebackType
 from typing import Any, Final, Protocol
 
 from tollway.errors import Code, Problem
-from tollway.gateway.closers import answer_client, emit_metrics, free_slots, record_request, settle_funds
+from tollway.gateway.closers import answer_client, emit_metrics, free_key, free_slots, record_request, settle_funds
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
 from tollway.gateway.stages import (
     authenticate,
     check_request,
     choose_model,
+    claim_key,
     gate_anonymous,
     limit_concurrency,
     parse_request,
@@ -53,6 +54,7 @@ STAGES: Final = (
     Stage(choose_model.run, needs=("request",), gives="model"),
     Stage(plan_route.run, needs=("request", "model"), gives="plan"),
     Stage(check_request.run, needs=("caller", "request")),
+    Stage(claim_key.run, needs=("caller",), gives="claim"),
     Stage(reserve_funds.run, needs=("caller", "plan"), gives="hold"),
     Stage(prepare_request.run, needs=("request",), gives="prepared"),
     Stage(send_upstream.run, needs=("request", "prepared", "plan", "hold"), gives="reply"),
@@ -61,6 +63,7 @@ STAGES: Final = (
 CLOSERS: Final[tuple[Closer, ...]] = (
     settle_funds.run,
     answer_client.run,
+    free_key.run,
     free_slots.run,
     emit_metrics.run,
     record_request.run,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from tollway.billing.store import Claims
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
@@ -148,6 +149,7 @@ class Services:
     deadlines: Deadlines
     authenticator: Authenticator
     funds: Funds
+    claims: Claims
     catalog: Callable[[], CatalogSnapshot]
     upstreams: Mapping[str, Upstream]
     client: UpstreamClient

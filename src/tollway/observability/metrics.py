@@ -53,6 +53,9 @@ class Metrics:
         )
         self.journal_bytes = Gauge("tollway_journal_bytes", "Journal on disk.", registry=self.registry)
         self.journal_failures = Gauge("tollway_journal_failures", "Refused writes and syncs.", registry=self.registry)
+        self.differences = Gauge(
+            "tollway_books_differences", "What did not balance when the books were last read.", registry=self.registry
+        )
         self.open_holds = Gauge(
             "tollway_open_holds", "Requests opened and not yet settled or released.", registry=self.registry
         )

@@ -14,6 +14,7 @@ class Provider:
     `dialect` says how it is spoken to, `id` who it is. `reports_cost`: its answers carry what it charges, and that is
     what the caller pays. `stops_billing_on_abort`: closing the connection ends the charge, so an answer nobody waits
     for is aborted instead of read to its end. `identifies_application`: HTTP-Referer and X-Title are sent.
+    `generation_lookup`: it tells about an answer afterwards, at GENERATION.
     `source` and `checked` (ISO date) prove the facts.
     """
 
@@ -31,3 +32,4 @@ class Provider:
 
 
 CHAT_COMPLETIONS: Final = "/chat/completions"
+GENERATION: Final = "/generation"

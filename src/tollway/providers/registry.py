@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from typing import Final
 from urllib.parse import urlsplit
 
-from tollway.providers.provider import CHAT_COMPLETIONS, Provider
+from tollway.providers.provider import CHAT_COMPLETIONS, GENERATION, Provider
 from tollway.settings import ProviderSettings, Settings, SettingsError, secret_text
 
 GROUP: Final = "tollway.providers"
@@ -39,6 +39,7 @@ class Upstream:
     provider: Provider
     origin: Origin
     head: tuple[bytes, bytes]  # before and after the query string
+    lookup_head: tuple[bytes, bytes] | None = None  # of a look-up, before and after the message id; None: there is none
 
 
 def load_providers() -> dict[str, Provider]:
@@ -66,11 +67,20 @@ def _join(name: str, one: ProviderSettings, records: Mapping[str, Provider], set
         record = replace(record, stops_billing_on_abort=one.stops_billing_on_abort)
     if one.reports_cost is not None:
         record = replace(record, reports_cost=one.reports_cost)
+    if one.generation_lookup is not None:
+        record = replace(record, generation_lookup=one.generation_lookup)
     origin, path = _locate(name, one.base_url or record.base_url, one)
     key = secret_text(f"providers.{name}.api_key", one.api_key, one.api_key_file)
     if key:
         _check_header_value(f"providers.{name}.api_key", key)
-    return Upstream(id=name, provider=record, origin=origin, head=_head(origin, path, key, record, settings))
+    rest = _rest_of_head(origin, key, record, settings)
+    return Upstream(
+        id=name,
+        provider=record,
+        origin=origin,
+        head=(f"POST {path}{CHAT_COMPLETIONS}".encode(), rest),
+        lookup_head=(f"GET {path}{GENERATION}?id=".encode(), rest) if record.generation_lookup else None,
+    )
 
 
 def _locate(name: str, base_url: str, one: ProviderSettings) -> tuple[Origin, str]:
@@ -90,8 +100,11 @@ def _locate(name: str, base_url: str, one: ProviderSettings) -> tuple[Origin, st
     return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], ca_file), parts.path.rstrip("/")
 
 
-def _head(origin: Origin, path: str, key: str | None, record: Provider, settings: Settings) -> tuple[bytes, bytes]:
-    """The constant part of every request to this upstream. Source: request-path 11.12, guarantees N2."""
+def _rest_of_head(origin: Origin, key: str | None, record: Provider, settings: Settings) -> bytes:
+    """The constant part of every request to this upstream, from the HTTP version on.
+
+    Source: request-path 11.12, guarantees N2.
+    """
     lines = [
         f"Host: {origin.authority}",
         "Content-Type: application/json",
@@ -106,7 +119,7 @@ def _head(origin: Origin, path: str, key: str | None, record: Provider, settings
         _check_header_value("x_title", settings.x_title)
         lines += [f"HTTP-Referer: {settings.http_referer}", f"X-Title: {settings.x_title}"]
     rest = "".join(f"{line}\r\n" for line in lines)
-    return f"POST {path}{CHAT_COMPLETIONS}".encode(), f" HTTP/1.1\r\n{rest}".encode()
+    return f" HTTP/1.1\r\n{rest}".encode()
 
 
 def _check_header_value(setting: str, text: str) -> None:

@@ -37,6 +37,20 @@ def dead(root: Path, files: Files | None = None) -> Iterator["DeadJournal"]:
         raise JournalUnavailableError(f"no journals can be looked for in {root}: {error}") from error
 
 
+def journals_in(root: Path) -> frozenset[str]:
+    """The workers that have a journal here, living or dead."""
+    return (
+        frozenset(path.name for path in root.iterdir() if not path.name.startswith("."))
+        if root.is_dir()
+        else frozenset()
+    )
+
+
+def set_aside_in(root: Path) -> tuple[str, ...]:
+    """Damaged parts that nobody has looked at yet: the files beside `root`."""
+    return tuple(str(path) for path in sorted((root.parent / SET_ASIDE).glob("*")))
+
+
 class DeadJournal:
     """A context manager that holds the lock. Methods wait for the disk and raise JournalUnavailableError."""
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from tollway.billing.ledger import BudgetRef, Correction, HoldRefused, Outcome
-from tollway.billing.store import Leased, LeaseOrder, Recalled, Roll, UncertainRow
+from tollway.billing.store import Leased, LeaseOrder, Recalled, Roll, SilentWorker, UncertainRow
 from tollway.clock import utc_now
 from tollway.money import Microdollars
 from tollway.storage.sql import budgets, corrections, leases, settlement, workers
@@ -69,6 +69,11 @@ class SqlBooks:
     async def retire(self, worker_id: str) -> None:
         now = self._now()
         await self._database.write(lambda connection: workers.retire(connection, worker_id, now))
+
+    async def silent_workers(self) -> tuple[SilentWorker, ...]:
+        """Workers that neither live nor have ended, longest silent first."""
+        now = self._now()
+        return await self._database.read(lambda connection: workers.silent(connection, now))
 
     async def balance(self, budget: BudgetRef) -> int:
         """MICRODOLLARS_MAX for a member's day or key without a limit."""

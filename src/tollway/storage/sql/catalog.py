@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, select, update
 
 from tollway.catalog.model import Price
-from tollway.catalog.store import PriceRow
+from tollway.catalog.store import OWN_PREFIX, PriceRow
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import deployment, prices
@@ -29,8 +29,10 @@ _PRICES: Final = select(
     prices.c.request_usd,
     prices.c.image_usd,
 ).order_by(prices.c.provider_id, prices.c.upstream_model, prices.c.effective_from, prices.c.version)
-_PAST: Final = _PRICES.where(prices.c.effective_from <= bindparam("now"))
-_FUTURE: Final = _PRICES.where(prices.c.effective_from > bindparam("now"))
+_DATED: Final = _PRICES.where(prices.c.version.not_like(f"{OWN_PREFIX}%"))
+_PAST: Final = _DATED.where(prices.c.effective_from <= bindparam("now"))
+_FUTURE: Final = _DATED.where(prices.c.effective_from > bindparam("now"))
+_ONE: Final = _PRICES.where(prices.c.version == bindparam("version"))
 _VERSIONS: Final = select(prices.c.version)
 _BUMP: Final = update(deployment).where(deployment.c.key == "catalog_revision").values(value=deployment.c.value + 1)
 _REVISION: Final = select(deployment.c.value).where(deployment.c.key == "catalog_revision")
@@ -57,6 +59,15 @@ class SqlPrices:
         return await self._database.read(
             lambda connection: tuple(_price_row(row) for row in connection.execute(_FUTURE, {"now": now}).all())
         )
+
+    async def find(self, version: str) -> PriceRow | None:
+        """The price of that version, in force or not."""
+
+        def work(connection: Connection) -> PriceRow | None:
+            row = connection.execute(_ONE, {"version": version}).first()
+            return None if row is None else _price_row(row)
+
+        return await self._database.read(work)
 
     async def add(self, rows: Iterable[PriceRow]) -> int:
         """Insert the prices whose version is not there yet; how many were new. The catalog revision grows if any."""

@@ -1,10 +1,11 @@
 """Rows of `ledger_entries`."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, bindparam, insert, select
 
 from tollway.billing.ledger import Posting
 from tollway.storage.sql.bulk import Bulk
@@ -37,3 +38,32 @@ def post(
             "created_at": now,
         }
         connection.execute(_INSERT, row)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored movement, in micro-dollars."""
+
+    kind: str
+    debit: str
+    credit: str
+    amount: int
+    created_at: datetime
+
+
+_OF_SOURCE: Final = (
+    select(
+        ledger_entries.c.kind,
+        ledger_entries.c.debit_account,
+        ledger_entries.c.credit_account,
+        ledger_entries.c.amount_microdollars,
+        ledger_entries.c.created_at,
+    )
+    .where(ledger_entries.c.source_id == bindparam("source_id"))
+    .order_by(ledger_entries.c.created_at, ledger_entries.c.kind)
+)
+
+
+def entries_of(connection: Connection, source_id: str) -> tuple[Entry, ...]:
+    """The entries of one request or credit transaction, oldest first."""
+    return tuple(Entry(*row) for row in connection.execute(_OF_SOURCE, {"source_id": source_id}))

@@ -267,6 +267,16 @@ credit_transactions: Final = Table(
     CheckConstraint("amount_microdollars <> 0", name="amount_microdollars"),
 )
 
+# Which request a caller has sent under a key of theirs; kept for a day (guarantees M10).
+idempotency_keys: Final = Table(
+    "idempotency_keys",
+    metadata,
+    Column("scope", Text, primary_key=True),  # <payer's budget>:<route>
+    Column("key_hash", Text, primary_key=True),
+    Column("request_id", Text, nullable=False, unique=True),
+    Column("created_at", UtcInstant, nullable=False, index=True),
+)
+
 prices: Final = Table(
     "prices",
     metadata,

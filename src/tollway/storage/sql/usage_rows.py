@@ -79,8 +79,15 @@ def form_for(connection: Connection) -> Form:
     return _POSTGRES if connection.dialect.name == "postgresql" else _SQLITE
 
 
+def _is_uncertain(outcome: Outcome) -> bool:
+    """Nobody has said what the upstream bills for it."""
+    is_absorbed_unseen = outcome.basis is Basis.ABSORBED and not outcome.absorbed and outcome.reported_cost is None
+    return outcome.basis in _UNCERTAIN or is_absorbed_unseen
+
+
 def usage_row(outcome: Outcome, budget_ids: Sequence[str], form: Form) -> tuple[Any, ...]:
-    """A row of USAGE. An estimate that has a message id is to be looked up: no lookups so far, instead of none ever."""
+    """A row of USAGE. What was not reported and has a message id is to be looked up: no lookups so far, instead of none
+    ever."""
     record, tokens, hold, basis = outcome.record, outcome.usage, outcome.hold, outcome.basis
     return (
         hold.request_id,
@@ -105,7 +112,7 @@ def usage_row(outcome: Outcome, budget_ids: Sequence[str], form: Form) -> tuple[
         outcome.reported_cost,
         hold.worst_case,
         hold.amounts[0],
-        0 if basis in _UNCERTAIN and record.message_id is not None else None,
+        0 if record.message_id is not None and _is_uncertain(outcome) else None,
         record.price_version,
         decimal_text(record.prompt_usd),
         decimal_text(record.completion_usd),

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, false, func, select, update
 
-from tollway.billing.store import WorkerEndedError
+from tollway.billing.store import SilentWorker, WorkerEndedError
 from tollway.storage.sql import budgets, changes
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.packed import among, pack
@@ -38,6 +38,13 @@ _HEARD: Final = (
 _LEASES: Final = select(leases.c.budget_id, leases.c.amount_microdollars).where(
     leases.c.worker_id == bindparam("worker")
 )
+_SILENT: Final = (
+    select(table.c.id, table.c.node, table.c.seen_at, func.coalesce(func.sum(leases.c.amount_microdollars), 0))
+    .outerjoin_from(table, leases, leases.c.worker_id == table.c.id)
+    .where(table.c.ended_at.is_(None), table.c.seen_at <= bindparam("since"))
+    .group_by(table.c.id, table.c.node, table.c.seen_at)
+    .order_by(table.c.seen_at, table.c.id)
+)
 _RETURN: Final = delete(leases).where(leases.c.worker_id == bindparam("worker"))
 
 
@@ -63,6 +70,11 @@ def report(connection: Connection, worker_id: str, now: datetime) -> tuple[int, 
         budgets.lock_existing(connection, recalled)
         connection.execute(_HEARD, {"worker": worker_id, "ids": pack(recalled)})
     return max(alive, 1), tuple(recalled)
+
+
+def silent(connection: Connection, now: datetime) -> tuple[SilentWorker, ...]:
+    """Workers not seen lately that have not ended, with what they lease."""
+    return tuple(SilentWorker(*row) for row in connection.execute(_SILENT, {"since": now - ALIVE_FOR}))
 
 
 def is_recalled(connection: Connection, worker_id: str) -> bool:

@@ -1,0 +1,34 @@
+"""From the upstream's own record of an answer to the correction of what was estimated. Pure.
+
+Source: guarantees M3, M8.
+"""
+
+from tollway.billing.cost import is_plausible, list_cost, reported_cost
+from tollway.billing.ledger import Basis, Correction
+from tollway.billing.store import UncertainRow
+from tollway.catalog.model import Price
+from tollway.money import Microdollars
+from tollway.wire.usage import Usage
+
+
+def correction_of(row: UncertainRow, usage: Usage, price: Price, reports_cost: bool) -> Correction | None:
+    """By how much the request's entries are to be corrected; None when the record says nothing believable.
+
+    The worth is decided as at the end of an answer: what the upstream says it cost where the provider reports cost,
+    else tokens times the price of the hold. The caller's charge becomes that; what was absorbed stays absorbed.
+    """
+    worth = _worth(row, usage, price, reports_cost)
+    if worth is None:
+        return None
+    if row.basis is Basis.ABSORBED:
+        return Correction(charge=0, absorbed=worth - row.absorbed)
+    return Correction(charge=worth - row.charge, absorbed=0)
+
+
+def _worth(row: UncertainRow, usage: Usage, price: Price, reports_cost: bool) -> Microdollars | None:
+    named = reported_cost(usage) if reports_cost else None
+    if named is None and usage.is_counted:
+        named = list_cost(usage, price) if usage.prompt_tokens or usage.completion_tokens else Microdollars(0)
+    if named is None or not is_plausible(named, row.worst_case):
+        return None
+    return named

@@ -1,0 +1,182 @@
+"""`tollway explain`: one request from the books: who served it, what it cost, and every step of the arithmetic."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Annotated, Any
+
+import typer
+
+from tollway.catalog.model import Price
+from tollway.cli.database import Administration, administer
+from tollway.cli.output import fields_of, write_json
+from tollway.errors import Code, Problem
+from tollway.money import EXACT, MICRODOLLARS_PER_USD, format_usd
+from tollway.settings import load
+from tollway.storage.sql.catalog import SqlPrices
+from tollway.storage.sql.entries import Entry, entries_of
+from tollway.storage.sql.usage import SqlUsage, UsageRow
+
+_BASES = {
+    "reported": "the upstream reported it",
+    "estimated": "the upstream reported nothing usable; the least it can have been",
+    "interrupted": "the answer broke off; what had passed until then",
+    "absorbed": "no answer to pay for; the operator bears what the upstream bills",
+    "free": "the model is free",
+    "byok": "the upstream bills the caller's own key",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One class of tokens: how many, at which price in USD, worth how much in USD, all exact."""
+
+    what: str
+    count: int
+    price_usd: Decimal
+    worth_usd: Decimal
+
+
+def explain(
+    request_id: Annotated[str, typer.Argument(help="The x-request-id of the answer.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how a request was routed, priced, held and charged, from stored facts alone."""
+
+    async def work(admin: Administration) -> tuple[UsageRow, Price | None, tuple[Entry, ...]] | Problem:
+        row = await SqlUsage(admin.database).find(request_id)
+        if row is None:
+            return Problem(Code.NOT_FOUND, _not_here(request_id))
+        price = await SqlPrices(admin.database).find(row.price_version)
+        entries = await admin.database.read(lambda connection: entries_of(connection, request_id))
+        return row, price.price if price else None, entries
+
+    row, price, entries = administer(work)
+    lines = list(_arithmetic(row, price))
+    if as_json:
+        write_json(_as_json(row, price, entries, lines))
+        return
+    for heading, told in _told(row, price, entries, lines):
+        for place, text in enumerate(told):
+            typer.echo(f"{heading if place == 0 else '':<12}{text}")
+
+
+def _not_here(request_id: str) -> str:
+    journals = load().state_dir / "journal"
+    return f"request {request_id} is not in the books (what has just ended may still be in {journals})"
+
+
+def _arithmetic(row: UsageRow, price: Price | None) -> Iterator[_Line]:
+    """Tokens by class times their price; the sum, rounded half up once, is the list cost."""
+    if price is None:
+        return
+    cached = price.prompt_usd if price.cached_usd is None else price.cached_usd
+    written = price.prompt_usd if price.cache_write_usd is None else price.cache_write_usd
+    plain = row.prompt_tokens - row.cached_tokens - row.cache_write_tokens
+    with localcontext(EXACT):
+        for what, count, usd in (
+            ("prompt", plain, price.prompt_usd),
+            ("cached", row.cached_tokens, cached),
+            ("cache write", row.cache_write_tokens, written),
+            ("completion", row.completion_tokens, price.completion_usd),
+            ("request", int(bool(row.prompt_tokens or row.completion_tokens)), price.request_usd),
+        ):
+            if count and usd:
+                yield _Line(what, count, usd, count * usd)
+
+
+def _told(
+    row: UsageRow, price: Price | None, entries: tuple[Entry, ...], lines: list[_Line]
+) -> Iterator[tuple[str, list[str]]]:
+    yield "Request", [f"{row.id}, {row.created_at:%Y-%m-%d %H:%M:%S} UTC, {row.latency_ms} ms"]
+    yield "Caller", [_caller(row)]
+    yield "Model", [f"asked for {row.requested_model}; {row.upstream_model} at {row.provider_id}; answered {row.model}"]
+    yield "Route", [f"{place}. {candidate}" for place, candidate in enumerate(row.route, 1)]
+    yield "Attempts", [f"{place}. {attempt}" for place, attempt in enumerate(row.attempts, 1)] or ["none"]
+    yield "Answer", [_answer(row)]
+    yield "Tokens", [_tokens(row)]
+    yield "Price", [_price(row, price)]
+    yield "Arithmetic", _sum(row, lines)
+    yield (
+        "Reported",
+        ["no cost" if row.reported_cost_microdollars is None else format_usd(row.reported_cost_microdollars)],
+    )
+    yield "Hold", [_hold(row)]
+    yield "Charge", _charge(row)
+    yield (
+        "Entries",
+        [f"{one.kind}: {format_usd(one.amount)} from {one.debit} to {one.credit}" for one in entries] or ["none"],
+    )
+
+
+def _caller(row: UsageRow) -> str:
+    parts = [f"user {row.user_id}"]
+    if row.organization_id:
+        parts.append(f"for organization {row.organization_id}")
+    if row.key_id:
+        parts.append(f"key {row.key_id}")
+    return f"{', '.join(parts)}; paid from {', '.join(row.budgets)}"
+
+
+def _answer(row: UsageRow) -> str:
+    parts = [f"status {row.status_code}" if row.status_code else "no answer", "streamed" if row.streamed else "whole"]
+    parts.append(f"finish reason {row.finish_reason}" if row.finish_reason else "no finish reason")
+    parts += [word for word, is_so in (("client left", row.cancelled), ("error", row.has_error)) if is_so]
+    if row.inference_provider:
+        parts.append(f"served by {row.inference_provider}")
+    return ", ".join(parts) + f"; the upstream calls it {row.message_id or 'nothing'}"
+
+
+def _tokens(row: UsageRow) -> str:
+    return (
+        f"{row.prompt_tokens} prompt ({row.cached_tokens} cached, {row.cache_write_tokens} written to the cache), "
+        f"{row.completion_tokens} completion ({row.reasoning_tokens} reasoning)"
+    )
+
+
+def _price(row: UsageRow, price: Price | None) -> str:
+    if price is None:
+        return f"{row.price_version} (not stored any more)"
+    return f"{row.price_version}, in force since {price.effective_from:%Y-%m-%d}"
+
+
+def _sum(row: UsageRow, lines: list[_Line]) -> list[str]:
+    if not lines:
+        return [f"list cost {format_usd(row.list_cost_microdollars)}"]
+    with localcontext(EXACT):
+        total = sum((line.worth_usd for line in lines), Decimal(0))
+    told = [f"{one.count} {one.what} × ${one.price_usd:f} = ${one.worth_usd:f}" for one in lines]
+    return [*told, f"sum ${total:f}, rounded half up: list cost {format_usd(row.list_cost_microdollars)}"]
+
+
+def _hold(row: UsageRow) -> str:
+    return (
+        f"{format_usd(row.hold_microdollars)} of a worst case of {format_usd(row.worst_case_microdollars)} "
+        f"(at most {row.prompt_tokens_max} prompt and {row.completion_tokens_max} completion tokens)"
+    )
+
+
+def _charge(row: UsageRow) -> list[str]:
+    told = [f"{format_usd(row.cost_microdollars)} ({row.basis}: {_BASES[row.basis]})"]
+    if row.absorbed_microdollars:
+        told.append(f"the operator bears {format_usd(row.absorbed_microdollars)}")
+    if row.reconciled_at:
+        corrected = row.cost_microdollars + row.corrected_microdollars
+        absorbed = row.absorbed_microdollars + row.corrected_absorbed_microdollars
+        told.append(
+            f"corrected {row.reconciled_at:%Y-%m-%d %H:%M:%S} UTC from the upstream's own record: "
+            f"{format_usd(corrected)}, the operator bears {format_usd(absorbed)}"
+        )
+    return told
+
+
+def _as_json(row: UsageRow, price: Price | None, entries: tuple[Entry, ...], lines: list[_Line]) -> dict[str, Any]:
+    return {
+        "request": fields_of(row),
+        "price": None
+        if price is None
+        else {name: value for name, value in fields_of(price).items() if name != "units"},
+        "arithmetic": [fields_of(line) for line in lines],
+        "list_cost_usd": f"{Decimal(row.list_cost_microdollars) / MICRODOLLARS_PER_USD:f}",
+        "entries": [fields_of(one) for one in entries],
+    }
