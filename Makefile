@@ -16,7 +16,7 @@ TESTS  := $(BIN)/pytest -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test check lint fmt types vectors bench docs migrate clean lock
+.PHONY: help install run test check lint fmt types vectors campaign bench docs migrate clean lock
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,11 @@ types: $(STAMPS)/dev  ## check the types
 vectors: $(STAMPS)/dev  ## how many test vectors of each specification page pass
 	$(SAY) "Running the test vectors"
 	@$(TESTS) -p vectors.tally --vectors-only $(ARGS)
+
+campaign: $(STAMPS)/dev  ## the long proofs of the money path: a thousand kills, 10⁵ random steps (about an hour)
+	$(SAY) "Running the campaign: kills under load, caps, disconnects, random scenarios on both databases"
+	@TOLLWAY_CAMPAIGN=1 SIMULATIONS=334 $(TESTS) -rA -s tests/flow/test_kills.py tests/flow/test_databases.py \
+	  tests/flow/test_disconnects.py tests/contract/test_simulation.py tests/contract/test_concurrency.py $(ARGS)
 
 bench: $(STAMPS)/dev  ## measure speed, side by side with a plain proxy
 	$(SAY) "Running the benchmark (some minutes; close what else needs the processor)"

@@ -9,6 +9,7 @@ import pytest
 from flow.accounts import Account, Accounts
 from flow.programs import Gateway, Sim, settings_for
 
+_MANY = "[limits]\nin_flight_per_account = 1000\nin_flight_per_key = 1000"
 _HOLD = 25_000  # micro-dollars; more than one worst case of the request below, less than two
 
 
@@ -32,25 +33,32 @@ async def _post_together(gateway: Gateway, account: Account, body: dict[str, obj
     return [status for status, _ in answers]
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_a_balance_for_three_admits_three_of_sixty(database_url: str, workers: int, tmp_path: Path, sim: Sim) -> None:
-    top = f'workers = {workers}\nhold_policy = "strict"'
+def _seen_by(sim: Sim) -> int:
+    return sum(line["kind"] == "request" for line in sim.records())
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("policy", ["strict", "partial"])
+def test_a_balance_for_three_admits_three_of_two_hundred(
+    database_url: str, workers: int, policy: str, tmp_path: Path, sim: Sim
+) -> None:
+    top = f'workers = {workers}\nhold_policy = "{policy}"\n{_MANY}'
     settings = settings_for(tmp_path, sim.url, database_url=database_url, top=top)
     gateway = Gateway(tmp_path, settings)
     try:
         accounts = Accounts(gateway.config)
-        account = accounts.create(microdollars=3 * _HOLD)
+        account = accounts.create(microdollars=3 * _HOLD if policy == "strict" else 2 * _HOLD)  # or 2 and a part
         body: dict[str, object] = {
             "model": "sim/story",
             "messages": [{"role": "user", "content": "x" * 60}],
             "max_tokens": 16_000,
             "sim": {"first_delay_ms": 4_000},  # nobody is done before all have asked
         }
-        statuses = asyncio.run(_post_together(gateway, account, body, 60))
-        assert sorted(statuses) == [200] * 3 + [402] * 57
+        before = _seen_by(sim)
+        statuses = asyncio.run(_post_together(gateway, account, body, 200))
+        assert _seen_by(sim) - before == 3, "an upstream saw a request that was not admitted"
+        assert sorted(statuses) == [200] * 3 + [402] * 197
         assert accounts.differences() == ()
-        upstream = [line for line in sim.records() if line["kind"] == "request" and _HOLD]
-        assert upstream
     finally:
         assert gateway.stop() == 0
 

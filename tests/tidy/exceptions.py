@@ -1,7 +1,10 @@
 """Where a rule of the house is set aside, each with its reason. An entry that is no longer needed fails the tests."""
 
 # Longer than 300 lines.
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {
+    "gateway/relay.py": "one state machine; its parts would share every attribute",
+    "storage/sql/tables.py": "the schema, table after table",
+}
 
 # Catch every exception, besides http/guard.py.
 CATCH_ALL: dict[str, str] = {
