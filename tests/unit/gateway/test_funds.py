@@ -336,10 +336,11 @@ async def test_what_is_on_its_way_back_is_not_held() -> None:
 @on_a_loop
 async def test_what_is_being_asked_about_is_not_given_back() -> None:
     worker = rich()
-    worker.funds.release(await worker.held(order_of("first", 10)))
+    first = await worker.held(order_of("first", 10))
     worker.books.held_up = {"lease"}
     asking = asyncio.create_task(worker.hold(order_of("r", 600_000)))
     await turns()
+    worker.funds.release(first)
     worker.books.recalled.add((worker.id, USER.id))
     await worker.funds.report()
     assert worker.books.returned == []
