@@ -18,6 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from sqlalchemy import Connection, func, select
+
 from tollway.admin.credits import NewCredit, Owner, add_credit
 from tollway.admin.keys import NewKey, create_key
 from tollway.admin.users import NewUser, create_user
@@ -26,11 +28,16 @@ from tollway.settings import load
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.database import open_database
+from tollway.storage.sql.tables import usage
 
 HERE = Path(__file__).parent
 STACK_CORE, LOAD_CORE = "0", "1"
 CREDIT = 10**12  # micro-dollars: a million USD, so that money is never what ends the run
 LITTLE, BIG = 600, 100_000  # request bytes
+CONNECTIONS = 64
+ANSWER_COST = 780  # micro-dollars, of every answer of the origins
+RATE = 1_000  # requests a second of the latency rows
+SETTLED_WITHIN_S = 30
 
 _NGINX = """
 worker_processes 1; daemon off; pid {folder}/nginx-{name}.pid; error_log {folder}/nginx-{name}.log crit;
@@ -78,6 +85,9 @@ class Stack:
     port: int
     pids: list[int]
     headers: dict[str, str] = field(default_factory=dict)
+    home: Path | None = None  # of a full gateway
+    answered: int = 0  # answers that the load saw whole
+    cut: int = 0  # requests that the load may have left under way
 
     def cpu_s(self) -> float:
         """CPU seconds used so far by all its threads."""
@@ -172,7 +182,7 @@ def _start(stack: ExitStack, folder: Path, label: str, name: str, port: int, ori
     stack.callback(process.terminate)
     wait_line(process, "Tollway serves on")
     key = asyncio.run(_customer(config))
-    return Stack(label, port, children(process.pid), {"Authorization": f"Bearer {key}"})
+    return Stack(label, port, children(process.pid), {"Authorization": f"Bearer {key}"}, home)
 
 
 async def _customer(config: Path) -> str:
@@ -199,12 +209,26 @@ def wrk(stack: Stack, folder: Path, seconds: int, body_bytes: int) -> dict[str, 
         f'wrk.method = "POST"\nwrk.body = \'{body}\'\nwrk.headers["Content-Type"] = "application/json"\n{headers}'
     )
     url = f"http://127.0.0.1:{stack.port}/v1/chat/completions"
-    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", "-c64", f"-d{seconds}s", "--latency", "-s", str(script), url]
+    command = [
+        "taskset",
+        "-c",
+        LOAD_CORE,
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{seconds}s",
+        "--latency",
+        "-s",
+        str(script),
+        url,
+    ]
     before = stack.cpu_s()
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     used = stack.cpu_s() - before
     requests = int(re.search(r"(\d+) requests in", said)[1])  # type: ignore[index]
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    stack.answered += requests
+    stack.cut += CONNECTIONS
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])  # type: ignore[index]
     return {"rps": rate, "cpu_us": used / requests * 1e6, "errors": int(errors[1]) if errors else 0}
 
@@ -217,6 +241,7 @@ def load_run(stack: Stack, kind: str, *numbers: int) -> dict[str, Any]:
     ).stdout
     result: dict[str, Any] = json.loads(said)
     result["cpu_s"] = stack.cpu_s() - before
+    stack.answered += result["answered"]
     return result
 
 
@@ -256,10 +281,9 @@ def measure(stacks: list[Stack], folder: Path, rounds: int, seconds: int) -> Tab
                 table.add(f"{label}: requests/s", one, got["rps"])
                 table.add(f"{label}: CPU µs/request", one, got["cpu_us"])
         for one in json_stacks:
-            rate = 200 if one.name.startswith("full") else 1000
-            got = load_run(one, "latency", rate, seconds)
-            table.add(f"latency p50 ms (1,000/s; full {200}/s)", one, got["p50"])
-            table.add(f"latency p99 ms (1,000/s; full {200}/s)", one, got["p99"])
+            got = load_run(one, "latency", RATE, seconds)
+            table.add(f"latency p50 ms ({RATE:,}/s)", one, got["p50"])
+            table.add(f"latency p99 ms ({RATE:,}/s)", one, got["p99"])
         for one in stream_stacks:
             got = load_run(one, "streams", 200, 200 * seconds, 5)
             assert got["chunks"] == got["expected"], (one.name, got)
@@ -284,6 +308,7 @@ def measure_memory(table: Table, stack: Stack) -> None:
     time.sleep(5)
     during = stack.resident_mb()
     process.wait(60)
+    stack.answered += 1000
     table.add("resident MB, idle", stack, before)
     table.add("KB per open stream (1,000)", stack, (during - before) * 1000 / 1000)
 
@@ -303,20 +328,41 @@ def measure_cold_start(table: Table, folder: Path, origin: int, rounds: int) -> 
             table.add("cold start s", Stack("full", 0, []), taken)
 
 
-def verify(folder: Path) -> str:
-    """Books of every full stack; raises when a micro-dollar is missing."""
+def verify(stacks: list[Stack]) -> str:
+    """The ledger of every full gateway against what was answered; raises when a micro-dollar is missing or too much."""
+    answered = charged = 0
+    for stack in stacks:
+        if stack.home:
+            rows, cost, differences = asyncio.run(_books(stack.home))
+            assert differences == 0, f"{stack.name}: {differences} differences in the books"
+            assert stack.answered <= rows <= stack.answered + stack.cut, (stack.name, stack.answered, stack.cut, rows)
+            assert cost == rows * ANSWER_COST, (stack.name, rows, cost)
+            answered, charged = answered + stack.answered, charged + cost
+    return f"{answered:,} answers and {charged:,} µ$ in the books of the full gateways: nothing missing, nothing twice"
 
-    async def differences(config: Path) -> int:
-        database = open_database(load(config, environ={}).database_url, pool_size=1)
-        try:
-            return len(await verify_books(database))
-        finally:
-            await database.close()
 
-    homes = [home for home in folder.glob("full-*") if (home / "tollway.toml").exists()]
-    found = sum(asyncio.run(differences(home / "tollway.toml")) for home in homes)
-    assert found == 0, f"{found} differences in the books"
-    return f"books of {len(homes)} gateways verified: 0 differences"
+async def _books(home: Path) -> tuple[int, int, int]:
+    """Rows, charges and differences, once nothing that has ended is outside the books any more."""
+    database = open_database(load(home / "tollway.toml", environ={}).database_url, pool_size=1)
+    reported = select(func.count(), func.coalesce(func.sum(usage.c.cost_microdollars), 0)).where(
+        usage.c.basis == "reported"
+    )
+
+    def read(connection: Connection) -> tuple[int, int]:
+        rows, cost = connection.execute(reported).one()
+        return int(rows), int(cost)
+
+    try:
+        before = (-1, -1)
+        for _ in range(SETTLED_WITHIN_S):
+            rows, cost = await database.read(read)
+            if (rows, cost) == before:
+                break
+            before = rows, cost
+            await asyncio.sleep(1)
+        return rows, cost, len(await verify_books(database))
+    finally:
+        await database.close()
 
 
 def main() -> None:
@@ -342,9 +388,10 @@ def main() -> None:
         with ExitStack() as under_test:
             stacks = start_stacks(under_test, folder, (static, streaming), names)
             table = measure(stacks, folder, options.rounds, options.seconds)
+            verdict = verify(stacks)
         if "full" in names:
             measure_cold_start(table, folder, static, options.rounds)
-            print(verify(folder))
+            print(verdict)
     print(table.show(names))
     shutil.rmtree(folder)
 

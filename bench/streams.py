@@ -87,6 +87,7 @@ async def streams(
     return {
         "chunks": sum(stream.chunks for stream in open_streams),
         "expected": count * chunks,
+        "answered": count,
         "first_ms": percentiles([stream.first_s * 1000 for stream in open_streams]),
         "transit_us": percentiles([value for stream in open_streams for value in stream.transits_us]),
     }
@@ -135,7 +136,7 @@ async def latency(host: str, port: int, headers: dict[str, str], rate: int, seco
             await asyncio.sleep(wait)
         tasks.append(loop.create_task(one(at)))
     await asyncio.gather(*tasks)
-    return {"requests": len(taken), **percentiles(taken[len(taken) // 10 :])}
+    return {"answered": len(taken), **percentiles(taken[len(taken) // 10 :])}
 
 
 async def main(arguments: list[str]) -> None:

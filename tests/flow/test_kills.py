@@ -5,9 +5,11 @@ import signal
 import time
 from collections import defaultdict
 from decimal import Decimal
+from http.client import HTTPException
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from sqlalchemy import Connection, func, select
@@ -39,10 +41,21 @@ def settings(folder: Path, sim: Sim, database_url: str, port: int) -> str:
 def kill_workers(gateway: Gateway, dice: Random, kills: int) -> None:
     """One worker at a time, at a seeded moment; the other goes on and settles what it left."""
     for _ in range(kills):
-        time.sleep(dice.choice((0.05, 0.4, 2.5)) * dice.random())  # the moment is the experiment
-        alive = workers_of(gateway)
-        if alive:
-            os.kill(dice.choice(alive), signal.SIGKILL)
+        wait_until_served(gateway)
+        time.sleep(dice.choice((0.05, 0.4, 2.0)) * dice.random())  # the moment is the experiment
+        os.kill(dice.choice(workers_of(gateway)), signal.SIGKILL)
+
+
+def wait_until_served(gateway: Gateway) -> None:
+    """Until a worker answers again."""
+    ends_at = time.monotonic() + REPLAYED_WITHIN_S
+    while True:
+        try:
+            with urlopen(f"{gateway.url}/healthz", timeout=5):
+                return
+        except (OSError, HTTPException):
+            assert time.monotonic() < ends_at, "no worker serves"
+            time.sleep(0.05)
 
 
 def kill_everything(gateway: Gateway) -> None:

@@ -21,7 +21,6 @@ READY_BYTE: Final = b"r"
 START_SECONDS_MAX: Final = 60.0  # from prepared to ready
 _BACKOFF_S: Final = 0.25
 _BACKOFF_S_MAX: Final = 10.0
-_HEALTHY_AFTER_S: Final = 10.0
 _ONE_GIB: Final = str(1024**3)
 
 
@@ -160,8 +159,8 @@ class Supervisor:
                 self._exit_code = 1  # a worker that cannot even start has said why
                 self._asked_to_stop += 1
             else:
-                lived = monotonic() - slot.started_at
-                slot.failures = 0 if lived > _HEALTHY_AFTER_S else slot.failures + 1
+                # One that has served is replaced at once; its start is pause enough. Others wait longer each time.
+                slot.failures = 0 if slot.is_ready else slot.failures + 1
                 slot.restart_at = monotonic() + min(_BACKOFF_S * 2**slot.failures, _BACKOFF_S_MAX)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
