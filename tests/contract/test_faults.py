@@ -122,9 +122,11 @@ async def test_an_error_between_statements_leaves_nothing(
 
 
 async def test_a_connection_lost_in_the_middle_of_the_rows_is_replaced(
-    database: Database, books: SqlBooks, monkeypatch: pytest.MonkeyPatch, url: str
+    connect: Callable[..., Database], monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     """Rows go to PostgreSQL by COPY, past SQLAlchemy; a connection that breaks there is noticed all the same."""
+    database = connect(1)
+    books = SqlBooks(database, Clock())
     if database.dialect == "sqlite":
         return  # it has no connection to lose
     await top_up(database, ANN, 1000)

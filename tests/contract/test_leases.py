@@ -187,6 +187,9 @@ async def test_amounts_beyond_64_bits_are_refused(database: Database, books: Sql
     await books.lease(order("r1", MICRODOLLARS_MAX))
     with pytest.raises(MoneyOverflowError):
         await books.lease(order("r2", 1, key_of_ann(4 * MICRODOLLARS_MAX), free=0, sharers=1))
+    assert isinstance(await books.lease(order("r3", MICRODOLLARS_MAX, key_of_ann(4 * MICRODOLLARS_MAX))), Leased)
+    with pytest.raises(MoneyOverflowError):
+        await books.lease(order("r4", 10, key_of_ann(4 * MICRODOLLARS_MAX)))
     with pytest.raises(MoneyOverflowError):
         await top_up(database, ANN, MICRODOLLARS_MAX, "second")
 
@@ -229,16 +232,22 @@ async def test_enlisting_again_changes_nothing(books: SqlBooks) -> None:
         await books.lease(order("r3", 10))
 
 
-async def test_old_changes_are_forgotten(database: Database, books: SqlBooks, clock: Clock) -> None:
+async def test_answered_changes_are_forgotten(database: Database, books: SqlBooks, clock: Clock) -> None:
     await top_up(database, ANN, 1000)
     await books.lease(order("r1", 10))
     await books.lease(order("r2", 5000, policy=HoldPolicy.STRICT))  # a refusal is no change
     await books.give_back("w1", {})
-    clock.advance(minutes=10)
-    await books.report("w1")
     assert await _changes(database) == 2
-    clock.advance(microseconds=1)
+    clock.advance(days=-400)
     await books.report("w1")
+    assert await _changes(database) == 0
+    await books.lease(order("r3", 10))
+    clock.advance(days=800)
+    await SqlBooks(database, clock).report("w2")  # what others do is theirs, however old it looks
+    assert await _changes(database) == 1
+    await books.retire("w2")
+    assert await _changes(database) == 1
+    await books.retire("w1")
     assert await _changes(database) == 0
 
 

@@ -7,6 +7,7 @@ not made twice; changes of leases leave nothing to know them by, and go through 
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -14,9 +15,13 @@ from tollway.billing.ledger import BudgetRef, Correction, HoldRefused, Outcome
 from tollway.billing.store import Leased, LeaseOrder, Recalled, Roll, SilentWorker, UncertainRow
 from tollway.clock import utc_now
 from tollway.money import Microdollars
-from tollway.storage.sql import budgets, corrections, leases, settlement, workers
+from tollway.storage.sql import budgets, changes, corrections, leases, settlement, workers
 from tollway.storage.sql.changes import Once
 from tollway.storage.sql.database import Database
+
+T = TypeVar("T")
+
+ANSWERED_MAX: Final = 10_000  # beyond that their rows stay until the worker is retired
 
 
 class SqlBooks:
@@ -25,42 +30,47 @@ class SqlBooks:
     def __init__(self, database: Database, now: Callable[[], datetime] = utc_now) -> None:
         self._database = database
         self._now = now
+        self._answered: set[str] = set()  # changes of leases whose rows the next report removes
 
     async def enlist(self, worker_id: str, node: str) -> None:
         now = self._now()
         await self._database.write(lambda connection: workers.enlist(connection, worker_id, node, now))
 
     async def report(self, worker_id: str) -> Roll:
-        now = self._now()
+        now, answered = self._now(), frozenset(self._answered)
         recalled: set[str] = set()
 
         def work(connection: Connection) -> int:
             alive, found = workers.report(connection, worker_id, now)
             recalled.update(found)  # also what an attempt found whose acknowledgement was lost: its marks are gone
+            changes.forget(connection, answered)
             return alive
 
-        return Roll(await self._database.write(work), tuple(sorted(recalled)))
+        alive = await self._database.write(work)
+        self._answered -= answered
+        return Roll(alive, tuple(sorted(recalled)))
 
     async def is_recalled(self, worker_id: str) -> bool:
         return await self._database.read(lambda connection: workers.is_recalled(connection, worker_id))
 
     async def lease(self, order: LeaseOrder) -> Leased | Recalled | HoldRefused:
         now = self._now()
-        once = Once[Leased | Recalled | HoldRefused](now, lambda answer: isinstance(answer, Leased))
-        return await self._database.write(
-            lambda connection: once.run(connection, lambda: leases.lease(connection, order, now))
-        )
+        once = Once[Leased | Recalled | HoldRefused](order.worker_id, lambda answer: isinstance(answer, Leased))
+        return await self._change(once, lambda connection: leases.lease(connection, order, now))
 
     async def give_back(
         self, worker_id: str, free: Mapping[str, Microdollars], partly_covered: Sequence[str] = ()
     ) -> None:
         now = self._now()
-        once = Once[None](now)
-        await self._database.write(
-            lambda connection: once.run(
-                connection, lambda: leases.give_back(connection, worker_id, free, partly_covered, now)
-            )
-        )
+        once = Once[None](worker_id)
+        await self._change(once, lambda connection: leases.give_back(connection, worker_id, free, partly_covered, now))
+
+    async def _change(self, once: Once[T], work: Callable[[Connection], T]) -> T:
+        try:
+            return await self._database.write(lambda connection: once.run(connection, lambda: work(connection)))
+        finally:
+            if once.may_have_row and len(self._answered) < ANSWERED_MAX:
+                self._answered.add(once.id)
 
     async def settle(self, worker_id: str, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
         now = self._now()

@@ -60,18 +60,10 @@ class Bulk:
 
 
 def _wrapped(connection: Connection, error: Any, statement: str) -> BaseException:
-    """The error of the driver, which SQLAlchemy did not see, as SQLAlchemy would have raised it."""
+    """The driver's error as SQLAlchemy would have raised it, had it seen it. A lost connection it notices by itself,
+    when it rolls back."""
     dialect = connection.dialect
-    is_lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
-    if is_lost:
-        connection.invalidate(error)
     wrapped: BaseException = DBAPIError.instance(
-        statement,
-        None,
-        error,
-        dialect.loaded_dbapi.Error,
-        hide_parameters=True,
-        connection_invalidated=is_lost,
-        dialect=dialect,
+        statement, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
     )
     return wrapped

@@ -26,9 +26,7 @@ _RECONCILE: Final = (
         reconciled_at=bindparam("now"),
     )
 )
-_COUNT_LOOKUP: Final = (
-    update(usage).where(usage.c.id == bindparam("request_id"), text(UNCERTAIN)).values(lookups=usage.c.lookups + 1)
-)
+_COUNT_LOOKUP: Final = update(usage).where(usage.c.id == bindparam("request_id")).values(lookups=usage.c.lookups + 1)
 _FIELDS: Final = {  # of UncertainRow
     "id": usage.c.id,
     "provider_id": usage.c.provider_id,

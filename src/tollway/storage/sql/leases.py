@@ -144,8 +144,7 @@ def give_back(
     if any(amount < 0 for amount in free.values()):
         raise ValueError("an amount to give back is negative")
     marked = budgets.marked(connection, worker_id) if partly_covered else {}
-    over = [id_ for id_, request_id in marked.items() if request_id in partly_covered]
-    locked = budgets.lock_existing(connection, {*free, *over})
+    locked = budgets.lock_existing(connection, {*free, *marked})
     returned = lower(connection, worker_id, free)
     budgets.move(connection, locked, now, held={id_: -amount for id_, amount in returned.items()})
     budgets.clear_marks(connection, locked, partly_covered)

@@ -198,8 +198,8 @@ leases: Final = Table(
 lease_changes: Final = Table(
     "lease_changes",
     metadata,
-    Column("made_at", UtcInstant, primary_key=True),
     Column("id", Text, primary_key=True),
+    Column("worker_id", Text, nullable=False),
 )
 
 # No index by user or time: nothing reads so yet, and each costs a settlement as much as the row itself. Ids are

@@ -63,7 +63,6 @@ def require(connection: Connection, worker_id: str) -> None:
 def report(connection: Connection, worker_id: str, now: datetime) -> tuple[int, tuple[str, ...]]:
     """Seen now: how many workers live, at least one, and which slices of this one are recalled; that mark is gone."""
     connection.execute(_SEE, {"worker": worker_id, "now": now})
-    changes.forget(connection, now)
     alive = connection.execute(_COUNT, {"since": now - ALIVE_FOR}).scalar_one()
     recalled = connection.execute(_RECALLED, {"worker": worker_id}).scalars().all()
     if recalled:
@@ -92,3 +91,4 @@ def retire(connection: Connection, worker_id: str, now: datetime) -> None:
     budgets.move(connection, locked, now, held={row.budget_id: -row.amount_microdollars for row in returned})
     connection.execute(_RETURN, of_worker)
     budgets.clear_marks(connection, locked, set(marked.values()))
+    changes.forget_all(connection, worker_id)

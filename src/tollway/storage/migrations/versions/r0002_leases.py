@@ -156,9 +156,9 @@ def _create_money() -> None:
     op.create_index("ix_leases_budget_id", "leases", ["budget_id"])
     op.create_table(
         "lease_changes",
-        sa.Column("made_at", UtcInstant(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("made_at", "id", name="pk_lease_changes"),
+        sa.Column("worker_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_lease_changes"),
     )
 
 
