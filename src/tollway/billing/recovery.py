@@ -146,7 +146,8 @@ def closed_of(outcome: Outcome) -> Closed:
 
 
 def recover(request_id: str, opened: bytes, progressed: bytes | None, closed: bytes | None) -> Outcome:
-    """The outcome of a journaled request. Raises msgspec.MsgspecError when an entry is not what it should be."""
+    """The outcome of a journaled request. Raises msgspec.MsgspecError, ValueError (text that is not UTF-8, a negative
+    price) or ArithmeticError (an amount beyond 64 bits) when an entry is not what it should be."""
     entry = _opened(opened)
     payer, offer = _payer(entry.payer), _offer(entry.offer)
     hold = Hold(
@@ -235,7 +236,7 @@ def _record(entry: Opened, payer: PayerPart, offer: OfferPart, end: Closed) -> U
         organization_id=payer.organization_id,
         key_id=payer.key_id,
         provider_id=offer.provider_id,
-        requested_model=entry.requested_model,
+        requested_model=entry.requested_model.replace("\0", ""),
         model=end.model,
         upstream_model=offer.upstream_model,
         inference_provider=end.inference_provider,

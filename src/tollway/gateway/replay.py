@@ -80,20 +80,22 @@ async def replay(dead: Callable[[], Iterator[DeadJournal]], books: Books) -> Rep
 async def _replay(journal: DeadJournal, books: Books) -> Replayed:
     read = await asyncio.to_thread(journal.read)
     ended = [entry for entry in read.entries if not entry.released]
-    outcomes, unreadable = _recover(ended)
+    recovered = [(entry, outcome) for entry in ended if (outcome := _recover(entry))]
+    outcomes = [outcome for _, outcome in recovered]
     for begin in range(0, len(outcomes), BATCH_MAX):
         await _settle(journal.worker_id, outcomes[begin : begin + BATCH_MAX], books)
     await books.retire(journal.worker_id)
+    settled = sum(entry.close is not None for entry, _ in recovered)
     done = Replayed(
         workers=1,
-        settled=sum(entry.close is not None for entry in ended) - unreadable,
-        interrupted=sum(entry.close is None for entry in ended),
-        unreadable=unreadable,
+        settled=settled,
+        interrupted=len(recovered) - settled,
+        unreadable=len(ended) - len(recovered),
         damaged=journal.damaged.spans,
     )
     _log.info("journal_replayed", worker=journal.worker_id, settled=done.settled, interrupted=done.interrupted)
-    if unreadable or done.damaged:
-        _log.error("journal_damaged", worker=journal.worker_id, unreadable=unreadable, spans=done.damaged)
+    if done.unreadable or done.damaged:
+        _log.error("journal_damaged", worker=journal.worker_id, unreadable=done.unreadable, spans=done.damaged)
     await asyncio.to_thread(journal.remove)
     return done
 
@@ -110,15 +112,12 @@ async def _settle(worker_id: str, batch: Sequence[Outcome], books: Books) -> Non
             await _settle(worker_id, [outcome], books)
 
 
-def _recover(entries: Sequence[Entry]) -> tuple[list[Outcome], int]:
-    """Their outcomes, and of how many nothing can be said."""
-    outcomes, unreadable = [], 0
-    for entry in entries:
-        try:
-            if entry.open is None:
-                raise MsgspecError("its opening was lost")
-            outcomes.append(recover(entry.request_id, entry.open, entry.progress, entry.close))
-        except MsgspecError as error:
-            unreadable += 1
-            _log.error("journal_entry_unreadable", request_id=entry.request_id, error=error)
-    return outcomes, unreadable
+def _recover(entry: Entry) -> Outcome | None:
+    """Its outcome; None when nothing can be said of it, which must not keep the others out."""
+    try:
+        if entry.open is None:
+            raise ValueError("its opening was lost")
+        return recover(entry.request_id, entry.open, entry.progress, entry.close)
+    except (MsgspecError, ValueError, ArithmeticError) as error:
+        _log.error("journal_entry_unreadable", request_id=entry.request_id, error=error)
+        return None
