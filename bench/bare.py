@@ -6,6 +6,7 @@
 import asyncio
 import gc
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,14 +24,21 @@ from tollway.http.listener import open_listener
 from tollway.http.server import WorkerServer
 from tollway.money import Microdollars
 from tollway.observability.metrics import Metrics
-from tollway.providers.registry import configured
+from tollway.providers.registry import Upstream, configured
 from tollway.routing.plan import Candidate
 from tollway.settings import parse
 from tollway.steps import Later
 from tollway.upstream.client import HttpUpstreams
 
 
-async def main(port: int, origin_port: int) -> None:
+@dataclass
+class Road:
+    edge: Edge
+    client: HttpUpstreams
+    upstream: Upstream
+
+
+def build(origin_port: int, loop: asyncio.AbstractEventLoop) -> Road:
     provider = {"kind": "compatible", "base_url": f"http://127.0.0.1:{origin_port}/v1", "api_key": "sk-bench"}
     limits = {"upstream_in_flight": 5000, "upstream_connecting": 2000}  # a thousand streams start at once
     settings = parse({"providers": {"bench": provider}, "limits": limits})
@@ -42,7 +50,6 @@ async def main(port: int, origin_port: int) -> None:
     price = Price("bench", datetime(2026, 1, 1, tzinfo=UTC), ZERO, ZERO)
     candidate = Candidate(upstream, Offer("bench", "bench/model", price), Microdollars(0))
     before, after = upstream.head
-    loop = asyncio.get_running_loop()
 
     def nothing_to_note(_: Any) -> None: ...
 
@@ -69,7 +76,11 @@ async def main(port: int, origin_port: int) -> None:
         else:
             waiting.answer(reply.status, b"content-type: application/json\r\n", reply.body)
 
-    edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, handle, loop)
+    return Road(Edge(settings.limits, settings.timeouts, deadlines, metrics, handle, loop), client, upstream)
+
+
+async def main(port: int, origin_port: int) -> None:
+    edge = build(origin_port, asyncio.get_running_loop()).edge
 
     async def nothing(_scope: Any, _receive: Any, _send: Any) -> None: ...
 

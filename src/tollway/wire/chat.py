@@ -41,36 +41,42 @@ def parse_chat(body: bytes) -> ChatRequest:
     """Raises BodyError (400) or ModelMissingError (404)."""
     tree = decode_object(body)
     model = tree.get("model")
-    if not isinstance(model, str) or not model.strip():
+    if not isinstance(model, str) or not (trimmed := model.strip()):
         raise ModelMissingError("model is missing")
     if len(model) > MODEL_ID_CHARS_MAX:
         raise BodyError("model is too long")
+    messages = tree.get("messages")
+    if messages is not None:
+        _check_messages(messages)
     _check_lists(tree)
     stream = tree.get("stream")
     if stream is not None and stream.__class__ is not bool:
         raise BodyError("stream must be true or false")
+    choices = tree.get("n")
     return ChatRequest(
-        body=tree,
-        model=model.strip(),
-        stream=stream is True,
-        completion_tokens_max=_completion_tokens_max(tree),
-        choices=_integer(tree, "n", 1, CHOICES_MAX) or 1,
-        messages=len(tree.get("messages") or ()),
-        body_bytes=len(body),
+        tree,
+        trimmed,
+        stream is True,
+        _completion_tokens_max(tree),
+        1 if choices is None else _integer("n", choices, 1, CHOICES_MAX),
+        len(messages or ()),
+        len(body),
     )
 
 
 def _completion_tokens_max(tree: JsonObject) -> int | None:
     """The larger of the two limits: which one an upstream obeys is not known, and the hold must cover either."""
-    limits = [_integer(tree, name, 0, None) for name in ("max_completion_tokens", "max_tokens")]
-    return max((limit for limit in limits if limit is not None), default=None)
+    most = None
+    for name in ("max_completion_tokens", "max_tokens"):
+        value = tree.get(name)
+        if value is not None:
+            limit = _integer(name, value, 0, None)
+            most = limit if most is None else max(most, limit)
+    return most
 
 
-def _integer(tree: JsonObject, name: str, least: int, most: int | None) -> int | None:
+def _integer(name: str, value: JsonValue, least: int, most: int | None) -> int:
     """An integer field; integral floats count, bools and strings do not."""
-    value = tree.get(name)
-    if value is None:
-        return None
     if value.__class__ is float and value.is_integer():
         value = int(value)
     if value.__class__ is not int or value < least or (most is not None and value > most):
@@ -78,18 +84,23 @@ def _integer(tree: JsonObject, name: str, least: int, most: int | None) -> int |
     return int(value)
 
 
-def _check_lists(tree: JsonObject) -> None:
-    messages = tree.get("messages")
-    if messages is not None:
-        _check_list("messages", messages, MESSAGES_MAX)
-        if any(message.__class__ is not dict for message in messages):
+def _check_messages(messages: JsonValue) -> None:
+    _check_list("messages", messages, MESSAGES_MAX)
+    for message in messages:
+        if message.__class__ is not dict:
             raise BodyError("messages must be objects")
+
+
+def _check_lists(tree: JsonObject) -> None:
     tools = tree.get("tools")
     if tools is not None:
         _check_list("tools", tools, TOOLS_MAX)
-    if tree.get("stop").__class__ is list:
-        _check_list("stop", tree["stop"], STOPS_MAX)
-    _check_metadata(tree.get("metadata"))
+    stops = tree.get("stop")
+    if stops.__class__ is list:
+        _check_list("stop", stops, STOPS_MAX)
+    metadata = tree.get("metadata")
+    if metadata is not None:
+        _check_metadata(metadata)
 
 
 def _check_list(name: str, value: JsonValue, most: int) -> None:
@@ -98,8 +109,6 @@ def _check_list(name: str, value: JsonValue, most: int) -> None:
 
 
 def _check_metadata(metadata: JsonValue) -> None:
-    if metadata is None:
-        return
     if metadata.__class__ is not dict or len(metadata) > METADATA_MAX:
         raise BodyError("metadata must be a small object")
     for name, value in metadata.items():

@@ -20,6 +20,7 @@ VALUES_MAX: Final = 250_000
 DIGITS_MAX: Final = 32
 
 _QUOTE: Final = ord('"')
+_CLOSING: Final = ord("}")
 _INTEGER_END: Final = 10**DIGITS_MAX
 _WHITE: Final = rb"[ \t\n\r]*+"
 # Commas and the openings of containers that are not empty, together one for each value below the top; and strings.
@@ -42,6 +43,7 @@ def _read_float(text: str) -> float:
 
 
 _decode: Final = msgspec.json.Decoder(float_hook=_read_float).decode
+_encode: Final = msgspec.json.Encoder().encode
 _check_syntax: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -65,6 +67,8 @@ def decode_object(body: bytes) -> JsonObject:
 
 def _has_too_many_values(body: bytes) -> bool:
     """Whether there are more than VALUES_MAX members and elements, however deep. Raises MsgspecError."""
+    if len(body) <= 2 * VALUES_MAX:
+        return False  # each takes at least two bytes
     if body.count(b",") + body.count(b"[") + body.count(b"{") <= VALUES_MAX:
         return False  # with those inside strings there are not more
     _check_syntax(body)
@@ -90,6 +94,8 @@ def _check_values(tree: JsonObject) -> None:
         for one in level:
             for value in one.values() if one.__class__ is dict else one:
                 kind = value.__class__
+                if kind is str:  # most are
+                    continue
                 if kind is dict or kind is list:
                     below.append(value)
                 elif kind is int and not -_INTEGER_END < value < _INTEGER_END:
@@ -99,15 +105,28 @@ def _check_values(tree: JsonObject) -> None:
 
 def _names_are_single(body: bytes, members: dict[str, msgspec.Raw]) -> bool:
     """Whether the text has no more members than were decoded; of a name that occurs twice only one was kept."""
-    texts = [bytes(value) for value in members.values()]
-    # Without spaces a member is two quotes, a colon, and a comma (or the closing brace); then the opening brace.
-    if len(body) == sum(map(len, members)) + sum(map(len, texts)) + 4 * len(texts) + 1:
-        return True
+    return _encode(members) == body or _is_spaced_text_of(members, body) or _has_no_more(body, members)
+
+
+def _is_spaced_text_of(members: dict[str, msgspec.Raw], body: bytes) -> bool:
+    """Whether `body` is what Python writes for these members, and their names are words: then none was escaped."""
+    at = 1
+    for name, text in members.items():
+        start = b'"%b": ' % name.encode()
+        if not (name.isidentifier() and body.startswith(start, at) and body.startswith(text, at + len(start))):
+            return False
+        at += len(start) + len(text) + 2  # a comma and a space
+    return len(body) == at - 1  # but only a brace behind the last
+
+
+def _has_no_more(body: bytes, members: dict[str, msgspec.Raw]) -> bool:
+    """Whether the members of the text have these values, one after the other, and there is no other."""
     at = body.index(b"{") + 1
-    for text in texts:
+    for value in members.values():
+        text = bytes(value)
         name = _NAME.match(body, at)
         after = _AFTER.match(body, name.end() + len(text)) if name and body.startswith(text, name.end()) else None
         if after is None:
             return False
         at = after.end()
-    return not texts or body[at - 1] == ord("}")
+    return not members or body[at - 1] == _CLOSING

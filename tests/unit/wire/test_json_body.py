@@ -123,7 +123,31 @@ def test_doubled_names_are_seen_in_any_spacing(members: list[tuple[str, Any]], s
     assert is_refused(body) is (len(dict(members)) != len(members))
 
 
+NAMES = st.sampled_from(["a", "b", "model"]) | st.text(alphabet='a": ,1\\\n', max_size=6)
+SEPARATORS = st.sampled_from([",", ", ", " ,", ",\n"])
+COLONS = st.sampled_from([":", ": ", " :", ":  "])
+
+
+@given(st.lists(st.tuples(NAMES, COLONS, VALUES, SEPARATORS), min_size=1, max_size=6))
+@example([("a", ":", 1, ", "), ("b", ": ", 1, ", "), ("a", ": ", 1, "")])  # as long as without its first member
+def test_doubled_names_are_seen_where_spacing_changes(members: list[tuple[str, str, Any, str]]) -> None:
+    written = [json.dumps(name) + colon + json.dumps(value) + separator for name, colon, value, separator in members]
+    body = ("{" + "".join(written).removesuffix(members[-1][3]) + "}").encode()
+    assert is_refused(body) is (len({name for name, *_ in members}) != len(members))
+
+
 # Limits, each at, below and above
+
+
+@given(OBJECTS)
+def test_every_value_takes_two_bytes(value: dict[str, Any]) -> None:
+    """So a short body cannot have too many, and need not be searched."""
+    assert 2 * values_in(value) < len(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+
+
+def values_in(container: Any) -> int:
+    inner = container.values() if isinstance(container, dict) else container if isinstance(container, list) else ()
+    return sum(1 + values_in(value) for value in inner)
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
