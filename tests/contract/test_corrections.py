@@ -91,6 +91,7 @@ async def test_uncertain_rows_are_found_oldest_first(books: SqlBooks) -> None:
         ],
     )
     assert [row.id for row in await books.uncertain(LATER, 100)] == ["r2", "r4", "r1", "r8"]
+    await books.correct("r4", Correction(0, 0))
     assert [row.id for row in await books.uncertain(LATER, 2)] == ["r2", "r1"]
     await books.correct("r1", Correction(0, 0))
     assert [row.id for row in await books.uncertain(LATER, 100)] == ["r2", "r8"]
