@@ -6,16 +6,18 @@ import pytest
 from sqlalchemy import Connection, event, select
 
 from contract.scenario import ACME, ANN, START, Clock, a_hold, day_of_ann, outcome, record, top_up
-from tollway.billing.ledger import ABSORBED, REVENUE, Basis, Correction
+from tollway.billing.ledger import ABSORBED, REVENUE, Basis, Correction, Outcome
 from tollway.billing.store import LOOKUPS_MAX, UncertainRow
 from tollway.money import MICRODOLLARS_MAX, MoneyOverflowError
 from tollway.storage.sql import corrections
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import Database
+from tollway.storage.sql.packed import pack
 from tollway.storage.sql.tables import ledger_entries
 from tollway.storage.sql.usage import SqlUsage
 
 LATER = START + timedelta(hours=1)
+HERE = ("openrouter",)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ async def test_uncertain_rows_are_found_oldest_first(books: SqlBooks) -> None:
             _estimate("r1", minutes=3),
             _estimate("r2", minutes=1, basis=Basis.INTERRUPTED),
             _estimate("r3", minutes=2, basis=Basis.REPORTED),
-            _estimate("r4", minutes=2, basis=Basis.ABSORBED),  # nobody has said what the upstream bills for it
+            _estimate("r4", minutes=2, basis=Basis.ABSORBED, absorbed=5),
             _estimate("r5", minutes=2, basis=Basis.FREE),
             _estimate("r6", minutes=2, basis=Basis.BYOK),
             _estimate("r7", minutes=2, message_id=None),
@@ -90,25 +92,57 @@ async def test_uncertain_rows_are_found_oldest_first(books: SqlBooks) -> None:
             _estimate("r9", minutes=60),
         ],
     )
-    assert [row.id for row in await books.uncertain(LATER, 100)] == ["r2", "r4", "r1", "r8"]
-    await books.correct("r4", Correction(0, 0))
-    assert [row.id for row in await books.uncertain(LATER, 2)] == ["r2", "r1"]
+    assert [row.id for row in await books.uncertain(LATER, 100, HERE)] == ["r2", "r1", "r8"]
+    assert [row.id for row in await books.uncertain(LATER, 2, HERE)] == ["r2", "r1"]
     await books.correct("r1", Correction(0, 0))
-    assert [row.id for row in await books.uncertain(LATER, 100)] == ["r2", "r8"]
+    assert [row.id for row in await books.uncertain(LATER, 100, HERE)] == ["r2", "r8"]
     for lookups in range(LOOKUPS_MAX):
-        assert [row.lookups for row in await books.uncertain(LATER, 100)] == [lookups, 0]
+        assert [row.lookups for row in await books.uncertain(LATER, 100, HERE)] == [lookups, 0]
         await books.note_lookup_failed("r2")
-    assert [row.id for row in await books.uncertain(LATER, 100)] == ["r8"]
+    assert [row.id for row in await books.uncertain(LATER, 100, HERE)] == ["r8"]
     await books.note_lookup_failed("r2")
     await books.note_lookup_failed("r3")
     assert await books.correct("r2", Correction(0, 0))  # known after all
+
+
+async def test_what_was_absorbed_unseen_is_uncertain_too(books: SqlBooks) -> None:
+    """Nobody has said what the upstream bills for it; where it did, nothing is uncertain."""
+    await books.settle(
+        "w1",
+        [
+            _estimate("r1", minutes=1, basis=Basis.ABSORBED),
+            _estimate("r2", minutes=1, basis=Basis.ABSORBED, absorbed=3),
+            _estimate("r3", minutes=1, basis=Basis.ABSORBED, reported_cost=0),
+            _estimate("r4", minutes=1, basis=Basis.ABSORBED, message_id=None),
+        ],
+    )
+    assert [row.id for row in await books.uncertain(LATER, 100, HERE)] == ["r1"]
+    assert await books.correct("r1", Correction(0, 12))
+    assert await books.uncertain(LATER, 100, HERE) == ()
+
+
+async def test_only_those_are_found_whose_provider_can_be_asked(books: SqlBooks) -> None:
+    """However many wait whom nobody can be asked about: they never stand in the way of the others."""
+    elsewhere = [_estimate(f"r{number}", minutes=1, provider_id="other") for number in range(5)]
+    await books.settle("w1", [*elsewhere, _estimate("r9", minutes=2), _estimate("r8", minutes=3, provider_id="third")])
+    assert [row.id for row in await books.uncertain(LATER, 2, HERE)] == ["r9"]
+    assert [row.id for row in await books.uncertain(LATER, 9, ("third", "openrouter"))] == ["r9", "r8"]
+    assert await books.uncertain(LATER, 9, ()) == ()
+    assert [await books.unasked(of) for of in (HERE, ("other", "third"), (), ("other", "openrouter", "third"))] == [
+        6,
+        1,
+        7,
+        0,
+    ]
+    await books.correct("r0", Correction(0, 0))
+    assert await books.unasked(HERE) == 5
 
 
 async def test_an_uncertain_row_tells_what_is_known(books: SqlBooks) -> None:
     hold = a_hold("r1", 300, ANN, worst_case=400)
     estimate = outcome(hold, 150, 25, market_cost=175, basis=Basis.ESTIMATED, record=record(cancelled=True))
     await books.settle("w1", [estimate])
-    (row,) = await books.uncertain(LATER, 100)
+    (row,) = await books.uncertain(LATER, 100, HERE)
     assert row == UncertainRow(
         id="r1",
         provider_id="openrouter",
@@ -148,14 +182,28 @@ async def test_the_search_for_uncertain_rows_reads_only_them(database: Database)
         def prefix(_: object, __: object, statement: str, parameters: object, *___: object) -> tuple[str, object]:
             return explain + statement, parameters
 
-        return str(connection.execute(corrections._FIND, {"before": LATER, "most": 5}).cursor.fetchall())
+        return str(
+            connection.execute(
+                corrections._FIND, {"before": LATER, "most": 5, "providers": pack(HERE)}
+            ).cursor.fetchall()
+        )
 
     assert "ix_usage_uncertain" in await database.read(plan)
 
 
-def _estimate(request_id: str, *, minutes: int, basis: Basis = Basis.ESTIMATED, message_id: str | None = "gen-1"):
-    made = record(message_id=message_id, created_at=START + timedelta(minutes=minutes))
-    return outcome(a_hold(request_id, 0), 5, basis=basis, record=made)
+def _estimate(
+    request_id: str,
+    *,
+    minutes: int,
+    basis: Basis = Basis.ESTIMATED,
+    absorbed: int = 0,
+    reported_cost: int | None = None,
+    **told: object,
+) -> Outcome:
+    """Something that cost 5 µ$ unless it was absorbed. `told` changes the record."""
+    made = record(created_at=START + timedelta(minutes=minutes), **told)
+    charge = 0 if basis is Basis.ABSORBED else 5
+    return outcome(a_hold(request_id, 0), charge, absorbed, basis=basis, reported_cost=reported_cost, record=made)
 
 
 async def _entries(database: Database) -> set:

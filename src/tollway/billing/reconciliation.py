@@ -26,9 +26,17 @@ def correction_of(row: UncertainRow, usage: Usage, price: Price, reports_cost: b
 
 
 def _worth(row: UncertainRow, usage: Usage, price: Price, reports_cost: bool) -> Microdollars | None:
+    if not _has_plausible_tokens(row, usage):
+        return None
     named = reported_cost(usage) if reports_cost else None
     if named is None and usage.is_counted:
         named = list_cost(usage, price) if usage.prompt_tokens or usage.completion_tokens else Microdollars(0)
     if named is None or not is_plausible(named, row.worst_case):
         return None
     return named
+
+
+def _has_plausible_tokens(row: UncertainRow, usage: Usage) -> bool:
+    return is_plausible(usage.prompt_tokens, row.prompt_tokens_max) and is_plausible(
+        usage.completion_tokens, row.completion_tokens_max
+    )

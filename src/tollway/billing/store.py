@@ -190,9 +190,13 @@ class SilentWorker:
 class Corrections(Protocol):
     """The database, as reconciliation uses it; the same rules as for Books."""
 
-    async def uncertain(self, before: datetime, limit: int) -> tuple[UncertainRow, ...]:
-        """Estimated and interrupted requests from before that instant that have a message id, were not reconciled and
-        not looked up in vain LOOKUPS_MAX times; oldest first."""
+    async def uncertain(self, before: datetime, limit: int, providers: Iterable[str]) -> tuple[UncertainRow, ...]:
+        """Requests to these providers, from before that instant, of which nobody has said what they cost, that have a
+        message id, were not reconciled and not looked up in vain LOOKUPS_MAX times; oldest first."""
+        ...
+
+    async def unasked(self, providers: Iterable[str]) -> int:
+        """How many such requests went to other providers: none of these will tell about them."""
         ...
 
     async def correct(self, request_id: str, correction: Correction) -> bool:

@@ -5,6 +5,7 @@ Never in a request's way; idempotent, because a request is corrected once. Sourc
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
@@ -29,7 +30,7 @@ _log = get_log()
 
 class LookedUp(Struct, frozen=True):
     """`corrected` requests were reconciled, by `amount` µ$ in all (signed, callers and operator together); `unknown`
-    ones the upstream did not know yet, or the answer was not believable; `unasked` have no upstream to ask."""
+    ones the upstream did not know yet, or not believably, or it did not answer; `unasked` have no upstream to ask."""
 
     corrected: int = 0
     amount: int = 0
@@ -37,41 +38,72 @@ class LookedUp(Struct, frozen=True):
     unasked: int = 0
 
 
+class _Silence(Struct, frozen=True):
+    """The upstream did not answer, or refuses us: whatever else we would ask it now, too."""
+
+    why: str
+
+
 async def look_up(
     corrections: Corrections, upstreams: Mapping[str, Upstream], find_price: FindPrice, fetch: Fetch, now: datetime
 ) -> LookedUp:
-    """Ask about what is uncertain, oldest first, one at a time. Raises StoreUnavailableError."""
-    corrected = amount = unknown = unasked = 0
-    for row in await corrections.uncertain(now - READY_AFTER, BATCH_MAX):
-        upstream = upstreams.get(row.provider_id)
-        if upstream is None or upstream.lookup_head is None:
-            unasked += 1
-            continue
-        moved = await _look_up_one(corrections, upstream, row, find_price, fetch)
-        if moved is None:
+    """Ask about what is uncertain, oldest first, one at a time. Raises StoreUnavailableError.
+
+    An upstream that does not answer is left alone until the next time: asking on would only use up what is tried for
+    each request, and with a key that is refused it would be hammering (response-path 6.5).
+    """
+    asked = {name: upstream for name, upstream in upstreams.items() if upstream.lookup_head}
+    silent: set[str] = set()
+    corrected = amount = unknown = 0
+    for row in await corrections.uncertain(now - READY_AFTER, BATCH_MAX, asked):
+        if row.provider_id in silent:
             unknown += 1
-            await corrections.note_lookup_failed(row.id)
-        else:
+            continue
+        moved = await _look_up_one(corrections, asked[row.provider_id], row, find_price, fetch)
+        if isinstance(moved, _Silence):
+            _log.warning("lookup_failed", request_id=row.id, upstream=row.provider_id, why=moved.why)
+            silent.add(row.provider_id)
+        if isinstance(moved, int):
             corrected += 1
             amount += moved
-    return LookedUp(corrected, amount, unknown, unasked)
+        else:
+            unknown += 1
+            await corrections.note_lookup_failed(row.id)
+    return LookedUp(corrected, amount, unknown, await corrections.unasked(asked))
 
 
 async def _look_up_one(
     corrections: Corrections, upstream: Upstream, row: UncertainRow, find_price: FindPrice, fetch: Fetch
-) -> int | None:
+) -> int | _Silence | None:
     """By how much the request was corrected; None when it could not be."""
-    assert upstream.lookup_head
-    before, after = upstream.lookup_head
-    answer = await fetch(upstream, before + quote(row.message_id, safe="").encode() + after)
-    if isinstance(answer, Failure) or answer[0] != 200:
+    body = await _ask(upstream, row.message_id, fetch)
+    if isinstance(body, _Silence):
+        return body
+    found, price = read_generation(body), await find_price(row.price_version)
+    if found is None or price is None:
         return None
-    usage, price = read_generation(answer[1]), await find_price(row.price_version)
-    if usage is None or price is None:
-        return None
-    correction = correction_of(row, usage, price, upstream.provider.reports_cost)
+    correction = correction_of(row, found.usage, price, upstream.provider.reports_cost)
     if correction is None:
         _log.warning("implausible_record", request_id=row.id, upstream=upstream.id)
         return None
-    await corrections.correct(row.id, correction)
-    return correction.charge + correction.absorbed
+    if found.cost_is_reckoned:
+        _log.warning("own_key_price_unknown", request_id=row.id, upstream=upstream.id)
+    try:
+        is_new = await corrections.correct(row.id, correction)
+    except (ArithmeticError, ValueError) as error:  # one that the books cannot take must not keep the others out
+        _log.error("correction_refused", request_id=row.id, error=error)
+        return None
+    return correction.charge + correction.absorbed if is_new else 0
+
+
+async def _ask(upstream: Upstream, message_id: str, fetch: Fetch) -> bytes | _Silence:
+    """The record; empty where the upstream has none (yet)."""
+    assert upstream.lookup_head
+    before, after = upstream.lookup_head
+    answer = await fetch(upstream, before + quote(message_id, safe="").encode() + after)
+    if isinstance(answer, Failure):
+        return _Silence(f"{answer.kind}: {answer.detail}")
+    status, body = answer
+    if status == HTTPStatus.NOT_FOUND:
+        return b""
+    return body if status == HTTPStatus.OK else _Silence(f"status {status}")

@@ -62,8 +62,8 @@ STAGES: Final = (
 
 CLOSERS: Final[tuple[Closer, ...]] = (
     settle_funds.run,
-    answer_client.run,
     free_key.run,
+    answer_client.run,
     free_slots.run,
     emit_metrics.run,
     record_request.run,

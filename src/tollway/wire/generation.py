@@ -1,87 +1,89 @@
 """What an upstream tells about an answer afterwards, at `GET /generation?id=`. Source: response-path 6.5."""
 
 from decimal import Decimal, localcontext
-from typing import Any, Final
+from typing import Final
 
 from msgspec import MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
 from tollway.money import EXACT
-from tollway.wire.usage import COST_USD_MAX, TOKENS_MAX, Usage
+from tollway.wire.usage import BAD_COUNT, Usage, read_cost, read_count
 
-OWN_KEY_FACTOR: Final = (
-    20  # an aggregator charges a twentieth for a caller's own key; without the real price that is it
-)
+OWN_KEY_FACTOR: Final = 20  # an aggregator charges a twentieth for a caller's own key
 
 _ABSENT: Final = Raw(b"")
+_IS_BYOK: Final = {b"": False, b"null": False, b"false": False, b"true": True}
 
 
-class _Generation(Struct):
-    native_tokens_prompt: int | None = None
-    native_tokens_completion: int | None = None
-    native_tokens_cached: int | None = None
-    native_tokens_cache_creation: int | None = None
-    native_tokens_reasoning: int | None = None
+class Generation(Struct, frozen=True):
+    """`usage.cost_usd` is what the answer cost, whoever's key it was. `cost_is_reckoned`: it is OWN_KEY_FACTOR times
+    the aggregator's fee, because the price at the owner of the key was not told."""
+
+    usage: Usage
+    cost_is_reckoned: bool = False
+
+
+class _Data(Struct):
+    native_tokens_prompt: Raw = _ABSENT
+    native_tokens_completion: Raw = _ABSENT
+    native_tokens_cached: Raw = _ABSENT
+    native_tokens_cache_creation: Raw = _ABSENT
+    native_tokens_reasoning: Raw = _ABSENT
     total_cost: Raw = _ABSENT
     upstream_inference_cost: Raw = _ABSENT
-    is_byok: bool | None = None
+    is_byok: Raw = _ABSENT
 
 
 class _Body(Struct):
-    data: _Generation
+    data: _Data
 
 
 _body: Final = Decoder(_Body)
-_number: Final = Decoder(Decimal)
 
 
-def read_generation(body: bytes) -> Usage | None:
-    """Tokens and cost as the upstream has recorded them; None when the body does not say, or not believably.
+def read_generation(body: bytes) -> Generation | None:
+    """Tokens and cost as the upstream has recorded them; None when the body does not say, or not believably: when a
+    count or `is_byok` is something else than that, or neither counts nor cost are there.
 
-    `cost_usd` is what the answer cost, whoever's key it was.
+    Counts and costs are read as in a `usage`; so a bad cost is one that was not told.
     """
     try:
-        found = _body.decode(body).data
-        total, inference = _usd(found.total_cost), _usd(found.upstream_inference_cost)
-    except (MsgspecError, ValueError, ArithmeticError, RecursionError):
+        data = _body.decode(body).data
+    except (MsgspecError, ValueError, RecursionError):
         return None
-    counts = [
-        found.native_tokens_prompt,
-        found.native_tokens_completion,
-        found.native_tokens_cached,
-        found.native_tokens_cache_creation,
-        found.native_tokens_reasoning,
+    told = [
+        read_count(raw)
+        for raw in (
+            data.native_tokens_prompt,
+            data.native_tokens_completion,
+            data.native_tokens_cached,
+            data.native_tokens_cache_creation,
+            data.native_tokens_reasoning,
+        )
     ]
-    prompt, completion, cached, written, reasoning = (count or 0 for count in counts)
-    if not all(0 <= count <= TOKENS_MAX for count in (prompt, completion, cached, written, reasoning)):
+    is_byok, is_counted = _IS_BYOK.get(bytes(data.is_byok).strip()), told[0] is not None or told[1] is not None
+    if BAD_COUNT in told or is_byok is None:
         return None
+    total, inference = read_cost(data.total_cost), read_cost(data.upstream_inference_cost)
+    cost = _own_key_cost(total, inference) if is_byok else total
+    if cost is None and not is_counted:
+        return None
+    prompt, completion, cached, written, reasoning = (count or 0 for count in told)
     cached = min(cached, prompt)
-    return Usage(
+    usage = Usage(
         prompt,
         completion,
         cached,
         min(written, prompt - cached),
         min(reasoning, completion),
-        cost_usd=_cost(found, total, inference),
-        is_counted=counts[0] is not None or counts[1] is not None,
+        cost_usd=cost,
+        is_counted=is_counted,
     )
+    return Generation(usage, cost_is_reckoned=is_byok and inference is None and cost is not None)
 
 
-def _cost(found: _Generation, total: Decimal | None, inference: Decimal | None) -> Decimal | None:
-    if not found.is_byok:
-        return total
+def _own_key_cost(total: Decimal | None, inference: Decimal | None) -> Decimal | None:
     if inference is not None or total is None:
         return inference
     with localcontext(EXACT):
         return total * OWN_KEY_FACTOR
-
-
-def _usd(raw: Raw) -> Decimal | None:
-    """Raises ValueError for what is no believable cost."""
-    text: Any = bytes(raw)
-    if text in (b"", b"null"):
-        return None
-    cost = _number.decode(raw)
-    if not cost.is_finite() or not 0 <= cost <= COST_USD_MAX or len(text) > 60:
-        raise ValueError("not a cost")
-    return cost

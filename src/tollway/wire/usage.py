@@ -79,13 +79,13 @@ def read_usage(raw: bytes) -> Usage | None:
         usage = _usage.decode(raw)
     except (MsgspecError, ValueError, RecursionError):
         return None
-    prompt, completion = _count(usage.prompt_tokens), _count(usage.completion_tokens)
-    if prompt == _BAD or completion == _BAD:
+    prompt, completion = read_count(usage.prompt_tokens), read_count(usage.completion_tokens)
+    if prompt == BAD_COUNT or completion == BAD_COUNT:
         return None
     prompt_details, completion_details = _read(usage.prompt_tokens_details), _read(usage.completion_tokens_details)
     cached = _detail(prompt_details.cached_tokens)
     written = _detail(_first(prompt_details.cache_write_tokens, prompt_details.cache_creation_input_tokens))
-    cost, upstream_cost = _cost(usage.cost), _cost(_read(usage.cost_details).upstream_inference_cost)
+    cost, upstream_cost = read_cost(usage.cost), read_cost(_read(usage.cost_details).upstream_inference_cost)
     is_counted = prompt is not None or completion is not None
     if not (is_counted or cached or written or cost is not None or upstream_cost is not None):
         return None
@@ -106,11 +106,11 @@ def read_usage(raw: bytes) -> Usage | None:
     )
 
 
-_BAD: Final = -1
+BAD_COUNT: Final = -1
 
 
-def _count(raw: Raw) -> int | None:
-    """A token count; None when absent or null, _BAD when it is anything but a whole number of 0…TOKENS_MAX."""
+def read_count(raw: Raw) -> int | None:
+    """A token count; None when absent or null, BAD_COUNT when it is anything but a whole number of 0…TOKENS_MAX."""
     text = bytes(raw).strip()
     if _COUNT.fullmatch(text):
         return int(text)
@@ -118,18 +118,19 @@ def _count(raw: Raw) -> int | None:
         return None
     number = _decimal(text)
     if number is None or not 0 <= number <= TOKENS_MAX or number != int(number):
-        return _BAD
+        return BAD_COUNT
     return int(number)
 
 
 def _detail(raw: Raw) -> int:
-    count = _count(raw)
-    return 0 if count is None or count == _BAD else count
+    count = read_count(raw)
+    return 0 if count is None or count == BAD_COUNT else count
 
 
-def _cost(raw: Raw) -> Decimal | None:
+def read_cost(raw: Raw) -> Decimal | None:
+    """A cost in USD, exactly as written; None when it is none: absent, negative, no number or beyond COST_USD_MAX."""
     cost = _decimal(bytes(raw).strip())
-    return None if cost is None or not 0 <= cost <= COST_USD_MAX else abs(cost)
+    return None if cost is None or not 0 <= cost <= COST_USD_MAX else cost.copy_abs()  # abs() rounds
 
 
 def _decimal(text: bytes) -> Decimal | None:

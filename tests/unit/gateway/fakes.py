@@ -1,5 +1,6 @@
 """Stand-ins for everything a stage may touch, and shortcuts for the values it reads."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -209,6 +210,27 @@ class FakeFunds:
             raise ZeroDivisionError
 
 
+class FakeClaims:
+    """Implements Claims in memory, for ever. `away`: the database cannot be reached."""
+
+    def __init__(self, away: bool = False) -> None:
+        self.away = away
+        self.claimed: dict[tuple[str, str], str] = {}  # by scope and key, the request
+
+    async def claim(self, scope: str, key: str, request_id: str) -> str:
+        await self._call()
+        return self.claimed.setdefault((scope, key), request_id)
+
+    async def free(self, request_id: str) -> None:
+        await self._call()
+        self.claimed = {key: first for key, first in self.claimed.items() if first != request_id}
+
+    async def _call(self) -> None:
+        await asyncio.sleep(0)
+        if self.away:
+            raise StoreUnavailableError("gone")
+
+
 class FakeAuthenticator(Authenticator):
     """Knows one verdict for every credential; as `later` it must be asked for."""
 
@@ -261,6 +283,7 @@ def services(**changes: Any) -> Services:
         deadlines=Deadlines(clock),
         authenticator=FakeAuthenticator(),
         funds=FakeFunds(),
+        claims=FakeClaims(),
         catalog=lambda: catalog,
         upstreams={"sim": upstream()},
         client=FakeUpstreams(),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tollway.billing.ledger import HoldRefused
-from tollway.errors import Code
+from tollway.billing.ledger import HoldOrder, HoldRefused
+from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.pipeline import CLOSERS, STAGES, handle
 from tollway.gateway.services import Failure, FailureKind, Services
@@ -17,6 +17,7 @@ from tollway.money import Microdollars
 from unit.gateway.fakes import (
     USER,
     FakeAuthenticator,
+    FakeClaims,
     FakeClient,
     FakeFunds,
     FakeUpstreams,
@@ -28,6 +29,7 @@ from unit.gateway.fakes import (
 )
 
 KEY = {b"authorization": b"Bearer key"}
+KEYED = {**KEY, b"idempotency-key": b"once"}
 BAD_JSON, UNKNOWN = b"{", body_of(model="no/such")
 NO_MONEY = HoldRefused(USER, Microdollars(0))
 BODY = {"id": "a", "model": "m", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}
@@ -73,6 +75,8 @@ def away() -> FakeFunds:
 
 
 NOBODY = FakeAuthenticator(Refusal("unknown"))
+TAKEN = FakeClaims()
+TAKEN.claimed[f"{USER.id}:/v1/chat/completions", "once"] = "request-0"
 AWAY = FakeAuthenticator(later=True, away=True)
 
 
@@ -88,6 +92,10 @@ AWAY = FakeAuthenticator(later=True, away=True)
         (UNKNOWN, KEY, {"authenticator": NOBODY, "slots": FullSlots()}, Code.SIGN_IN_REQUIRED),  # 401 before 429
         (UNKNOWN, KEY, {"slots": FullSlots()}, Code.TOO_MANY_REQUESTS),  # 429 before 404
         (UNKNOWN, KEY, {"funds": broke()}, Code.MODEL_NOT_FOUND),  # 404 before 402
+        (UNKNOWN, {**KEY, b"idempotency-key": b""}, {}, Code.MODEL_NOT_FOUND),
+        (None, {**KEY, b"idempotency-key": b""}, {"funds": broke()}, Code.BAD_REQUEST),
+        (None, KEYED, {"claims": TAKEN, "funds": broke()}, Code.CONFLICT),  # 409 before 402
+        (None, KEYED, {"claims": FakeClaims(away=True)}, Code.LEDGER_UNAVAILABLE),
         (None, KEY, {"upstreams": {}, "funds": broke()}, Code.MODEL_NOT_FOUND),
         (None, KEY, {"funds": broke()}, Code.INSUFFICIENT_CREDITS),  # 402 before anything goes upstream
         (None, KEY, {"funds": away()}, Code.LEDGER_UNAVAILABLE),
@@ -127,6 +135,40 @@ def test_the_money_is_settled_before_the_answer_ends() -> None:
     funds = FakeFunds(waits=True)
     run(exchange(headers=KEY, client=Watching()), services(client=FakeUpstreams(answers(200, BODY)), funds=funds))
     assert seen == [1]
+
+
+def test_a_key_is_claimed_before_money_is_held_and_free_again_before_the_refusal_is_told() -> None:
+    """Who reads the refusal may try again at once."""
+    seen: list[int] = []
+
+    class Watching(FakeClient):
+        def refuse(self, problem: Problem, request_id: str) -> None:
+            seen.append(len(claims.claimed))
+            super().refuse(problem, request_id)
+
+    class Holding(FakeFunds):
+        def hold(self, order: HoldOrder) -> Any:
+            seen.append(len(claims.claimed))
+            return super().hold(order)
+
+    claims, funds = FakeClaims(), Holding()
+    funds.refuses = NO_MONEY
+    run(exchange(headers=KEYED, client=Watching()), services(funds=funds, claims=claims))
+    assert seen == [1, 0]
+
+
+@pytest.mark.parametrize("where", ["hold", "open", "send", "close"])
+def test_a_bug_frees_a_key_only_if_nothing_was_sent(where: str) -> None:
+    claims, funds = FakeClaims(), FakeFunds()
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    if where != "send":
+        setattr(funds, where, fail)
+    upstreams = FakeUpstreams(fail if where == "send" else answers(200, BODY))
+    run(exchange(headers=KEYED), services(client=upstreams, funds=funds, claims=claims))
+    assert bool(claims.claimed) == (where == "close")
 
 
 @pytest.mark.parametrize("where", ["hold", "open", "close", "send"])

@@ -1,4 +1,7 @@
-"""Give an `Idempotency-Key` back when no upstream has seen its request: then trying again charges nothing twice."""
+"""Give an `Idempotency-Key` back when no upstream has seen its request: then trying again charges nothing twice.
+
+Before the answer ends: who is told that it was refused may try again at once.
+"""
 
 from collections.abc import Awaitable
 
@@ -11,7 +14,8 @@ _log = get_log()
 
 
 def run(exchange: Exchange, services: Services) -> Awaitable[None] | None:
-    if exchange.outcome or not (exchange.has("claim") and exchange.claim):
+    is_sent = exchange.has("reply") and exchange.reply.was_sent
+    if is_sent or not (exchange.has("claim") and exchange.claim):
         return None
     return _free(exchange.id, services)
 

@@ -13,14 +13,14 @@ from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
 
-KEY_CHARS_MAX: Final = 255
+_KEY_CHARS_MAX: Final = 255
 
 
 def run(exchange: Exchange, services: Services) -> Awaitable[str | Problem] | Problem | str:
     key = exchange.inbound.headers.get(b"idempotency-key")
     if key is None:
         return ""
-    if not 0 < len(key) <= KEY_CHARS_MAX or not all(32 <= byte < 127 for byte in key):
+    if not 0 < len(key) <= _KEY_CHARS_MAX or not all(32 <= byte < 127 for byte in key):
         return Problem(Code.BAD_REQUEST, "Idempotency-Key")
     return _claim(exchange, services, key.decode("ascii"))
 

@@ -5,7 +5,7 @@ in whatever processes, happen one after the other. Settlements and corrections a
 not made twice; changes of leases leave nothing to know them by, and go through Once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -90,8 +90,13 @@ class SqlBooks:
         stored = await self._database.read(lambda connection: budgets.read(connection, budget.id))
         return budgets.available(stored, budget)
 
-    async def uncertain(self, before: datetime, limit: int) -> tuple[UncertainRow, ...]:
-        return await self._database.read(lambda connection: corrections.uncertain(connection, before, limit))
+    async def uncertain(self, before: datetime, limit: int, providers: Iterable[str]) -> tuple[UncertainRow, ...]:
+        of = tuple(providers)
+        return await self._database.read(lambda connection: corrections.uncertain(connection, before, limit, of))
+
+    async def unasked(self, providers: Iterable[str]) -> int:
+        of = frozenset(providers)
+        return await self._database.read(lambda connection: corrections.unasked(connection, of))
 
     async def correct(self, request_id: str, correction: Correction) -> bool:
         now = self._now()

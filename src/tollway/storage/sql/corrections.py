@@ -3,15 +3,17 @@
 The usage row keeps the original figures and, beside them, by how much they were corrected.
 """
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from tollway.billing.ledger import Basis, Correction, postings_of_correction
 from tollway.billing.store import UncertainRow
 from tollway.storage.sql import budgets
 from tollway.storage.sql.entries import post
+from tollway.storage.sql.packed import among, pack
 from tollway.storage.sql.tables import UNCERTAIN, usage, usage_metadata
 
 _ROW: Final = select(
@@ -54,16 +56,26 @@ _FIELDS: Final = {  # of UncertainRow
 _FIND: Final = (
     select(*(column.label(name) for name, column in _FIELDS.items()))
     .join_from(usage, usage_metadata, usage_metadata.c.id == usage.c.id)
-    .where(text(UNCERTAIN), usage.c.created_at < bindparam("before"))
+    .where(text(UNCERTAIN), among(usage.c.provider_id, "providers"), usage.c.created_at < bindparam("before"))
     .order_by(usage.c.created_at, usage.c.id)
     .limit(bindparam("most"))
 )
+_COUNT_BY_PROVIDER: Final = (
+    select(usage.c.provider_id, func.count()).where(text(UNCERTAIN)).group_by(usage.c.provider_id)
+)
 
 
-def uncertain(connection: Connection, before: datetime, limit: int) -> tuple[UncertainRow, ...]:
+def uncertain(
+    connection: Connection, before: datetime, limit: int, providers: Iterable[str]
+) -> tuple[UncertainRow, ...]:
     """See Corrections.uncertain."""
-    found = connection.execute(_FIND, {"before": before, "most": limit}).mappings()
+    found = connection.execute(_FIND, {"before": before, "most": limit, "providers": pack(providers)}).mappings()
     return tuple(UncertainRow(**{**row, "basis": Basis(row["basis"])}) for row in found)
+
+
+def unasked(connection: Connection, providers: Collection[str]) -> int:
+    """See Corrections.unasked."""
+    return sum(count for provider, count in connection.execute(_COUNT_BY_PROVIDER) if provider not in providers)
 
 
 def correct(connection: Connection, request_id: str, correction: Correction, now: datetime) -> bool:

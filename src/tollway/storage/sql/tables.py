@@ -233,7 +233,7 @@ usage: Final = Table(
     Column("usage_day", Date, nullable=False),
     Column("budgets", TextList, nullable=False),  # which budgets the cost was counted against, the payer's first
     Column("created_at", UtcInstant, nullable=False),
-    _index("ix_usage_uncertain", "created_at", "id", where=UNCERTAIN),
+    _index("ix_usage_uncertain", "provider_id", "created_at", "id", where=UNCERTAIN),
 )
 
 usage_metadata: Final = Table(

@@ -204,7 +204,7 @@ def _create_usage() -> None:
     op.create_index(
         "ix_usage_uncertain",
         "usage",
-        ["created_at", "id"],
+        ["provider_id", "created_at", "id"],
         sqlite_where=sa.text("lookups < 10 AND reconciled_at IS NULL"),
         postgresql_where=sa.text("lookups < 10 AND reconciled_at IS NULL"),
     )

@@ -1,0 +1,316 @@
+"""Estimates against the upstream's own record, with everything that an upstream may say to the question."""
+
+import asyncio
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.json import encode
+from structlog.testing import capture_logs
+
+from tollway.billing.ledger import Basis, Correction
+from tollway.billing.store import LOOKUPS_MAX, StoreUnavailableError, UncertainRow
+from tollway.catalog.model import Price
+from tollway.gateway.lookups import BATCH_MAX, READY_AFTER, LookedUp, look_up
+from tollway.gateway.services import Failure, FailureKind
+from tollway.money import Microdollars, MoneyOverflowError
+from tollway.providers.registry import Upstream
+from unit.gateway import fakes
+from unit.gateway.fakes import NOW, PRICE
+
+GONE = Failure(FailureKind.CONNECT, "refused", False)
+OLD = NOW - timedelta(minutes=5)
+Answer = tuple[int, bytes] | Failure
+
+
+class FakeCorrections:
+    """Implements Corrections over rows in memory. `away`: after so many calls the database is gone."""
+
+    def __init__(self, *rows: UncertainRow) -> None:
+        self.rows = {row.id: row for row in rows}
+        self.corrected: dict[str, Correction] = {}
+        self.failed: list[str] = []
+        self.refuses: dict[str, Exception] = {}
+        self.taken: set[str] = set()  # corrected by somebody else since they were found
+        self.asked: list[tuple[datetime, int]] = []
+        self.away_after = 1_000
+
+    async def uncertain(self, before: datetime, limit: int, providers: Iterable[str]) -> tuple[UncertainRow, ...]:
+        self._call()
+        self.asked.append((before, limit))
+        found = [row for row in self._open() if row.provider_id in set(providers) and row.created_at < before]
+        return tuple(found[:limit])
+
+    async def unasked(self, providers: Collection[str]) -> int:
+        self._call()
+        return sum(row.provider_id not in providers for row in self._open())
+
+    def _open(self) -> list[UncertainRow]:
+        rows = [row for row in self.rows.values() if row.id not in self.corrected and row.lookups < LOOKUPS_MAX]
+        return sorted(rows, key=lambda row: row.created_at)
+
+    async def correct(self, request_id: str, correction: Correction) -> bool:
+        self._call()
+        if request_id in self.refuses:
+            raise self.refuses[request_id]
+        assert request_id not in self.corrected
+        self.corrected[request_id] = correction
+        return request_id not in self.taken
+
+    async def note_lookup_failed(self, request_id: str) -> None:
+        self._call()
+        self.failed.append(request_id)
+        self.rows[request_id] = replace(self.rows[request_id], lookups=self.rows[request_id].lookups + 1)
+
+    def _call(self) -> None:
+        self.away_after -= 1
+        if self.away_after < 0:
+            raise StoreUnavailableError("gone")
+
+
+class FakeFetch:
+    """Answers by message id, and remembers the heads of the requests."""
+
+    def __init__(self, answers: dict[str, Answer]) -> None:
+        self.answers = answers
+        self.heads: list[bytes] = []
+
+    async def __call__(self, upstream: Upstream, head: bytes) -> Answer:
+        await asyncio.sleep(0)
+        self.heads.append(head)
+        return self.answers[self.asked[-1]]
+
+    @property
+    def asked(self) -> list[str]:
+        """Message ids, as they were written into the address."""
+        return [head.split(b" ")[1].partition(b"?id=")[2].decode() for head in self.heads]
+
+
+def row(number: int, **changes: Any) -> UncertainRow:
+    """An estimate of 100 µ$ for a request whose message id is m<number>, older than those of higher numbers."""
+    made = UncertainRow(
+        id=f"r{number}",
+        provider_id="sim",
+        message_id=f"m{number}",
+        upstream_model="vendor/name",
+        basis=Basis.INTERRUPTED,
+        charge=Microdollars(100),
+        absorbed=Microdollars(0),
+        market_cost=Microdollars(100),
+        worst_case=Microdollars(1_000),
+        price_version="test/1",
+        prompt_usd=PRICE.prompt_usd,
+        completion_usd=PRICE.completion_usd,
+        prompt_tokens=10,
+        completion_tokens=10,
+        prompt_tokens_max=100,
+        completion_tokens_max=100,
+        status_code=200,
+        finish_reason=None,
+        has_error=False,
+        cancelled=True,
+        lookups=0,
+        created_at=OLD + timedelta(seconds=number),
+    )
+    return replace(made, **changes)
+
+
+def told(cost_usd: object = 0.00015, **more: object) -> Answer:
+    return 200, encode({"data": {"id": "gen-1", "total_cost": cost_usd, **more}})
+
+
+def upstream(name: str = "sim", **provider: Any) -> Upstream:
+    head = (b"GET /v1/generation?id=", b" HTTP/1.1\r\nHost: up.example\r\n")
+    return replace(fakes.upstream(name, **{"reports_cost": True, **provider}), lookup_head=head)
+
+
+def run(
+    corrections: FakeCorrections, fetch: FakeFetch, *upstreams: Upstream, prices: dict[str, Price] | None = None
+) -> LookedUp:
+    known = {"test/1": PRICE} if prices is None else prices
+
+    async def find_price(version: str) -> Price | None:
+        return known.get(version)
+
+    named = {one.id: one for one in upstreams or (upstream(),)}
+    return asyncio.run(look_up(corrections, named, find_price, fetch, NOW))
+
+
+def test_an_estimate_becomes_what_the_upstream_has_recorded_at_most_once() -> None:
+    corrections, fetch = FakeCorrections(row(1), row(2)), FakeFetch({"m1": told(0.00015), "m2": told(0.00002)})
+    assert run(corrections, fetch) == LookedUp(corrected=2, amount=50 - 80)
+    assert corrections.corrected == {"r1": Correction(50, 0), "r2": Correction(-80, 0)}
+    assert run(corrections, fetch) == LookedUp()
+    assert fetch.asked == ["m1", "m2"]
+
+
+def test_what_was_absorbed_is_corrected_there() -> None:
+    corrections = FakeCorrections(row(1, basis=Basis.ABSORBED, charge=Microdollars(0)))
+    assert run(corrections, FakeFetch({"m1": told()})) == LookedUp(corrected=1, amount=150)
+    assert corrections.corrected == {"r1": Correction(0, 150)}
+
+
+def test_without_a_cost_it_is_tokens_times_the_price_of_the_hold() -> None:
+    counted = told(None, native_tokens_prompt=10, native_tokens_completion=20)
+    corrections = FakeCorrections(row(1), row(2, price_version="test/2"))
+    dearer = Price("test/2", NOW, Decimal("0.000003"), Decimal("0.000009"))
+    run(corrections, FakeFetch({"m1": counted, "m2": counted}), prices={"test/1": PRICE, "test/2": dearer})
+    assert corrections.corrected == {"r1": Correction(180 - 100, 0), "r2": Correction(210 - 100, 0)}
+
+
+def test_a_cost_counts_only_where_the_provider_is_charged_by_it() -> None:
+    corrections, fetch = FakeCorrections(row(1)), FakeFetch({"m1": told(native_tokens_prompt=10)})
+    run(corrections, fetch, upstream(reports_cost=False))
+    assert corrections.corrected == {"r1": Correction(20 - 100, 0)}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param((404, b'{"error":"not found"}'), id="not known yet"),
+        pytest.param((404, told()[1]), id="not known yet, whatever else it says"),
+        pytest.param((200, b""), id="nothing"),
+        pytest.param((200, b"<html>"), id="nonsense"),
+        pytest.param((200, b'{"data":{}}'), id="an empty record"),
+        pytest.param(told(-1), id="no cost"),
+        pytest.param(told(0.010001), id="beyond ten worst cases"),
+        pytest.param(told(native_tokens_completion=1_001), id="beyond what can have been generated"),
+    ],
+)  # fmt: skip
+def test_what_says_nothing_is_asked_again_until_it_is_given_up(answer: Answer) -> None:
+    corrections, fetch = FakeCorrections(row(1), row(2)), FakeFetch({"m1": answer, "m2": told()})
+    assert run(corrections, fetch) == LookedUp(corrected=1, amount=50, unknown=1)
+    assert corrections.failed == ["r1"]
+    for _ in range(LOOKUPS_MAX + 3):
+        run(corrections, fetch)
+    assert fetch.asked.count("m1") == LOOKUPS_MAX
+    assert corrections.corrected == {"r2": Correction(50, 0)}
+
+
+def test_what_is_known_later_is_corrected_then() -> None:
+    corrections, fetch = FakeCorrections(row(1)), FakeFetch({"m1": (404, b"")})
+    assert run(corrections, fetch) == LookedUp(unknown=1)
+    fetch.answers["m1"] = told()
+    assert run(corrections, fetch) == LookedUp(corrected=1, amount=50)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(GONE, (500, b""), (503, told()[1]), (401, b""), (402, b""), (403, b""), (429, b""), (302, b""), (204, b"")),
+    ],
+    ids=str,
+)
+def test_an_upstream_that_does_not_answer_is_left_alone_until_the_next_time(answer: Answer) -> None:
+    """It is asked about one request each time, so that an hour without it does not use up what is tried for all."""
+    rows = [row(number) for number in range(5)]
+    corrections, fetch = FakeCorrections(*rows), FakeFetch({one.message_id: answer for one in rows})
+    with capture_logs() as lines:
+        assert run(corrections, fetch) == LookedUp(unknown=5)
+    assert (fetch.asked, corrections.failed) == (["m0"], ["r0"])
+    assert [(line["event"], line["upstream"]) for line in lines] == [("lookup_failed", "sim")]
+    fetch.answers = {one.message_id: told() for one in rows}
+    assert run(corrections, fetch) == LookedUp(corrected=5, amount=250)
+
+
+def test_a_request_at_which_an_upstream_always_fails_does_not_keep_the_others_out() -> None:
+    corrections, fetch = FakeCorrections(row(1), row(2)), FakeFetch({"m1": (500, b""), "m2": told()})
+    for _ in range(LOOKUPS_MAX):
+        assert run(corrections, fetch) == LookedUp(unknown=2)
+    assert run(corrections, fetch) == LookedUp(corrected=1, amount=50)
+
+
+def test_another_upstream_is_asked_all_the_same() -> None:
+    corrections = FakeCorrections(row(1), row(2, provider_id="other"), row(3))
+    fetch = FakeFetch({"m1": GONE, "m2": told()})
+    assert run(corrections, fetch, upstream(), upstream("other")) == LookedUp(corrected=1, amount=50, unknown=2)
+    assert fetch.asked == ["m1", "m2"]
+
+
+def test_those_without_an_upstream_to_ask_are_counted_and_stay_as_they_are() -> None:
+    corrections = FakeCorrections(
+        *(row(number, provider_id="mute") for number in range(BATCH_MAX + 1)),
+        row(200, provider_id="no longer there"),
+        row(201),
+    )
+    fetch = FakeFetch({"m201": told()})
+    mute = fakes.upstream("mute")
+    assert run(corrections, fetch, mute, upstream()) == LookedUp(corrected=1, amount=50, unasked=BATCH_MAX + 2)
+    assert (fetch.asked, corrections.failed) == (["m201"], [])
+
+
+def test_only_what_is_over_for_a_while_is_asked_about_and_not_all_at_once() -> None:
+    corrections = FakeCorrections(
+        row(1, created_at=NOW - READY_AFTER), row(2, created_at=NOW - READY_AFTER - timedelta(microseconds=1))
+    )
+    fetch = FakeFetch({"m2": told()})
+    run(corrections, fetch)
+    assert (fetch.asked, corrections.asked) == (["m2"], [(NOW - READY_AFTER, BATCH_MAX)])
+
+
+def test_a_price_that_is_gone_corrects_nothing() -> None:
+    corrections = FakeCorrections(row(1))
+    assert run(corrections, FakeFetch({"m1": told()}), prices={}) == LookedUp(unknown=1)
+
+
+def test_what_somebody_else_corrected_meanwhile_is_not_counted_twice() -> None:
+    corrections = FakeCorrections(row(1))
+    corrections.taken.add("r1")
+    assert run(corrections, FakeFetch({"m1": told()})) == LookedUp(corrected=1, amount=0)
+    assert corrections.failed == []
+
+
+@pytest.mark.parametrize("error", [MoneyOverflowError("too much"), ValueError("more than was booked")])
+def test_one_that_the_books_cannot_take_does_not_keep_the_others_out(error: Exception) -> None:
+    corrections, fetch = FakeCorrections(row(1), row(2)), FakeFetch({"m1": told(), "m2": told()})
+    corrections.refuses["r1"] = error
+    with capture_logs() as lines:
+        assert run(corrections, fetch) == LookedUp(corrected=1, amount=50, unknown=1)
+    assert [(line["event"], line["request_id"]) for line in lines] == [("correction_refused", "r1")]
+    assert corrections.failed == ["r1"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "event"),
+    [
+        (told(0.010001), "implausible_record"),
+        (told(0.0000075, is_byok=True), "own_key_price_unknown"),
+        (told(0.0000075, is_byok=True, upstream_inference_cost=0.00015), None),
+        (told(), None),
+    ],
+)
+def test_what_is_odd_is_said(answer: Answer, event: str | None) -> None:
+    corrections = FakeCorrections(row(1))
+    with capture_logs() as lines:
+        run(corrections, FakeFetch({"m1": answer}))
+    assert [line["event"] for line in lines] == [event] * (event is not None)
+    assert corrections.corrected == ({} if event == "implausible_record" else {"r1": Correction(50, 0)})
+
+
+@pytest.mark.parametrize(
+    ("message_id", "written"),
+    [
+        ("a/b?c", "a%2Fb%3Fc"),
+        ("a b&id=c#d", "a%20b%26id%3Dc%23d"),
+        ("a\r\nHost: evil", "a%0D%0AHost%3A%20evil"),
+        ("é%", "%C3%A9%25"),
+    ],
+)
+def test_a_message_id_stays_one_value_of_the_address(message_id: str, written: str) -> None:
+    fetch = FakeFetch({written: told()})
+    assert run(FakeCorrections(row(1, message_id=message_id)), fetch).corrected == 1
+    assert fetch.heads == [f"GET /v1/generation?id={written} HTTP/1.1\r\nHost: up.example\r\n".encode()]
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_without_the_database_it_ends_and_nothing_is_lost(calls: int) -> None:
+    corrections, fetch = FakeCorrections(row(1), row(2)), FakeFetch({"m1": told(), "m2": told()})
+    corrections.away_after = calls
+    with pytest.raises(StoreUnavailableError):
+        run(corrections, fetch)
+    corrections.away_after = 1_000
+    run(corrections, fetch)
+    assert corrections.corrected == {"r1": Correction(50, 0), "r2": Correction(50, 0)}
