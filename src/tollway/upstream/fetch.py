@@ -1,24 +1,27 @@
 """One small GET of the control plane over the same pools, time-outs and limits as everything that goes upstream."""
 
+import asyncio
 from typing import Final
 
-from tollway.gateway.services import Failure
+from tollway.gateway.services import Failure, FailureKind
 from tollway.providers.registry import Upstream
 from tollway.steps import Later
 from tollway.upstream.client import HttpUpstreams
+from tollway.upstream.connection import Connection
 from tollway.wire.answer_head import AnswerHead
 
 BODY_BYTES_MAX: Final = 1_048_576
-ANSWER_S: Final = 20.0
+ANSWER_S: Final = 20.0  # for all of it, from when the request was sent
 
 
 class _Collected:
-    """A ReplySink that keeps it all."""
+    """A ReplySink that keeps it all. `connection`: where it comes from, known before anything can come."""
 
     wanted = True
 
     def __init__(self) -> None:
         self.ended_as: Later[Failure | None] = Later()
+        self.connection: Connection | None = None
         self.status = 0
         self.pieces: list[bytes] = []
         self.size = 0
@@ -30,6 +33,9 @@ class _Collected:
         self.size += len(data)
         if self.size <= BODY_BYTES_MAX:
             self.pieces.append(data)
+        else:
+            self.abandon()
+            self._end(Failure(FailureKind.TOO_LARGE, "the answer is too large", may_have_billed=False))
 
     def ended(self) -> None:
         self._end(None)
@@ -37,18 +43,36 @@ class _Collected:
     def failed(self, failure: Failure) -> None:
         self._end(failure)
 
+    def abandon(self) -> None:
+        if self.connection:
+            self.connection.abandon()
+
     def _end(self, failure: Failure | None) -> None:
         if not self.ended_as.done():
             self.ended_as.give(failure)
 
 
 async def fetch(client: HttpUpstreams, upstream: Upstream, head: bytes) -> tuple[int, bytes] | Failure:
-    """Status and body of a request whose head is complete but for the line that ends it."""
-    sink = _Collected()
-    request = head + b"\r\n"
-    sent = client.send_kept(upstream, request, b"", sink, ANSWER_S)
-    answered = sent or await client.send_fresh(upstream, request, b"", sink, ANSWER_S)
-    if isinstance(answered, Failure):
-        return answered
-    failure = await sink.ended_as
+    """Status and body of a request whose head is complete but for the line that ends it.
+
+    Sent again over a new connection when a kept one turns out to be dead: to ask twice does no harm.
+    """
+    request, sink = head + b"\r\n", _Collected()
+    kept = client.send_kept(upstream, request, b"", sink, ANSWER_S)
+    if kept:
+        answer = await _answer_over(kept, sink)
+        if not (isinstance(answer, Failure) and answer.kind is FailureKind.STALE):
+            return answer
+        sink = _Collected()
+    fresh = await client.send_fresh(upstream, request, b"", sink, ANSWER_S)
+    return fresh if isinstance(fresh, Failure) else await _answer_over(fresh, sink)
+
+
+async def _answer_over(connection: Connection, sink: _Collected) -> tuple[int, bytes] | Failure:
+    sink.connection = connection
+    try:
+        failure = await sink.ended_as
+    except asyncio.CancelledError:  # nobody waits for it any more, so nobody may be given its connection
+        sink.abandon()
+        raise
     return failure or (sink.status, b"".join(sink.pieces))
