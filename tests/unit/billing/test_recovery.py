@@ -83,7 +83,7 @@ def interrupted(progress: Progressed | None, price: Price = PRICE, reports_cost:
     return recover("r", encode_entry(opened(price, reports_cost)), told, None)
 
 
-counts = st.integers(0, 10**12)
+counts = st.integers(0, 2_000) | st.integers(0, 10**12)
 costs = st.none() | st.decimals(0, 10**9, allow_nan=False)
 usages = st.builds(
     Usage, counts, counts, counts, counts, counts, costs, costs, st.none() | st.booleans(), st.booleans()
@@ -214,6 +214,8 @@ def test_what_was_not_closed_is_charged_like_any_answer_that_broke_off(
         # what was reported last counts, however it came to its end
         (replace(OUTPUT, usage=Usage(7, 5)), Basis.INTERRUPTED, 100 + 7 * 2 + 5 * 10, 0),
         (replace(OUTPUT, usage=Usage(7, 5), finish_reason="stop"), Basis.INTERRUPTED, 100 + 7 * 2 + 5 * 10, 0),
+        # a part of the prompt came from a cache and costs a twentieth
+        (replace(OUTPUT, usage=Usage(30, 5, cached_tokens=20)), Basis.INTERRUPTED, 100 + 10 * 2 + 2 + 5 * 10, 0),
         # no output costs the caller nothing; what the upstream bills is ours (guarantees M7)
         (Answer("gen-1", "m-1"), Basis.ABSORBED, 0, 0),
         (Answer("gen-1", "m-1", usage=Usage(7, 0)), Basis.ABSORBED, 0, 100 + 7 * 2),
@@ -223,6 +225,13 @@ def test_what_had_passed_is_charged(answer: Answer, basis: Basis, charge: int, a
     outcome = interrupted(Progressed(200, answer, 80))
     assert (outcome.basis, outcome.charge, outcome.absorbed) == (basis, charge, absorbed)
     assert (outcome.record.model, outcome.record.attempts) == ("m-1", ("other:503", "sim:interrupted"))
+
+
+@pytest.mark.parametrize(("cost_usd", "charge"), [("0.009", 9_000), ("0.009001", 100 + 7 * 2 + 5 * 10)])
+def test_a_cost_is_believed_up_to_ten_times_the_candidates_worst_case(cost_usd: str, charge: int) -> None:
+    """Not the hold's, which may be that of a dearer candidate."""
+    told = replace(OUTPUT, usage=Usage(7, 5, cost_usd=Decimal(cost_usd)))
+    assert interrupted(Progressed(200, told, 80), reports_cost=True).charge == charge
 
 
 def test_a_free_model_stays_free() -> None:

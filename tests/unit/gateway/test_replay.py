@@ -266,7 +266,7 @@ def test_the_loop_goes_on_while_the_disk_is_read() -> None:
 
         class Slow(FakeDead):
             def read(self) -> Replay:
-                asyncio.run_coroutine_threadsafe(asyncio.wait_for(went_on.wait(), 30), loop).result()
+                asyncio.run_coroutine_threadsafe(went_on.wait(), loop).result(timeout=10)
                 return super().read()
 
         ruins.journals.append(Slow("a", [closed("r1")], ruins.books.calls))

@@ -37,9 +37,10 @@ def events(*script: Exception | None, job_of: Callable[[Job], Callable[[], Await
     async def run() -> None:
         job, background = Job(*script), Background()
         background.every(0, "books", job_of(job))
-        await job.over.wait()
-        job.over.clear()
-        await job.over.wait()
+        async with asyncio.timeout(30):  # or it is not run at all
+            await job.over.wait()
+            job.over.clear()
+            await job.over.wait()
         await background.stop()
 
     with capture_logs() as lines:

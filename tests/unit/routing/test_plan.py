@@ -19,6 +19,7 @@ def test_candidates_are_the_configured_ones_in_order_of_preference() -> None:
     found = plan(request(), "two", "absent", "sim")
     assert found
     assert [one.upstream.id for one in found.candidates] == ["two", "sim"]
+    assert found.route == ("two/vendor/name", "sim/vendor/name")
 
 
 def test_nobody_serves_it() -> None:

@@ -111,9 +111,12 @@ def test_the_record_says_how_it_ended() -> None:
 
 
 def test_choices_multiply_what_may_be_generated() -> None:
-    one = served(Reply(candidate(), 200, TOLD))
-    one.request = replace(one.request, choices=3)
-    assert settle(one).closed[0].record.completion_tokens_max == 300
+    told = replace(TOLD, usage=Usage(3, 1_100))  # more than ten times what one choice may have
+    one, three = [served(Reply(candidate(), 200, told)) for _ in range(2)]
+    three.request = replace(three.request, choices=3)
+    outcomes = [settle(each).closed[0] for each in (one, three)]
+    assert [outcome.record.completion_tokens_max for outcome in outcomes] == [100, 300]
+    assert [outcome.basis for outcome in outcomes] == [Basis.ESTIMATED, Basis.REPORTED]
 
 
 def test_a_prompt_that_was_counted_before_is_not_counted_again() -> None:

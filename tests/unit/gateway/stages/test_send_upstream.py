@@ -10,6 +10,7 @@ from tollway.billing.recovery import closed_of, encode_entry, recover
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import settle_funds
 from tollway.gateway.exchange import Exchange
+from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.gateway.stages import send_upstream
@@ -31,8 +32,10 @@ from unit.gateway.fakes import (
     model,
     services,
 )
+from unit.gateway.worker import turns
 
 BODY = {"id": "a", "model": "m", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}
+EVENT = b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'
 GOOD = answers(200, BODY)
 AT_ONCE = parse({"retries": {"backoff_s": 0}})
 
@@ -46,7 +49,7 @@ def breaks(kind: FailureKind) -> Play:
 
     def play(sink: ReplySink) -> None:
         sink.head_arrived(AnswerHead(200, b"text/event-stream"))
-        sink.body_arrived(b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n')
+        sink.body_arrived(EVENT)
         sink.failed(Failure(kind, "why", True))
 
     return play
@@ -240,3 +243,32 @@ def test_failures_are_counted() -> None:
     for kind in ("connect", "503"):
         assert f'tollway_upstream_failures_total{{kind="{kind}",upstream="sim"}} 1.0' in rendered
     assert one.attempts == ["sim:connect", "sim:503", "sim:200"]
+
+
+def test_a_relay_under_way_tells_the_journal_and_can_be_ended() -> None:
+    written: list[str] = []
+    relays = OpenRelays(lambda entries: written.extend(request_id for request_id, _ in entries))
+    sinks: list[ReplySink] = []
+
+    def hangs(sink: ReplySink) -> None:
+        sinks.append(sink)
+        sink.head_arrived(AnswerHead(200, b"text/event-stream"))
+
+    async def scenario() -> Reply | Problem:
+        work = send_upstream.run(ready(), services(client=FakeUpstreams(hangs), relays=relays))
+        sending = asyncio.create_task(work)
+        await turns()
+        sinks[0].body_arrived(EVENT)
+        assert written == []
+        relays.note_all()
+        assert written == ["request-1"]
+        sinks[0].body_arrived(EVENT * 200)  # more than may be lost
+        assert written == ["request-1"] * 2
+        assert relays.shut_down() == 1
+        return await sending
+
+    reply = asyncio.run(scenario())
+    assert isinstance(reply, Reply)
+    assert reply.failure
+    assert reply.failure.kind is FailureKind.SHUTDOWN
+    assert relays.shut_down() == 0  # it is not known any more
