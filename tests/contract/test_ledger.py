@@ -4,11 +4,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from contract.scenario import ACME, ANN, BOB, START, a_hold, order, outcome, top_up
-from tollway.billing.ledger import Correction
+from contract.scenario import ACME, ANN, BOB, START, Clock, a_hold, order, outcome, top_up
+from tollway.billing.ledger import ABSORBED, GRANTS, REVENUE, Correction
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import Difference, verify_books
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.entries import Entry, entries_of
 
 FORBIDDEN = {
     "update": "UPDATE ledger_entries SET amount_microdollars = 1",
@@ -94,6 +95,28 @@ async def test_a_difference_tells_both_figures(url: str) -> None:
         Difference("lease of an ended worker", "w1 user:ann", 0, 250),
     ]
     await database.close()
+
+
+async def test_the_entries_of_one_request_or_credit_are_told_in_order(
+    database: Database, books: SqlBooks, clock: Clock
+) -> None:
+    await top_up(database, ANN, 1000)
+    await books.settle("w1", [outcome(a_hold("r1", 0), 150, 9), outcome(a_hold("r2", 0), 5)])
+    clock.advance(minutes=1)
+    await books.correct("r1", Correction(-30, 4))
+
+    async def told(source_id: str) -> tuple[Entry, ...]:
+        return await database.read(lambda connection: entries_of(connection, source_id))
+
+    assert await told("r1") == (
+        Entry("absorbed", ABSORBED, REVENUE, 9, START),
+        Entry("charge", ANN.id, REVENUE, 150, START),
+        Entry("absorbed_correction", ABSORBED, REVENUE, 4, clock.now),
+        Entry("correction", REVENUE, ANN.id, 30, clock.now),
+    )
+    assert await told("r2") == (Entry("charge", ANN.id, REVENUE, 5, START),)
+    assert await told("user:ann-first") == (Entry("grant", GRANTS, ANN.id, 1000, START),)
+    assert await told("r") == await told("") == ()
 
 
 async def test_a_request_whose_usage_row_is_lost_is_not_charged_twice(url: str) -> None:

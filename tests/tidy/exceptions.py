@@ -1,7 +1,9 @@
 """Where a rule of the house is set aside, each with its reason. An entry that is no longer needed fails the tests."""
 
 # Longer than 300 lines.
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {
+    "storage/sql/tables.py": "the schema, one table after another; each is read beside those it refers to",
+}
 
 # Catch every exception, besides http/guard.py.
 CATCH_ALL: dict[str, str] = {
@@ -27,7 +29,9 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "cli/children.py": _TOGETHER,
     "cli/database.py": _TOGETHER,
     "cli/demo.py": _TOGETHER,
+    "cli/explain.py": _TOGETHER,
     "cli/prices.py": _TOGETHER,
+    "cli/reconcile.py": _TOGETHER,
     "cli/serve.py": _TOGETHER,
     "cli/sim.py": _TOGETHER,
     "cli/start.py": _TOGETHER,
@@ -53,6 +57,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/migrations/run.py": _SCHEMA,
     "storage/migrations/versions/r0001_first_road.py": _SCHEMA,
     "storage/migrations/versions/r0002_leases.py": _SCHEMA,
+    "storage/migrations/versions/r0003_idempotency_keys.py": _SCHEMA,
     "storage/sql/admin/credits.py": _SQL,
     "storage/sql/admin/keys.py": _SQL,
     "storage/sql/admin/organizations.py": _SQL,
@@ -65,6 +70,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/bulk.py": _SQL,
     "storage/sql/catalog.py": _SQL,
     "storage/sql/changes.py": _SQL,
+    "storage/sql/claims.py": _SQL,
     "storage/sql/corrections.py": _SQL,
     "storage/sql/database.py": _SQL,
     "storage/sql/entries.py": _SQL,
