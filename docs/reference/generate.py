@@ -188,6 +188,7 @@ _SAMPLES: Final = {
     "providers.openrouter.ca_file": '"/etc/ssl/certs/ca-certificates.crt"',
     "providers.openrouter.stops_billing_on_abort": "false",
     "providers.openrouter.reports_cost": "true",
+    "providers.openrouter.generation_lookup": "true",
     "models.id": '"house/llama"',
     "models.provider": '"local"',
     "models.upstream_model": '"llama-3.3-70b-instruct"',

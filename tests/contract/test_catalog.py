@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from contract.scenario import START
 from tollway.catalog.model import Price
-from tollway.catalog.store import PriceRow
+from tollway.catalog.store import OWN_PREFIX, PriceRow
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.database import Database
 
@@ -58,3 +58,26 @@ async def test_a_version_is_stored_once_and_never_changed(database: Database) ->
     assert await prices.in_force(START) == (NEW,)
     assert await prices.add([NEXT]) == 1
     assert await prices.revision() == revision + 1
+
+
+async def test_a_price_is_found_by_its_version_in_force_or_not(database: Database) -> None:
+    prices = SqlPrices(database)
+    await prices.add([OLD, NEW, NEXT, OTHER])
+    for row in (OLD, NEW, NEXT, OTHER):
+        assert await prices.find(row.price.version) == row
+    for version in ("", "v", "V1", "v1 ", "%", "v_"):
+        assert await prices.find(version) is None
+
+
+async def test_own_prices_are_kept_for_the_books_and_never_offered(database: Database) -> None:
+    """tollway.toml alone says which of them are in force: one that was taken out of it must not come back."""
+    prices = SqlPrices(database)
+    own = _price(f"{OWN_PREFIX}vendor/model@01234567", START - timedelta(days=1), "0.001")
+    own_next = _price(f"{OWN_PREFIX}vendor/mine@01234567", START + timedelta(days=1), "0.001", "vendor/mine")
+    alike = _price("settings-of-others/v1", START, "0.002", "vendor/alike")
+    assert await prices.add([own, own_next, OLD, alike]) == 4
+    assert await prices.find(own.price.version) == own
+    assert await prices.in_force(START) == (alike, OLD)
+    assert await prices.in_force(START + timedelta(days=9)) == (alike, OLD)
+    assert await prices.future(START - timedelta(days=99)) == (alike, OLD)
+    assert await prices.add([own]) == 0

@@ -1,11 +1,13 @@
 """Leases, recalls and what is given back, one at a time."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import Connection, select
 
-from contract.scenario import ACME, ANN, MANY, Clock, a_hold, day_of_ann, key_of_ann, order, outcome, top_up
+from contract.scenario import ACME, ANN, MANY, START, Clock, a_hold, day_of_ann, key_of_ann, order, outcome, top_up
 from tollway.billing.ledger import HoldPolicy, HoldRefused
-from tollway.billing.store import Leased, Recalled, Roll, WorkerEndedError
+from tollway.billing.store import Leased, Recalled, Roll, SilentWorker, WorkerEndedError
 from tollway.money import MICRODOLLARS_MAX, MoneyOverflowError
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import Database
@@ -223,6 +225,47 @@ async def test_the_roll_counts_who_was_seen_lately(books: SqlBooks, clock: Clock
     await books.retire("w1")
     assert await books.report("w1") == Roll(1, ())
     assert await books.report("w2") == Roll(1, ())
+
+
+async def test_a_look_for_recalls_changes_nothing(database: Database, books: SqlBooks) -> None:
+    assert not await books.is_recalled("w1")
+    await top_up(database, ANN, 1000)
+    await books.lease(order("r1", 100, sharers=1))
+    assert not await books.is_recalled("w1")
+    assert await books.lease(order("r2", 700, worker="w2")) == Recalled(ANN)
+    for _ in range(2):
+        assert await books.is_recalled("w1")
+        assert not await books.is_recalled("w2")
+        assert not await books.is_recalled("unknown")
+    assert await books.report("w1") == Roll(2, (ANN.id,))
+    assert not await books.is_recalled("w1")
+
+
+async def test_who_is_silent_and_what_that_locks_up(database: Database, books: SqlBooks, clock: Clock) -> None:
+    await top_up(database, ANN, 1000)
+    await top_up(database, ACME, 1000)
+    clock.advance(seconds=5)
+    await books.enlist("w3", "node 3")
+    await books.lease(order("r1", 100, sharers=1))
+    await books.lease(order("r2", 70, ACME, sharers=1))
+    assert await books.silent_workers() == ()
+    clock.advance(seconds=24)
+    assert await books.silent_workers() == ()
+    clock.advance(seconds=1)
+    assert await books.silent_workers() == (
+        SilentWorker("w1", "node", START, 500 + 500),
+        SilentWorker("w2", "node", START, 0),
+    )
+    clock.advance(seconds=5)
+    w3 = SilentWorker("w3", "node 3", START + timedelta(seconds=5), 0)
+    assert (await books.silent_workers())[2:] == (w3,)
+    await books.report("w1")
+    await books.retire("w2")
+    assert await books.silent_workers() == (w3,)
+    await books.retire("w3")
+    clock.advance(seconds=30)
+    assert [one.id for one in await books.silent_workers()] == ["w1"]
+    assert all(type(one.leased_microdollars) is int for one in await books.silent_workers())
 
 
 async def test_enlisting_again_changes_nothing(books: SqlBooks) -> None:

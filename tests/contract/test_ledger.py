@@ -4,11 +4,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from contract.scenario import ACME, ANN, BOB, START, a_hold, order, outcome, top_up
-from tollway.billing.ledger import Correction
+from contract.damage import DAMAGE, books_with_a_correction, one_charge, plant
+from contract.scenario import ACME, ANN, BOB, START, Clock, a_hold, outcome, top_up
+from tollway.billing.ledger import ABSORBED, GRANTS, REVENUE, Correction
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import Difference, verify_books
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.entries import Entry, entries_of
 
 FORBIDDEN = {
     "update": "UPDATE ledger_entries SET amount_microdollars = 1",
@@ -25,7 +27,7 @@ DIALECTS = {"truncate": "postgresql", "replace": "sqlite", "replace the amount":
 async def test_entries_cannot_be_changed(database: Database, books: SqlBooks, name: str) -> None:
     if DIALECTS.get(name, database.dialect) != database.dialect:
         return  # the other database has no such statement
-    await _one_charge(database, books)
+    await one_charge(database, books)
     with pytest.raises(DBAPIError, match="immutable"):
         await _execute(database, FORBIDDEN[name])
 
@@ -41,42 +43,17 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 async def test_entries_that_make_no_sense_are_refused(database: Database, books: SqlBooks, name: str) -> None:
-    await _one_charge(database, books)
+    await one_charge(database, books)
     with pytest.raises(IntegrityError):
         await _insert_entry(database, *BROKEN[name])
-
-
-DAMAGE = {
-    "charged": "UPDATE budgets SET spent_microdollars = spent_microdollars + 1 WHERE id = 'user:ann'",
-    "credited": "UPDATE budgets SET limit_microdollars = limit_microdollars - 1 WHERE id = 'user:ann'",
-    "held": "UPDATE leases SET amount_microdollars = 7",
-    "spent": "UPDATE budgets SET spent_microdollars = 151 WHERE id = 'user:ann'",
-    "missing budget": "DELETE FROM leases; DELETE FROM budgets WHERE id = 'user:ann'",
-    "usage charge": "UPDATE usage SET cost_microdollars = 149",
-    "usage absorbed": "UPDATE usage SET absorbed_microdollars = 1",
-    "usage correction": "UPDATE usage SET corrected_microdollars = 30",
-    "usage absorbed_correction": "UPDATE usage SET corrected_absorbed_microdollars = 5",
-    "charge without usage": "DELETE FROM usage",
-    "correction without usage": "DELETE FROM usage",
-    "usage without metadata": "DELETE FROM usage_metadata",
-    "unknown account": "DELETE FROM ledger_accounts WHERE id = 'user:ann'",
-    "credit transactions": "DELETE FROM credit_transactions",
-    "lease of an ended worker": "UPDATE workers SET ended_at = started_at",
-    "partly covered by a settled request": "UPDATE budgets SET partly_covered_request = 'r1',"
-    " partly_covered_worker = 'w1'",
-}
 
 
 @pytest.mark.parametrize("check", DAMAGE)
 async def test_damage_is_found(url: str, check: str) -> None:
     database = open_database(url)
-    books = SqlBooks(database, lambda: START)
-    await books.enlist("w1", "node")
-    await _one_charge(database, books)
-    await books.correct("r1", Correction(-30, 4))
+    await books_with_a_correction(database)
     assert await verify_books(database) == []
-    for statement in DAMAGE[check].split("; "):
-        await _execute(database, statement)
+    await plant(database, check)
     found = await verify_books(database)
     assert check in {difference.check for difference in found}
     await database.close()
@@ -86,7 +63,7 @@ async def test_a_difference_tells_both_figures(url: str) -> None:
     database = open_database(url)
     books = SqlBooks(database, lambda: START)
     await books.enlist("w1", "node")
-    await _one_charge(database, books)
+    await one_charge(database, books)
     await _execute(database, "UPDATE workers SET ended_at = started_at")
     await _execute(database, "UPDATE budgets SET held_microdollars = 7")
     assert await verify_books(database) == [
@@ -96,12 +73,34 @@ async def test_a_difference_tells_both_figures(url: str) -> None:
     await database.close()
 
 
+async def test_the_entries_of_one_request_or_credit_are_told_in_order(
+    database: Database, books: SqlBooks, clock: Clock
+) -> None:
+    await top_up(database, ANN, 1000)
+    await books.settle("w1", [outcome(a_hold("r1", 0), 150, 9), outcome(a_hold("r2", 0), 5)])
+    clock.advance(minutes=1)
+    await books.correct("r1", Correction(-30, 4))
+
+    async def told(source_id: str) -> tuple[Entry, ...]:
+        return await database.read(lambda connection: entries_of(connection, source_id))
+
+    assert await told("r1") == (
+        Entry("absorbed", ABSORBED, REVENUE, 9, START),
+        Entry("charge", ANN.id, REVENUE, 150, START),
+        Entry("absorbed_correction", ABSORBED, REVENUE, 4, clock.now),
+        Entry("correction", REVENUE, ANN.id, 30, clock.now),
+    )
+    assert await told("r2") == (Entry("charge", ANN.id, REVENUE, 5, START),)
+    assert await told("user:ann-first") == (Entry("grant", GRANTS, ANN.id, 1000, START),)
+    assert await told("r") == await told("") == ()
+
+
 async def test_a_request_whose_usage_row_is_lost_is_not_charged_twice(url: str) -> None:
     """Nothing tells the program that it was settled; the key of the entries refuses the second charge."""
     database = open_database(url)
     books = SqlBooks(database, lambda: START)
     await books.enlist("w1", "node")
-    await _one_charge(database, books)
+    await one_charge(database, books)
     await _execute(database, "DELETE FROM usage")
     for charge, *refs in ((150,), (6, BOB)):
         with pytest.raises(IntegrityError):
@@ -113,12 +112,6 @@ async def test_the_database_keeps_what_is_held_from_going_below_zero(database: D
     await top_up(database, ACME, 1000)
     with pytest.raises(IntegrityError):
         await _execute(database, "UPDATE budgets SET held_microdollars = -1")
-
-
-async def _one_charge(database: Database, books: SqlBooks) -> None:
-    await top_up(database, ANN, 1000)
-    await books.lease(order("r1", 400))
-    await books.settle("w1", [outcome(a_hold("r1", 400), 150)])
 
 
 async def _insert_entry(database: Database, source_id: str, kind: str, debit: str, credit: str, amount: int) -> None:

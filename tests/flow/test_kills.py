@@ -19,7 +19,7 @@ from flow.journals import entries
 from flow.load import SLOW_MS, Load, Target
 from flow.programs import Gateway, Sim, settings_for
 from flow.scale import scaled
-from flow.workers import workers_of
+from flow.workers import kill_everything, workers_of
 from tollway.money import round_usd
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
@@ -56,15 +56,6 @@ def wait_until_served(gateway: Gateway) -> None:
         except (OSError, HTTPException):
             assert time.monotonic() < ends_at, "no worker serves"
             time.sleep(0.05)
-
-
-def kill_everything(gateway: Gateway) -> None:
-    """Supervisor and workers at once, like a machine that loses its power but keeps its page cache."""
-    workers = workers_of(gateway)
-    os.kill(gateway.pid, signal.SIGSTOP)  # it must not start new ones
-    for pid in workers:
-        os.kill(pid, signal.SIGKILL)
-    gateway.kill()
 
 
 def wait_for_quiet(state_dir: Path) -> None:

@@ -65,7 +65,7 @@ def _own_price(model: ModelSettings, now: datetime) -> Price:
         _per_token_if_given(model.cache_write_usd_per_million),
         model.request_usd,
     )
-    digest = sha256("/".join("" if one is None else format(one.normalize(), "f") for one in figures).encode())
+    digest = sha256("/".join(map(_spelled, figures)).encode())
     prompt, completion, cached, written, request = figures
     return Price(
         version=f"{OWN_PREFIX}{model.id}@{digest.hexdigest()[:8]}",
@@ -76,6 +76,11 @@ def _own_price(model: ModelSettings, now: datetime) -> Price:
         cache_write_usd=written,
         request_usd=request,
     )
+
+
+def _spelled(figure: Decimal | None) -> str:
+    """The same for equal prices however they are written, another one for any other."""
+    return "" if figure is None else format(EXACT.normalize(figure), "f")
 
 
 def _seeded(providers: dict[str, ProviderSettings], rows: Iterable[PriceRow]) -> Iterator[Model]:

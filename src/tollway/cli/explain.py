@@ -97,16 +97,10 @@ def _told(
     yield "Tokens", [_tokens(row)]
     yield "Price", [_price(row, price)]
     yield "Arithmetic", _sum(row, lines)
-    yield (
-        "Reported",
-        ["no cost" if row.reported_cost_microdollars is None else format_usd(row.reported_cost_microdollars)],
-    )
+    yield "Reported", [_reported(row)]
     yield "Hold", [_hold(row)]
     yield "Charge", _charge(row)
-    yield (
-        "Entries",
-        [f"{one.kind}: {format_usd(one.amount)} from {one.debit} to {one.credit}" for one in entries] or ["none"],
-    )
+    yield "Entries", [_entry(one) for one in entries] or ["none"]
 
 
 def _caller(row: UsageRow) -> str:
@@ -149,6 +143,10 @@ def _sum(row: UsageRow, lines: list[_Line]) -> list[str]:
     return [*told, f"sum ${total:f}, rounded half up: list cost {format_usd(row.list_cost_microdollars)}"]
 
 
+def _reported(row: UsageRow) -> str:
+    return "no cost" if row.reported_cost_microdollars is None else format_usd(row.reported_cost_microdollars)
+
+
 def _hold(row: UsageRow) -> str:
     return (
         f"{format_usd(row.hold_microdollars)} of a worst case of {format_usd(row.worst_case_microdollars)} "
@@ -168,6 +166,10 @@ def _charge(row: UsageRow) -> list[str]:
             f"{format_usd(corrected)}, the operator bears {format_usd(absorbed)}"
         )
     return told
+
+
+def _entry(one: Entry) -> str:
+    return f"{one.kind}: {format_usd(one.amount_microdollars)} from {one.debit} to {one.credit}"
 
 
 def _as_json(row: UsageRow, price: Price | None, entries: tuple[Entry, ...], lines: list[_Line]) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-from datetime import UTC, date, datetime
+import re
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tollway.catalog.assemble import COMPLETION_TOKENS_MAX, CONTEXT_LENGTH, assemble_catalog
+from tollway.catalog.assemble import COMPLETION_TOKENS_MAX, CONTEXT_LENGTH, assemble_catalog, own_prices
 from tollway.catalog.model import Price
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.catalog.store import PriceRow
@@ -72,7 +73,8 @@ def test_a_model_of_the_operator() -> None:
     (offer,) = model.offers
     assert (model.name, offer.upstream_model, offer.provider_id) == ("Mine/Model", "Mine/Model", "openai")
     price = offer.price
-    assert (price.version, price.effective_from) == ("settings/Mine/Model", NOW)
+    assert re.fullmatch("settings/Mine/Model@[0-9a-f]{8}", price.version)
+    assert price.effective_from == NOW
     assert (price.prompt_usd, price.completion_usd) == (Decimal("0.0000015"), Decimal("0.000006"))
     assert (price.cached_usd, price.cache_write_usd) == (Decimal("0.00000015"), Decimal("0.000001875"))
     assert price.request_usd == Decimal("0.01")
@@ -91,9 +93,75 @@ def test_a_cache_price_that_is_not_given_is_not_zero() -> None:
 
 def test_the_operators_model_replaces_a_known_one() -> None:
     model = catalog(row(), models=(own(id="OpenAI/gpt-5"),)).models["openai/gpt-5"]
-    assert [offer.price.version for offer in model.offers] == ["settings/OpenAI/gpt-5"]
+    assert [offer.price.prompt_usd for offer in model.offers] == [Decimal("0.0000015")]
 
 
 def test_a_model_of_a_provider_that_is_not_configured_refuses_to_start() -> None:
     with pytest.raises(SettingsError, match=r"models\.Mine/Model\.provider: nobody is not a provider"):
         catalog(models=(own(provider="nobody"),))
+
+
+def stored(now: datetime = NOW, **changes: Any) -> PriceRow:
+    """The price of the operator's model, as it is kept."""
+    (kept,) = own_prices(parse({"providers": {"openai": {}}, "models": [own(**changes)]}), now)
+    return kept
+
+
+def version(**changes: Any) -> str:
+    return stored(**changes).price.version
+
+
+FIGURES = (
+    "prompt_usd_per_million",
+    "completion_usd_per_million",
+    "cached_usd_per_million",
+    "cache_write_usd_per_million",
+    "request_usd",
+)
+
+
+def test_what_is_kept_is_what_is_charged_by() -> None:
+    settings = parse({"providers": {"openai": {}}, "models": [own(upstream_model="theirs", name="Mine")]})
+    (kept,) = own_prices(settings, NOW)
+    assert kept == PriceRow(
+        "openai", "theirs", "Mine/Model", "Mine", 128_000, kept.price, source="settings", checked=NOW.date()
+    )
+    (offer,) = assemble_catalog(settings, (), NOW).models["mine/model"].offers
+    assert offer.price == kept.price
+    assert own_prices(parse({}), NOW) == ()
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_any_other_figure_is_another_version(figure: str) -> None:
+    versions = {version(), *(version(**{figure: price}) for price in ("0", "7", "70", "0.7", "7" + "0" * 30 + "1"))}
+    assert len(versions) == 6 - (figure == "request_usd")  # whose default is 0
+
+
+def test_the_same_figures_at_other_places_are_other_versions() -> None:
+    versions = {version(**{one: "3", other: "5"}) for one in FIGURES for other in FIGURES if one != other}
+    assert len(versions) == len(FIGURES) * (len(FIGURES) - 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompt_usd_per_million": "1.50"},
+        {"prompt_usd_per_million": "15e-1"},
+        {"request_usd": "0.000"},
+        {"name": "Another name"},
+        {"context_length": 9_000},
+        {"upstream_model": "another"},
+        {"now": NOW + timedelta(days=400)},
+    ],
+    ids=str,
+)
+def test_a_version_stays_as_long_as_its_figures(changes: dict[str, Any]) -> None:
+    assert version(**changes) == version()
+
+
+def test_a_cache_price_of_zero_is_not_one_that_is_missing() -> None:
+    assert version(cached_usd_per_million="0") != version()
+
+
+def test_another_model_at_the_same_price_is_another_version() -> None:
+    assert version(id="mine/other") != version()

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 
 from tollway.cli import credits as credit_commands
 from tollway.cli import keys, ledger, organizations, users
+from tollway.cli.explain import explain
 from tollway.cli.migrate import migrate
+from tollway.cli.reconcile import reconcile
 from tollway.storage.migrations.run import migrate as run_migrations
 
 
@@ -87,5 +89,6 @@ def _application() -> typer.Typer:
     )
     for name, app in parts:
         root.add_typer(app, name=name)
-    root.command("migrate")(migrate)
+    for command in (migrate, reconcile, explain):
+        root.command(command.__name__)(command)
     return root

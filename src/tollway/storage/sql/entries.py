@@ -42,12 +42,12 @@ def post(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One stored movement, in micro-dollars."""
+    """One stored movement from `debit` to `credit`."""
 
     kind: str
     debit: str
     credit: str
-    amount: int
+    amount_microdollars: int
     created_at: datetime
 
 

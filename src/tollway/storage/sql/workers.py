@@ -73,7 +73,8 @@ def report(connection: Connection, worker_id: str, now: datetime) -> tuple[int, 
 
 def silent(connection: Connection, now: datetime) -> tuple[SilentWorker, ...]:
     """Workers not seen lately that have not ended, with what they lease."""
-    return tuple(SilentWorker(*row) for row in connection.execute(_SILENT, {"since": now - ALIVE_FOR}))
+    found = connection.execute(_SILENT, {"since": now - ALIVE_FOR})
+    return tuple(SilentWorker(id_, node, seen_at, int(leased)) for id_, node, seen_at, leased in found)
 
 
 def is_recalled(connection: Connection, worker_id: str) -> bool:
