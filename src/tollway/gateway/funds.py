@@ -57,7 +57,8 @@ class Funds:
         self._sleep = sleep
         self._sharers = 1
         self._asking: dict[str, asyncio.Future[None]] = {}  # budgets the books are being asked about
-        self._refused: dict[str, tuple[float, HoldRefused, Microdollars]] = {}  # until when, and for which need
+        # what the books have just said of a budget: until when it counts, and for which need
+        self._said: dict[str, tuple[float, HoldRefused | Recalled, Microdollars]] = {}
         # requests without an outcome that the books may know as the partly covered one of a budget
         self._unmarked: deque[str] = deque(maxlen=UNMARKED_MAX)
         self.open = journal.open
@@ -71,26 +72,27 @@ class Funds:
             return Hold(order.request_id, order.worst_case, order.budgets, nothing, order.usage_day)
         return self._slices.cut(order, self._now()) or self._known_refusal(order) or self._lease(order)
 
-    def _known_refusal(self, order: HoldOrder) -> HoldRefused | None:
-        if not self._refused:
+    def _known(self, order: HoldOrder) -> HoldRefused | Recalled | None:
+        """What the books would say again: they have just said it to one who needed no more."""
+        if not self._said:
             return None
         now = self._now()
         for ref in order.budgets:
-            until, refusal, need = self._refused.get(ref.id, (0.0, None, order.worst_case))
-            if now < until and order.worst_case >= need and refusal and refusal.budget == ref:
-                return refusal
+            until, answer, need = self._said.get(ref.id, (0.0, None, order.worst_case))
+            if now < until and order.worst_case >= need and answer and answer.budget == ref:
+                return answer
         return None
 
+    def _known_refusal(self, order: HoldOrder) -> HoldRefused | None:
+        answer = self._known(order)
+        return answer if isinstance(answer, HoldRefused) else None
+
     async def _lease(self, order: HoldOrder) -> Hold | HoldRefused:
-        is_last_try = False
-        while True:
-            answer = await self._turn(order) or await self._ask(order, is_last_try)
-            if isinstance(answer, HoldRefused):
-                self._remember(answer, order.worst_case)
-            if not isinstance(answer, Recalled):
-                return answer
+        answer = await self._turn(order) or self._known(order) or await self._ask(order, is_last_try=False)
+        while isinstance(answer, Recalled):
             await self._sleep(RECALL_S)
-            is_last_try = True
+            answer = await self._turn(order) or await self._ask(order, is_last_try=True)
+        return answer
 
     async def _turn(self, order: HoldOrder) -> Hold | HoldRefused | None:
         """Wait until nobody asks the books about any budget of the order; their answer may do for this one too."""
@@ -111,6 +113,7 @@ class Funds:
             )
         if isinstance(leased, HoldRefused | Recalled):
             self._slices.restore(asks)
+            self._remember(leased, order.worst_case)
             return leased
         return self._slices.deal(order, leased, self._now())
 
@@ -133,10 +136,11 @@ class Funds:
                 del self._asking[id_]
             answered.set_result(None)
 
-    def _remember(self, refusal: HoldRefused, need: Microdollars) -> None:
+    def _remember(self, answer: HoldRefused | Recalled, need: Microdollars) -> None:
         now = self._now()
-        self._refused = {id_: kept for id_, kept in self._refused.items() if now < kept[0]}
-        self._refused[refusal.budget.id] = (now + REFUSAL_KEPT_S, refusal, need)
+        until = now + (RECALL_S if isinstance(answer, Recalled) else REFUSAL_KEPT_S)
+        self._said = {id_: kept for id_, kept in self._said.items() if now < kept[0]}
+        self._said[answer.budget.id] = (until, answer, need)
 
     # ends
 

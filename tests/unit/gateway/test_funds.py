@@ -258,6 +258,43 @@ async def test_and_if_they_do_not_it_is_refused_in_the_end() -> None:
     assert isinstance(first.funds.hold(order_of("s", 800)), HoldRefused)  # known now
 
 
+@pytest.mark.parametrize("helped", [True, False])
+@on_a_loop
+async def test_many_who_wait_for_others_ask_once_before_and_hardly_more_after(helped: bool) -> None:
+    first, second = two()
+    hold = await second.held(order_of("s", 900))
+
+    async def give_back() -> None:
+        await turns(20)
+        if helped:
+            second.funds.release(hold)
+            await second.funds.report()
+
+    first.while_asleep = lambda: turns(50)
+    asked = first.books.count("lease")
+    answers, _ = await asyncio.gather(all_at_once(first, orders(200, 150, HoldPolicy.STRICT)), give_back())
+    assert sum(isinstance(answer, Hold) for answer in answers) == (6 if helped else 0)
+    assert first.books.count("lease") - asked <= (8 if helped else 2)
+
+
+@on_a_loop
+async def test_who_needs_less_need_not_wait_for_others() -> None:
+    first, second = two()
+    await second.held(order_of("s", 900))
+    sleeping = asyncio.create_task(first.hold(order_of("r", 150, policy=HoldPolicy.STRICT)))
+    first.while_asleep = lambda: turns(50)
+    await turns()
+    assert len(first.slept) == 1
+    await first.held(order_of("t", 90, policy=HoldPolicy.STRICT))
+    assert len(first.slept) == 1
+    first.clock.now += RECALL_S * 0.9
+    asked = first.books.count("lease")
+    late = asyncio.create_task(first.hold(order_of("u", 150, policy=HoldPolicy.STRICT)))
+    await turns()
+    assert (len(first.slept), first.books.count("lease")) == (2, asked)
+    assert [type(answer) for answer in await asyncio.gather(sleeping, late)] == [HoldRefused] * 2
+
+
 @on_a_loop
 async def test_partly_covered_is_only_who_was_not_helped() -> None:
     first, second = two()

@@ -30,8 +30,9 @@ class Worker:
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        until = self.clock.now + seconds
         await self.while_asleep()
-        self.clock.now += seconds
+        self.clock.now = max(self.clock.now, until)
 
     async def hold(self, order: HoldOrder) -> Hold | HoldRefused:
         answer = await settled(self.funds.hold(order))
