@@ -4,9 +4,9 @@ import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
@@ -195,9 +195,8 @@ class Worker:
             _log.error("left_to_the_journal", requests=len(self._settlement), error=error)
         await self._journal.shut()
 
-    async def _handle(self, inbound: Inbound, client: Client) -> None:
-        exchange = Exchange(new_request_id(), inbound, client, utc_now(), monotonic())
-        await handle(exchange, self.services, Guard)
+    def _handle(self, inbound: Inbound, client: Client) -> Coroutine[Any, Any, None]:
+        return handle(Exchange(new_request_id(), inbound, client, utc_now(), monotonic()), self.services, Guard)
 
     async def _database_answers(self) -> bool:
         try:

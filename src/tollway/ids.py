@@ -14,13 +14,14 @@ from tollway.clock import unix_milliseconds
 
 BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-_process: Final = secrets.token_hex(6)
+_process: Final = secrets.randbits(48) << 32
 _counter: Final = count(secrets.randbits(16))
 
 
 def new_request_id() -> str:
     """A fresh id for one inbound request: time-ordered, unique across processes and restarts."""
-    return f"{unix_milliseconds():012x}{_process}{next(_counter) & 0xFFFFFFFF:08x}"
+    number = unix_milliseconds() << 80 | _process | next(_counter) & 0xFFFFFFFF
+    return number.to_bytes(16, "big").hex()
 
 
 def new_id() -> str:

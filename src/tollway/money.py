@@ -1,6 +1,7 @@
 """Money is whole micro-dollars (1 USD = 1,000,000 µ$) in an `int`; prices are exact decimals; floats never appear."""
 
-from decimal import ROUND_FLOOR, Context, Decimal, localcontext
+from decimal import Context, Decimal, localcontext
+from math import floor
 from typing import Final, NewType
 
 Microdollars = NewType("Microdollars", int)
@@ -28,8 +29,7 @@ def round_usd(amount_usd: Decimal) -> Microdollars:
         raise ValueError("an amount of money must be a finite number")
     if amount_usd.adjusted() > 30:
         raise MoneyOverflowError("the amount does not fit into 64 bits")
-    scaled = EXACT.add(EXACT.multiply(amount_usd, _MILLION), _HALF)
-    return checked(int(scaled.to_integral_value(ROUND_FLOOR, EXACT)))
+    return checked(floor(EXACT.fma(amount_usd, _MILLION, _HALF)))
 
 
 def checked(micro: int) -> Microdollars:

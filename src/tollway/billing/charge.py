@@ -17,6 +17,10 @@ from tollway.wire.usage import NO_USAGE, Usage
 
 NOTHING: Final = Microdollars(0)
 
+# Reading a member of an Enum costs as much as a call (Python 3.11), so each is read once.
+_REPORTED, _ESTIMATED, _INTERRUPTED = Basis.REPORTED, Basis.ESTIMATED, Basis.INTERRUPTED
+_ABSORBED, _FREE, _BYOK = Basis.ABSORBED, Basis.FREE, Basis.BYOK
+
 
 class Ending(Struct, frozen=True):
     """What is known about an answer when it has ended, for whatever reason.
@@ -53,8 +57,9 @@ class Ending(Struct, frozen=True):
     @property
     def is_failed(self) -> bool:
         """Costs the caller nothing: a refusal, or no output and either an error or no finish reason (M7)."""
-        is_unfinished = self.finish_reason is None or self.has_error or self.finish_reason == "error"
-        return self.status >= 400 or (not self.has_output and is_unfinished)
+        return self.status >= 400 or (
+            not self.has_output and (self.finish_reason is None or self.has_error or self.finish_reason == "error")
+        )
 
 
 class Charge(Struct, frozen=True):
@@ -74,6 +79,7 @@ class _Worth(Struct, frozen=True):
     amount: Microdollars
     basis: Basis
     usage: Usage
+    list_cost: Microdollars
 
 
 def decide_charge(ending: Ending) -> Charge:
@@ -83,51 +89,43 @@ def decide_charge(ending: Ending) -> Charge:
     - A free model or a failed answer (M7) costs the caller nothing; what the upstream bills is absorbed.
     - Everything else is charged what it is worth: by report, or by estimate where nothing usable was reported.
     """
-    worth = _worth(ending)
+    reported = None if ending.usage is None else reported_cost(ending.usage)
+    worth = _worth(ending, reported)
     charge, absorbed, basis = worth.amount, NOTHING, worth.basis
     if ending.is_byok:
-        charge, basis = NOTHING, Basis.BYOK
+        charge, basis = NOTHING, _BYOK
     elif ending.is_free:
-        charge, absorbed, basis = NOTHING, worth.amount, Basis.FREE
+        charge, absorbed, basis = NOTHING, worth.amount, _FREE
     elif ending.is_failed:
-        charge, absorbed, basis = NOTHING, worth.amount, Basis.ABSORBED
-    return Charge(
-        basis=basis,
-        charge=charge,
-        absorbed=absorbed,
-        market_cost=worth.amount,
-        list_cost=_list_cost(ending, worth.usage),
-        reported_cost=None if ending.usage is None else reported_cost(ending.usage),
-        usage=worth.usage,
-    )
+        charge, absorbed, basis = NOTHING, worth.amount, _ABSORBED
+    return Charge(basis, charge, absorbed, worth.amount, worth.list_cost, reported, worth.usage)
 
 
-def _worth(ending: Ending) -> _Worth:
+def _worth(ending: Ending, reported: Microdollars | None) -> _Worth:
     """What the answer is worth and how that is known, whoever pays."""
     usage = ending.usage
     if usage is None or not _has_plausible_tokens(ending, usage):
         return _estimated(ending)
     # A stream that broke after a running usage, before it finished, may have used more than that says.
-    is_final = not (ending.is_broken and ending.finish_reason is None)
-    basis = Basis.REPORTED if is_final else Basis.INTERRUPTED
-    named = reported_cost(usage) if ending.reports_cost else None
+    basis = _INTERRUPTED if ending.finish_reason is None and ending.is_broken else _REPORTED
+    named = reported if ending.reports_cost else None
     if named is not None and _is_plausible_amount(ending, named):
-        return _Worth(named, basis, usage)
+        return _Worth(named, basis, usage, _list_cost(ending, usage))
     if not usage.is_counted:
         return _estimated(ending)
     amount = _list_cost(ending, usage)
     if not _is_plausible_amount(ending, amount):
         return _estimated(ending)
-    return _Worth(amount, basis if named is None else Basis.ESTIMATED, usage)
+    return _Worth(amount, basis if named is None else _ESTIMATED, usage, amount)
 
 
 def _estimated(ending: Ending) -> _Worth:
     """From what passed. A failed answer without a usable report is taken to have cost the upstream nothing."""
     if ending.is_failed:
-        return _Worth(NOTHING, Basis.ESTIMATED, NO_USAGE)
+        return _Worth(NOTHING, _ESTIMATED, NO_USAGE, NOTHING)
     usage = estimate_usage(ending.prompt_text_bytes, max(ending.deltas, int(ending.has_output)), ending.text_bytes)
-    basis = Basis.INTERRUPTED if ending.is_broken else Basis.ESTIMATED
-    return _Worth(_list_cost(ending, usage), basis, usage)
+    amount = _list_cost(ending, usage)
+    return _Worth(amount, _INTERRUPTED if ending.is_broken else _ESTIMATED, usage, amount)
 
 
 def _list_cost(ending: Ending, usage: Usage) -> Microdollars:
@@ -145,4 +143,4 @@ def _has_plausible_tokens(ending: Ending, usage: Usage) -> bool:
 
 def _is_plausible_amount(ending: Ending, amount: Microdollars) -> bool:
     """Where the caller pays nothing there was no hold to compare with, and nobody to protect."""
-    return ending.is_free or ending.is_byok or is_plausible(amount, ending.worst_case)
+    return is_plausible(amount, ending.worst_case) or ending.is_free or ending.is_byok

@@ -24,14 +24,13 @@ def list_cost(usage: Usage, price: Price, images: int = 0) -> Microdollars:
     images: images in the request. Raises MoneyOverflowError beyond 64 bits.
     """
     units = price.units
-    amount = (
-        max(0, usage.prompt_tokens - usage.cached_tokens - usage.cache_write_tokens) * units.prompt
-        + usage.cached_tokens * units.cached
-        + usage.cache_write_tokens * units.written
-        + usage.completion_tokens * units.completion
-        + units.request
-        + images * units.image
-    )
+    cached, written = usage.cached_tokens, usage.cache_write_tokens
+    amount = usage.completion_tokens * units.completion + units.request + images * units.image
+    if cached or written:
+        plain = max(0, usage.prompt_tokens - cached - written)
+        amount += plain * units.prompt + cached * units.cached + written * units.written
+    else:
+        amount += usage.prompt_tokens * units.prompt
     return checked((2 * amount + units.per_microdollar) // (2 * units.per_microdollar))
 
 
@@ -45,7 +44,7 @@ def worst_case(
     """
     units = price.units
     amount = (
-        prompt_tokens_max * max(units.prompt, units.cached, units.written)
+        prompt_tokens_max * units.dearest_prompt
         + choices * completion_tokens_max * units.completion
         + units.request
         + images * units.image

@@ -43,9 +43,11 @@ class Price:
 @dataclass(frozen=True, slots=True)
 class PriceUnits:
     """The same prices as whole numbers of one unit, `per_microdollar` of which make a micro-dollar: exact, and five
-    times as fast to multiply as decimals. What has no price of its own has the prompt's."""
+    times as fast to multiply as decimals. What has no price of its own has the prompt's; `dearest_prompt` is the most
+    that a prompt token can cost."""
 
     per_microdollar: int
+    dearest_prompt: int
     prompt: int
     cached: int
     written: int
@@ -56,7 +58,8 @@ class PriceUnits:
 
 def _units_of(prices_usd: tuple[Decimal, ...]) -> PriceUnits:
     digits = max(6, *(-int(price.as_tuple().exponent) for price in prices_usd))
-    return PriceUnits(10 ** (digits - 6), *(int(price.scaleb(digits, EXACT)) for price in prices_usd))
+    units = [int(price.scaleb(digits, EXACT)) for price in prices_usd]
+    return PriceUnits(10 ** (digits - 6), max(units[:3]), *units)
 
 
 FREE: Final = Price("free", datetime(1970, 1, 1, tzinfo=UTC), ZERO, ZERO)
@@ -64,11 +67,16 @@ FREE: Final = Price("free", datetime(1970, 1, 1, tzinfo=UTC), ZERO, ZERO)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One provider that serves a model: under which upstream id, at which price."""
+    """One provider that serves a model: under which upstream id, at which price. `route` is both for people to read,
+    `<provider>/<upstream model>`."""
 
     provider_id: str
     upstream_model: str
     price: Price
+    route: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "route", f"{self.provider_id}/{self.upstream_model}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,11 +89,15 @@ async def handle(exchange: Exchange, services: Services, new_guard: Callable[[],
         await run_stages(exchange, services)
     if stages.failed:
         exchange.problem = Problem(Code.INTERNAL_ERROR)
-    for closer in CLOSERS:
-        with new_guard():
-            waiting = closer(exchange, services)
-            if waiting is not None:
-                await waiting
+    closers, failed = iter(CLOSERS), True
+    while failed:  # one that fails has had its turn: the next guard goes on behind it
+        guard = new_guard()
+        with guard:
+            for closer in closers:
+                waiting = closer(exchange, services)
+                if waiting is not None:
+                    await waiting
+        failed = guard.failed
 
 
 async def run_stages(exchange: Exchange, services: Services) -> None:

@@ -9,17 +9,19 @@ class Slots:
 
     def take(self, places: list[tuple[str, int]]) -> str | None:
         """Take one place under each name (name, most), or none at all; the name that is full, or None."""
+        taken = self._taken
         for name, most in places:
-            if self._taken.get(name, 0) >= most:
+            if taken.get(name, 0) >= most:
                 return name
         for name, _ in places:
-            self._taken[name] = self._taken.get(name, 0) + 1
+            taken[name] = taken.get(name, 0) + 1
         return None
 
     def give_back(self, names: tuple[str, ...]) -> None:
+        taken = self._taken
         for name in names:
-            left = self._taken[name] - 1
+            left = taken[name] - 1
             if left:
-                self._taken[name] = left
+                taken[name] = left
             else:
-                del self._taken[name]
+                del taken[name]

@@ -8,11 +8,14 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from datetime import datetime
 from typing import Any, Final, TextIO
 
 import msgspec
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tollway.observability.redact import redact
 
@@ -48,6 +51,27 @@ def get_log() -> Any:
     return structlog.get_logger()
 
 
+class RequestLine(Struct, frozen=True, tag_field="event", tag="request"):
+    """What is told about one request, in this order. `attempts` were made before it ended, `ms` is how long it took."""
+
+    time: datetime
+    request_id: str
+    path: str
+    status: int
+    user: str | None
+    organization: str | None
+    model: str | None
+    attempts: Sequence[str]
+    client_gone: bool
+    ms: float
+    code: str | None
+    detail: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    charge_microdollars: int | None
+    basis: str | None
+
+
 class RequestLog:
     """One line per request, kept in memory until the next flush; beyond LINES_KEPT_MAX lines are counted, not kept."""
 
@@ -56,15 +80,17 @@ class RequestLog:
         self._count_dropped = count_dropped
         self._lines: list[bytes] = []
 
-    def add(self, fields: dict[str, object]) -> None:
-        """Of the fields only `detail` may hold text from outside: it is redacted, the others are ids and numbers."""
+    def add(self, line: RequestLine | dict[str, object]) -> None:
+        """Of its fields only `detail` may hold text from outside: it is redacted, the others are ids and numbers."""
         if len(self._lines) >= LINES_KEPT_MAX:
             self._count_dropped(1)
             return
-        detail = fields.get("detail")
-        if detail:
-            fields["detail"] = _redacted(detail)
-        self._lines.append(encode_line(fields))
+        if isinstance(line, RequestLine):
+            if line.detail:
+                line = replace(line, detail=redact(line.detail))
+        elif line.get("detail"):
+            line = {**line, "detail": _redacted(line["detail"])}
+        self._lines.append(encode_line(line))
 
     def flush(self) -> None:
         """Write what was kept; lines that cannot be written are counted as dropped. Raises OSError."""
@@ -79,12 +105,12 @@ class RequestLog:
             raise
 
 
-def encode_line(fields: Mapping[str, object]) -> bytes:
+def encode_line(fields: Mapping[str, object] | Struct) -> bytes:
     """One line of JSON, whatever the texts hold: control characters and line separators are escaped."""
     try:
-        line = msgspec.json.encode(fields, enc_hook=_describe)
+        line = _encode(fields)
     except UnicodeEncodeError:  # a lone surrogate, from a file name for example
-        line = json.dumps(fields, default=_describe).encode()
+        line = json.dumps(msgspec.to_builtins(fields, enc_hook=_describe)).encode()
     if line.isascii() and b"\x7f" not in line:
         return line
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
@@ -92,6 +118,9 @@ def encode_line(fields: Mapping[str, object]) -> bytes:
 
 def _describe(value: object) -> str:
     return redact(str(value))
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_describe).encode
 
 
 def _describe_exception(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -1,8 +1,11 @@
-"""Counters and gauges, with their children bound once: a label look-up costs four times an increment."""
+"""Counters and gauges. Those that every request moves are tallies, which cost it less than a microsecond in all."""
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from tollway.observability.tally import LabelledTally, Spread, Tally
 
 _SYNC_BUCKETS_S: Final = (0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 1)
 _LATENCY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
@@ -13,28 +16,27 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "tollway_requests", "Requests that ended, by HTTP status sent.", ["status"], registry=self.registry
+        requests = LabelledTally(
+            "tollway_requests", "Requests that ended, by HTTP status sent.", "status", self.registry
         )
-        self._by_status: dict[int, Counter] = {}
-        self._refusals = Counter(
-            "tollway_refusals", "Requests refused, by error code.", ["code"], registry=self.registry
-        )
+        refusals = LabelledTally("tollway_refusals", "Requests refused, by error code.", "code", self.registry)
+        self.count_request: Callable[[int], None] = requests.inc
+        self.count_refusal: Callable[[str], None] = refusals.inc
         self._attempts = Counter(
             "tollway_upstream_failures", "Failed attempts at an upstream.", ["upstream", "kind"], registry=self.registry
         )
-        self.duration = Histogram(
+        self.duration = Spread(
             "tollway_request_seconds",
             "From the first byte of a request to the end of its answer.",
-            registry=self.registry,
-            buckets=_LATENCY_BUCKETS_S,
+            _LATENCY_BUCKETS_S,
+            self.registry,
         )
         self.in_flight = Gauge("tollway_in_flight", "Requests under way.", registry=self.registry)
         self.connections = Gauge("tollway_connections", "Open client connections.", registry=self.registry)
-        self.charged = Counter("tollway_charged_microdollars", "Charged to callers.", registry=self.registry)
-        self.absorbed = Counter("tollway_absorbed_microdollars", "Borne by the operator.", registry=self.registry)
-        self.price_differences = Counter(
-            "tollway_price_differences", "Answers whose reported cost differs from list price.", registry=self.registry
+        self.charged = Tally("tollway_charged_microdollars", "Charged to callers.", self.registry)
+        self.absorbed = Tally("tollway_absorbed_microdollars", "Borne by the operator.", self.registry)
+        self.price_differences = Tally(
+            "tollway_price_differences", "Answers whose reported cost differs from list price.", self.registry
         )
         self.unsettled = Gauge(
             "tollway_unsettled", "Ended requests whose charge is not in the database yet.", registry=self.registry
@@ -69,15 +71,6 @@ class Metrics:
             "tollway_drains", "Answers read to their end for a client that left.", registry=self.registry
         )
         self.dropped_log_lines = Counter("tollway_dropped_log_lines", "Log lines dropped.", registry=self.registry)
-
-    def count_request(self, status: int) -> None:
-        child = self._by_status.get(status)
-        if child is None:
-            child = self._by_status[status] = self._requests.labels(status=str(status))
-        child.inc()
-
-    def count_refusal(self, code: str) -> None:
-        self._refusals.labels(code=code).inc()
 
     def count_upstream_failure(self, upstream: str, kind: str) -> None:
         self._attempts.labels(upstream=upstream, kind=kind).inc()

@@ -7,4 +7,6 @@ def without_stray_stream_options(body: JsonObject, stream: bool) -> JsonObject:
     """OpenAI refuses `stream_options` on a request that does not stream. Source: request-path 12.6.3."""
     if stream or "stream_options" not in body:
         return body
-    return {name: value for name, value in body.items() if name != "stream_options"}
+    shaped = dict(body)
+    del shaped["stream_options"]
+    return shaped

@@ -30,12 +30,12 @@ class Plan(Struct, frozen=True):
     @property
     def route(self) -> tuple[str, ...]:
         """The candidates for people to read, each `<provider>/<upstream model>`."""
-        return tuple([f"{one.upstream.id}/{one.offer.upstream_model}" for one in self.candidates])
+        return tuple([one.offer.route for one in self.candidates])
 
     @property
     def worst_case(self) -> Microdollars:
         """What the hold must cover, whoever serves it in the end."""
-        return max(candidate.worst_case for candidate in self.candidates)
+        return max([candidate.worst_case for candidate in self.candidates])
 
 
 def plan_route(request: ChatRequest, model: Model, upstreams: Mapping[str, Upstream]) -> Plan | None:
@@ -44,13 +44,10 @@ def plan_route(request: ChatRequest, model: Model, upstreams: Mapping[str, Upstr
     completion_most = model.completion_tokens_max
     if request.completion_tokens_max is not None:
         completion_most = min(completion_most, request.completion_tokens_max)
-    candidates = tuple(
-        Candidate(
-            upstream=upstreams[offer.provider_id],
-            offer=offer,
-            worst_case=worst_case(prompt_most, completion_most, offer.price, request.choices),
-        )
+    choices = request.choices
+    candidates = [
+        Candidate(upstreams[offer.provider_id], offer, worst_case(prompt_most, completion_most, offer.price, choices))
         for offer in model.offers
         if offer.provider_id in upstreams
-    )
-    return Plan(candidates, prompt_most, completion_most) if candidates else None
+    ]
+    return Plan(tuple(candidates), prompt_most, completion_most) if candidates else None

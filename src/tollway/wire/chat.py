@@ -124,6 +124,7 @@ def with_usage(body: JsonObject) -> JsonObject:
     Source: request-path 2.2 and 2.3, guarantees M3.
     """
     options = body.get("stream_options")
-    shaped = {**body, "stream_options": {**(options if isinstance(options, dict) else {}), "include_usage": True}}
+    asked = {**options, "include_usage": True} if isinstance(options, dict) else {"include_usage": True}
+    shaped = {**body, "stream_options": asked}
     shaped.pop("models", None)
     return shaped

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollway.observability import logs
-from tollway.observability.logs import RequestLog, configure_logs, encode_line, get_log
+from tollway.observability.logs import RequestLine, RequestLog, configure_logs, encode_line, get_log
 
 KEY = "sk-S3cr3tCanaryValue0123456789"
 UNPRINTABLE = [chr(number) for number in (*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029)]
@@ -227,6 +227,25 @@ def test_the_detail_is_redacted_and_escaped(sink: Sink, request_log: RequestLog)
     request_log.add({"detail": f"{KEY}\r\n\x9b31m\u2028"})
     request_log.flush()
     assert sink.written == b'{"detail":"sk-***\\r\\n\\u009b31m\\u2028"}\n'
+
+
+@pytest.mark.parametrize("detail", [None, KEY, f"{KEY} \ud800"])
+def test_a_request_is_one_line_whose_detail_is_redacted(
+    sink: Sink, request_log: RequestLog, detail: str | None
+) -> None:
+    line = RequestLine(
+        datetime(2026, 1, 2, tzinfo=UTC), "id-1", "/v1", 200, "u", None, "m", ["sim:200"], False, 1.5, None, detail,
+        3, 4, 5, "reported",
+    )  # fmt: skip
+    request_log.add(line)
+    request_log.flush()
+    told = json.loads(sink.written)
+    assert list(told) == ["event", *RequestLine.__struct_fields__]
+    assert told.pop("event") == "request"
+    assert told.pop("time") == "2026-01-02T00:00:00Z"
+    assert told.pop("detail") == (detail and detail.replace(KEY, "sk-***"))
+    assert told == {name: getattr(line, name) for name in told}
+    assert line.detail == detail
 
 
 def test_an_unknown_type_is_told_as_its_redacted_text() -> None:

@@ -81,10 +81,11 @@ def _status_problem(reply: Reply) -> Problem:
 
 
 def _headers(exchange: Exchange, reply: Reply) -> bytes:
-    lines = [b"content-type: %b\r\nx-request-id: %b\r\n" % (reply.content_type, exchange.id.encode())]
-    if reply.date:
-        lines.append(b"date: %b\r\n" % reply.date)
-    if exchange.outcome and not reply.streamed:
-        charge = (exchange.outcome.charge, exchange.outcome.basis.value.encode())
-        lines.append(b"x-tollway-charge-microdollars: %d\r\nx-tollway-charge-basis: %b\r\n" % charge)
-    return b"".join(lines)
+    outcome, charge = exchange.outcome, b""
+    if outcome and not reply.streamed:
+        charge = b"x-tollway-charge-microdollars: %d\r\nx-tollway-charge-basis: %b\r\n" % (
+            outcome.charge,
+            outcome.basis.encode(),
+        )
+    date = b"date: %b\r\n" % reply.date if reply.date else b""
+    return b"content-type: %b\r\nx-request-id: %b\r\n%b%b" % (reply.content_type, exchange.id.encode(), date, charge)

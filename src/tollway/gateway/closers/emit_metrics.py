@@ -5,12 +5,11 @@ from tollway.gateway.services import Services
 
 
 def run(exchange: Exchange, services: Services) -> None:
-    metrics = services.metrics
+    metrics, outcome = services.metrics, exchange.outcome
     metrics.count_request(exchange.client.status or 499)
     metrics.duration.observe(services.deadlines.now() - exchange.started)
     if exchange.problem:
         metrics.count_refusal(exchange.problem.code.value)
-    outcome = exchange.outcome
     if outcome:
         metrics.charged.inc(outcome.charge)
         metrics.absorbed.inc(outcome.absorbed)

@@ -2,29 +2,30 @@
 
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
+from tollway.observability.logs import RequestLine
 
 
 def run(exchange: Exchange, services: Services) -> None:
-    problem, outcome = exchange.problem, exchange.outcome
+    problem, outcome, client = exchange.problem, exchange.outcome, exchange.client
     caller = exchange.caller if exchange.has("caller") else None
+    seconds = services.deadlines.now() - exchange.started
     services.request_log.add(
-        {
-            "event": "request",
-            "time": exchange.received_at,
-            "request_id": exchange.id,
-            "path": exchange.inbound.path,
-            "status": exchange.client.status or 499,
-            "user": caller.user_id if caller else None,
-            "organization": caller.organization_id if caller else None,
-            "model": exchange.model.id if exchange.has("model") else None,
-            "attempts": exchange.attempts,
-            "client_gone": exchange.client.gone,
-            "ms": round((services.deadlines.now() - exchange.started) * 1000, 1),
-            "code": problem.code.value if problem else None,
-            "detail": problem.detail if problem else None,
-            "prompt_tokens": outcome.usage.prompt_tokens if outcome else None,
-            "completion_tokens": outcome.usage.completion_tokens if outcome else None,
-            "charge_microdollars": outcome.charge if outcome else None,
-            "basis": outcome.basis.value if outcome else None,
-        }
+        RequestLine(
+            exchange.received_at,
+            exchange.id,
+            exchange.inbound.path,
+            client.status or 499,
+            caller.user_id if caller else None,
+            caller.organization_id if caller else None,
+            exchange.model.id if exchange.has("model") else None,
+            exchange.attempts,
+            client.gone,
+            round(seconds * 10_000) / 10,
+            problem.code.value if problem else None,
+            problem.detail if problem else None,
+            outcome.usage.prompt_tokens if outcome else None,
+            outcome.usage.completion_tokens if outcome else None,
+            outcome.charge if outcome else None,
+            outcome.basis if outcome else None,
+        )
     )

@@ -36,21 +36,22 @@ async def _close(outcome: Outcome, services: Services) -> None:
 
 
 def _outcome_of(exchange: Exchange, services: Services) -> Outcome:
-    """What the answer cost and what is stored about it."""
+    """What the answer cost and what is stored about it. Values that are wide are made by place, in the order of their
+    fields: naming these costs more than making them."""
     reply = exchange.reply
     charge = decide_charge(_ending(exchange, reply, 0))
     if charge.usage is not reply.facts.usage:  # estimated, so the prompt counts as well: seldom, hence only now
         charge = decide_charge(_ending(exchange, reply, _prompt_bytes(exchange)))
     return Outcome(
-        hold=exchange.hold,
-        usage=charge.usage,
-        basis=charge.basis,
-        charge=charge.charge,
-        absorbed=charge.absorbed,
-        market_cost=charge.market_cost,
-        list_cost=charge.list_cost,
-        reported_cost=charge.reported_cost,
-        record=_record(exchange, reply, services.deadlines.now() - exchange.started),
+        exchange.hold,
+        charge.usage,
+        charge.basis,
+        charge.charge,
+        charge.absorbed,
+        charge.market_cost,
+        charge.list_cost,
+        charge.reported_cost,
+        _record(exchange, reply, services.deadlines.now() - exchange.started),
     )
 
 
@@ -62,50 +63,54 @@ def _prompt_bytes(exchange: Exchange) -> int:
 
 def _ending(exchange: Exchange, reply: Reply, prompt_bytes: int) -> Ending:
     facts, candidate, plan, request = reply.facts, reply.candidate, exchange.plan, exchange.request
+    price = candidate.offer.price
     return Ending(
-        price=candidate.offer.price,
-        worst_case=candidate.worst_case,
-        prompt_tokens_max=plan.prompt_tokens_max,
-        completion_tokens_max=plan.completion_tokens_max * request.choices,
-        prompt_text_bytes=prompt_bytes,
-        status=reply.status,
-        usage=facts.usage,
-        has_output=facts.has_output,
-        finish_reason=facts.finish_reason,
-        has_error=facts.has_error,
-        interrupted=not reply.is_complete,
-        deltas=facts.output_units or 0,
-        text_bytes=facts.text_bytes,
-        reports_cost=candidate.upstream.provider.reports_cost,
-        is_free=candidate.offer.price.is_free,
+        price,
+        candidate.worst_case,
+        plan.prompt_tokens_max,
+        plan.completion_tokens_max * request.choices,
+        prompt_bytes,
+        reply.status,
+        facts.usage,
+        facts.has_output,
+        facts.finish_reason,
+        facts.has_error,
+        not reply.is_complete,
+        facts.output_units or 0,
+        facts.text_bytes,
+        0,  # images
+        candidate.upstream.provider.reports_cost,
+        price.is_free,
     )
 
 
 def _record(exchange: Exchange, reply: Reply, seconds: float) -> UsageRecord:
-    caller, facts, price, plan = exchange.caller, reply.facts, reply.candidate.offer.price, exchange.plan
+    caller, request, plan = exchange.caller, exchange.request, exchange.plan
+    facts, offer = reply.facts, reply.candidate.offer
+    price = offer.price
     assert caller
     return UsageRecord(
-        user_id=caller.user_id,
-        organization_id=caller.organization_id,
-        key_id=caller.key_id,
-        provider_id=reply.candidate.upstream.id,
-        requested_model=exchange.request.model.replace("\0", ""),
-        model=facts.model or exchange.model.id,
-        upstream_model=reply.candidate.offer.upstream_model,
-        inference_provider=facts.inference_provider,
-        message_id=facts.message_id,
-        finish_reason=facts.finish_reason,
-        status_code=reply.status,
-        streamed=exchange.request.stream,
-        has_error=facts.has_error or not reply.is_complete,
-        cancelled=exchange.client.gone,
-        price_version=price.version,
-        prompt_usd=price.prompt_usd,
-        completion_usd=price.completion_usd,
-        route=plan.route,
-        attempts=tuple(exchange.attempts),
-        prompt_tokens_max=plan.prompt_tokens_max,
-        completion_tokens_max=plan.completion_tokens_max * exchange.request.choices,
-        latency_ms=round(seconds * 1000),
-        created_at=exchange.received_at,
+        caller.user_id,
+        caller.organization_id,
+        caller.key_id,
+        reply.candidate.upstream.id,
+        request.model.replace("\0", ""),
+        facts.model or exchange.model.id,
+        offer.upstream_model,
+        facts.inference_provider,
+        facts.message_id,
+        facts.finish_reason,
+        reply.status,
+        request.stream,
+        facts.has_error or not reply.is_complete,
+        exchange.client.gone,
+        price.version,
+        price.prompt_usd,
+        price.completion_usd,
+        plan.route,
+        tuple(exchange.attempts),
+        plan.prompt_tokens_max,
+        plan.completion_tokens_max * request.choices,
+        round(seconds * 1000),
+        exchange.received_at,
     )

@@ -21,10 +21,10 @@ def run(exchange: Exchange, services: Services) -> Caller | Problem | Awaitable[
     credential = read_bearer(headers.get(b"authorization", b""))
     if not credential:
         return None
-    named = headers.get(b"x-tollway-organizationid") or headers.get(b"x-kilocode-organizationid") or b""
-    organization = named.decode("latin-1")
+    named = headers.get(b"x-tollway-organizationid") or headers.get(b"x-kilocode-organizationid")
+    organization = named.decode("latin-1") if named else ""
     verdict = services.authenticator.known(credential, organization)
-    if isinstance(verdict, Caller):
+    if verdict.__class__ is Caller:
         return verdict
     if isinstance(verdict, Refusal):
         _log_refusal(verdict)

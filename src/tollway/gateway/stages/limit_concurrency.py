@@ -11,10 +11,11 @@ from tollway.gateway.services import Services
 def run(exchange: Exchange, services: Services) -> tuple[str, ...] | Problem:
     caller, limits = exchange.caller, services.settings.limits
     assert caller
-    places = [(caller.organization_id or caller.user_id, limits.in_flight_per_account)]
-    if caller.key_id:
-        places.append((caller.key_id, limits.in_flight_per_key))
+    payer, key = caller.organization_id or caller.user_id, caller.key_id
+    places = [(payer, limits.in_flight_per_account)]
+    if key:
+        places.append((key, limits.in_flight_per_key))
     full = services.slots.take(places)
     if full:
         return Problem(Code.TOO_MANY_REQUESTS, full, retry_after_s=1)
-    return tuple(name for name, _ in places)
+    return (payer, key) if key else (payer,)
