@@ -177,7 +177,6 @@ class Segments:
         self.unsynced_bytes = 0
         self._all[:0] = job.doomed
         self._current = None
-        self._is_folder_changed = True
         self.shut()
         self._superseded = [segment for segment in self._all if segment.size and not segment.is_proven]
         return frames

@@ -189,7 +189,7 @@ class JournalWriter:
 
     def _flush(self) -> None:
         self._is_flush_due = False
-        if self._buffer:
+        if self._buffer or self._unwritten:
             self._write_or_give_up()
         self._commit.begin_if_awaited()
 

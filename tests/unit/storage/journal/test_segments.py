@@ -106,8 +106,7 @@ def test_a_few_long_requests_are_carried_forward(tmp_path: Path, files: FaultyFi
     for number in range(2, 102):
         opened(log, *ids(number))
         log.forget(ids(number)[0])
-    log.append([record(PROGRESS, long, "latest")])
-    log.append([record(CLOSE, closed)])
+    log.append([record(PROGRESS, long, "latest"), record(CLOSE, closed)])
     before = {entry.request_id: entry for entry in on_disk(tmp_path).entries}
     assert names(tmp_path) == [1, 2, 3]
     opened(log, *ids(*range(102, 132)))
@@ -143,6 +142,16 @@ def test_many_open_requests_are_not_carried(log: Segments, files: FaultyFiles, t
     done(log, files)
     assert names(tmp_path) == [1, 2, 3, 4, 5, 6]
     assert files.calls["open_to_read"] == []
+
+
+def test_segments_that_will_go_anyway_do_not_count(tmp_path: Path, files: FaultyFiles) -> None:
+    log = Segments(tmp_path, files, segment_bytes=8 * RECORD_BYTES, segments_max=2)
+    opened(log, *ids(1))
+    log.rotate()
+    opened(log, *ids(2))
+    log.forget(ids(1)[0])
+    log.rotate()
+    assert (len(log), files.calls["open_to_read"]) == (3, [])
 
 
 def test_what_cannot_be_read_back_keeps_its_segment(tmp_path: Path, files: FaultyFiles) -> None:
@@ -195,6 +204,13 @@ def test_a_segment_that_never_was_durable_goes_once_it_is_written_anew(
     assert [entry.request_id for entry in on_disk(tmp_path).entries] == ids(1)
 
 
+def test_what_is_superseded_is_not_written_anew(log: Segments) -> None:
+    opened(log, *ids(1))
+    latest = record(PROGRESS, ids(1)[0], "latest")
+    log.append([record(PROGRESS, ids(1)[0], "first"), latest])
+    assert log.abandon(log.begin_sync()) == [record(OPEN, ids(1)[0]), latest]
+
+
 def test_of_what_waits_only_what_is_needed_is_written(log: Segments) -> None:
     opened(log, *ids(1, 2))
     log.forget(ids(2)[0])
@@ -212,7 +228,7 @@ def test_copies_do_not_gather_while_no_sync_succeeds(log: Segments, tmp_path: Pa
 
 def test_nothing_is_carried_before_what_was_lost_is_written_anew(tmp_path: Path, files: FaultyFiles) -> None:
     """Carried records would pass for the rest, and the only copy of the rest would go."""
-    log = Segments(tmp_path, files, segment_bytes=8 * RECORD_BYTES, segments_max=1)
+    log = Segments(tmp_path, files, segment_bytes=8 * RECORD_BYTES, segments_max=2)
     opened(log, *ids(1))
     done(log, files)
     log.rotate()

@@ -451,6 +451,26 @@ def test_what_cannot_be_kept_in_memory_either_is_dropped(root: Path, monkeypatch
     run(scenario())
 
 
+def test_one_who_waits_for_what_was_settled_before_it_was_written_is_not_forgotten(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record is not needed any more, and for the acknowledgement there was no room in memory."""
+    monkeypatch.setattr(module, "UNSYNCED_BYTES_MAX", 100)
+
+    async def scenario() -> None:
+        files = FaultyFiles()
+        files.refuse("create", errno.EIO)
+        journal = make(root, files)
+        waiter = journal.close(A, bytes(200))
+        journal.acknowledge([A])
+        assert journal.dropped == 1
+        journal.probe()
+        await waiter
+        await journal.shut()
+
+    run(scenario())
+
+
 def test_what_was_settled_meanwhile_needs_no_room_any_more(root: Path, folder: Path) -> None:
     async def scenario() -> None:
         files = FaultyFiles(room=4096)
