@@ -133,8 +133,9 @@ def test_what_is_kept_is_what_is_charged_by() -> None:
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_any_other_figure_is_another_version(figure: str) -> None:
-    versions = {version(), *(version(**{figure: price}) for price in ("0", "7", "70", "0.7", "7" + "0" * 30 + "1"))}
-    assert len(versions) == 6 - (figure == "request_usd")  # whose default is 0
+    prices = ("0", "7", "70", "0.7", "7" + "0" * 30 + "1", "7" + "0" * 30 + "2")
+    versions = {version(), *(version(**{figure: price}) for price in prices)}
+    assert len(versions) == 7 - (figure == "request_usd")  # whose default is 0
 
 
 def test_the_same_figures_at_other_places_are_other_versions() -> None:

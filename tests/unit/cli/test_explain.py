@@ -191,9 +191,9 @@ def test_a_failed_request_of_a_member_costs_nothing_and_says_so(run, tmp_path: P
 
 
 def test_cached_tokens_without_a_price_of_their_own_cost_as_much_as_others(run, tmp_path: Path) -> None:
-    plain = replace(PRICE, version="v2", cached_usd=None, cache_write_usd=Decimal("0.000001"))
+    plain = replace(PRICE, version="v2", cached_usd=None, cache_write_usd=Decimal("0.000001"), request_usd=Decimal(0))
     usage = Usage(1000, 200, cached_tokens=600, cache_write_tokens=100)
-    written = outcome(a_hold("r1", 0), 1, usage=usage, record=record(price_version="v2"))
+    written = outcome(a_hold("r1", 0), 1, usage=usage, list_cost=3_213, record=record(price_version="v2"))
     write(tmp_path, lambda database, _: SqlPrices(database).add([replace(ROW, price=plain)]), settled(written))
     out = run("explain", "r1").out
     assert (
@@ -201,6 +201,8 @@ def test_cached_tokens_without_a_price_of_their_own_cost_as_much_as_others(run, 
 Arithmetic  300 prompt × $0.000000125 = $0.000037500
             600 cached × $0.000000125 = $0.000075000
             100 cache write × $0.000001 = $0.000100
+            200 completion × $0.0000150 = $0.0030000
+            sum $0.003212500, rounded half up: list cost $0.003213
 """
         in out
     )

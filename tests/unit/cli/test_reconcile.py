@@ -8,6 +8,7 @@ import pytest
 
 from contract.damage import DAMAGE, books_with_a_correction, plant
 from contract.scenario import ANN, a_hold, outcome
+from tollway.billing.journal import RecordKind, frame
 from tollway.billing.ledger import Basis
 from tollway.billing.store import LOOKUPS_MAX
 from tollway.storage.journal.folders import create
@@ -131,6 +132,29 @@ def test_a_worker_whose_journal_is_here_and_owned_is_neither_silent_nor_to_be_ab
     ended = silent("reconcile")  # now it is dead, and its journal is empty
     assert (ended.code, "Journals:  1 of dead workers" in ended.out) == (0, True)
     assert balance(tmp_path) == 880
+
+
+def test_a_request_that_cannot_be_read_from_a_journal_is_told(living, tmp_path: Path) -> None:
+    folder = create(tmp_path / "journal", "w9")
+    (folder.path / "00000001.journal").write_bytes(frame(RecordKind.CLOSE, "0" * 32, b"what it closes was lost"))
+    folder.release()
+    ended = living("reconcile")
+    assert ended.code == 1
+    assert "1 requests could not be read from a journal; the log names them.\n" in ended.out
+    assert living("reconcile").code == 0
+
+
+def test_a_journal_that_the_disk_does_not_give_is_one_line(living, tmp_path: Path) -> None:
+    folder = create(tmp_path / "journal", "w9")
+    segment = folder.path / "00000001.journal"
+    segment.mkdir()
+    folder.release()
+    for _ in range(2):
+        ended = living("reconcile")
+        assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
+        assert ended.err.startswith("tollway: the journal of w9 cannot be read: ")
+    segment.rmdir()
+    assert living("reconcile").code == 0
 
 
 def test_damaged_parts_are_named_until_they_are_deleted(living, tmp_path: Path) -> None:

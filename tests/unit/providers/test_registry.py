@@ -148,3 +148,16 @@ def test_an_address_must_be_given_where_the_record_has_none() -> None:
 def test_an_unknown_kind() -> None:
     with pytest.raises(SettingsError, match=r"providers\.one\.kind: must be one of .*openrouter"):
         upstream(kind="nobody")
+
+
+def test_who_can_be_asked_about_an_answer_afterwards() -> None:
+    assert upstream(api_key=CANARY).lookup_head is None
+    assert upstream(kind="openrouter", generation_lookup=False).lookup_head is None
+    asked = upstream("https://api.example.com/v1/", api_key=CANARY, generation_lookup=True)
+    assert asked.lookup_head
+    before, after = asked.lookup_head
+    assert before == b"GET /v1/generation?id="
+    assert after == asked.head[1]  # key and all, up to the last header
+    (openrouter,) = configured(parse({"providers": {"openrouter": {}}})).values()
+    assert openrouter.lookup_head
+    assert openrouter.lookup_head[0] == b"GET /api/v1/generation?id="

@@ -13,7 +13,7 @@ import pytest
 
 from tollway.billing.journal import Entry, RecordKind, Replay, frame
 from tollway.billing.store import JournalUnavailableError
-from tollway.storage.journal.dead import SET_ASIDE, Damage, DeadJournal, dead
+from tollway.storage.journal.dead import SET_ASIDE, Damage, DeadJournal, dead, journals_in, set_aside_in
 from tollway.storage.journal.folders import create
 from unit.storage.journal.faulty import FaultyFiles, ids
 
@@ -259,3 +259,26 @@ def test_of_several_processes_that_look_exactly_one_gets_each(root: Path) -> Non
         one.wait()
         assert {journal.worker_id for journal in dead(root)} == set(found[0])
         other.kill()
+
+
+def test_who_has_a_journal_here_living_or_dead(root: Path) -> None:
+    assert journals_in(root) == frozenset()
+    living = create(root, "w1")
+    leave(root, "w2", frame(OPEN, A, b"a"))
+    for left_over in (".coming-w3-0", ".leaving-w4"):
+        (root / left_over).mkdir()
+    assert journals_in(root) == {"w1", "w2"}
+    living.release()
+
+
+def test_what_is_set_aside_stays_until_it_is_deleted(root: Path) -> None:
+    assert set_aside_in(root) == ()
+    for worker in ("w2", "w1"):
+        leave(root, worker, frame(OPEN, A, b"a") + b"junk" + frame(OPEN, B, b"b"))
+    for journal in dead(root):
+        with journal:
+            journal.remove()
+    aside = root.parent / SET_ASIDE
+    assert set_aside_in(root) == tuple(f"{aside}/damaged-{worker}-00000001.bin" for worker in ("w1", "w2"))
+    (aside / "damaged-w1-00000001.bin").unlink()
+    assert set_aside_in(root) == (f"{aside}/damaged-w2-00000001.bin",)
