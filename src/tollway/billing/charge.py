@@ -104,7 +104,11 @@ def decide_charge(ending: Ending) -> Charge:
 def _worth(ending: Ending, reported: Microdollars | None) -> _Worth:
     """What the answer is worth and how that is known, whoever pays."""
     usage = ending.usage
-    if usage is None or not _has_plausible_tokens(ending, usage):
+    if (
+        usage is None
+        or not is_plausible(usage.prompt_tokens, ending.prompt_tokens_max)
+        or not is_plausible(usage.completion_tokens, ending.completion_tokens_max)
+    ):
         return _estimated(ending)
     # A stream that broke after a running usage, before it finished, may have used more than that says.
     basis = _INTERRUPTED if ending.finish_reason is None and ending.is_broken else _REPORTED
@@ -133,12 +137,6 @@ def _list_cost(ending: Ending, usage: Usage) -> Microdollars:
     if not (usage.prompt_tokens or usage.completion_tokens):
         return NOTHING
     return list_cost(usage, ending.price, ending.images)
-
-
-def _has_plausible_tokens(ending: Ending, usage: Usage) -> bool:
-    return is_plausible(usage.prompt_tokens, ending.prompt_tokens_max) and is_plausible(
-        usage.completion_tokens, ending.completion_tokens_max
-    )
 
 
 def _is_plausible_amount(ending: Ending, amount: Microdollars) -> bool:

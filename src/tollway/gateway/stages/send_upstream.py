@@ -64,15 +64,16 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
 
 
 async def _attempt(exchange: Exchange, services: Services, candidate: Candidate, number: int, fresh: bool) -> Reply:
-    settings, upstream = services.settings, candidate.upstream
+    settings, timeouts, upstream = services.settings, services.settings.timeouts, candidate.upstream
+    request_id = exchange.id.encode()
     relay = Relay(
         exchange.client,
         candidate,
         services.deadlines,
         settings.limits,
-        settings.timeouts,
+        timeouts,
         services.drains,
-        b"x-request-id: %b\r\n" % exchange.id.encode(),
+        b"x-request-id: %b\r\n" % request_id,
         Later(loop=services.loop),
         services.relays.note,
     )
@@ -82,11 +83,10 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         before,
         exchange.inbound.query,
         after,
-        exchange.id.encode(),
+        request_id,
         number,
         len(body),
     )
-    timeouts = settings.timeouts
     headers_s = timeouts.stream_headers_s if exchange.request.stream else timeouts.answer_s
     kept = None if fresh else services.client.send_kept(upstream, head, body, relay, headers_s)
     sent = kept or await services.client.send_fresh(upstream, head, body, relay, headers_s)
@@ -126,7 +126,7 @@ def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:
 
 def _note(exchange: Exchange, services: Services, reply: Reply) -> None:
     upstream = reply.candidate.upstream.id
-    what = str(reply.failure.kind) if reply.failure else str(reply.status)
+    what = reply.failure.kind if reply.failure else reply.status
     exchange.attempts.append(f"{upstream}:{what}")
     if reply.failure or reply.status >= 400:
-        services.metrics.count_upstream_failure(upstream, what)
+        services.metrics.count_upstream_failure(upstream, str(what))
