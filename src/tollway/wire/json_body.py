@@ -21,6 +21,7 @@ SURELY_FEW_BYTES: Final = 2 * VALUES_MAX  # each value takes at least two
 DIGITS_MAX: Final = 32
 
 _QUOTES_COUNTED_BYTES: Final = 8_192  # in a longer text, quotes in quotes are the rule
+_CONTAINERS: Final = frozenset({dict, list})
 _QUOTE: Final = ord('"')
 _CLOSING: Final = ord("}")
 _INTEGER_END: Final = 10**DIGITS_MAX
@@ -100,7 +101,7 @@ def _check_values(tree: JsonObject) -> int:
                 kind = value.__class__
                 if kind is str:
                     texts += 1
-                elif kind is dict or kind is list:
+                elif kind in _CONTAINERS:
                     below.append(value)
                 elif kind is int and not -_INTEGER_END < value < _INTEGER_END:
                     raise BodyError("a number has too many digits")

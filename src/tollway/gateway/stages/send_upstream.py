@@ -5,8 +5,9 @@ upstream_unreachable, upstream_timeout, upstream_broken, upstream_error, overloa
 """
 
 import asyncio
+from typing import Final
 
-from msgspec.json import encode
+from msgspec.json import Encoder
 
 from tollway import ids
 from tollway.billing.store import JournalUnavailableError
@@ -20,6 +21,7 @@ from tollway.routing.fallback import Tried, pause_before_retry
 from tollway.routing.plan import Candidate
 from tollway.steps import Later
 
+_encode: Final = Encoder().encode
 _UNSENT = frozenset({FailureKind.SATURATED, FailureKind.RESOLVE, FailureKind.CONNECT, FailureKind.SEND})
 _ANSWERLESS = frozenset({FailureKind.NO_ANSWER, FailureKind.STALE}) | _UNSENT
 
@@ -105,11 +107,13 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
 
 def _encode_body(exchange: Exchange, candidate: Candidate) -> bytes:
     """The body for one candidate: its model id and its provider's own wishes. Source: request-path 2.5, BP10."""
-    asked = exchange.request.model
-    wanted = candidate.offer.upstream_model
-    body = {**exchange.prepared, "model": asked if asked.lower() == wanted.lower() else wanted}
+    request, body, wanted = exchange.request, exchange.prepared, candidate.offer.upstream_model
+    asked = request.model
+    model = asked if asked == wanted or asked.lower() == wanted.lower() else wanted
+    if body["model"] != model:
+        body = {**body, "model": model}
     shape = candidate.upstream.provider.shape
-    return encode(shape(body, exchange.request.stream) if shape else body)
+    return _encode(shape(body, request.stream) if shape else body)
 
 
 def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:
