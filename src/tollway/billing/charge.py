@@ -75,13 +75,6 @@ class Charge(Struct, frozen=True):
     usage: Usage
 
 
-class _Worth(Struct, frozen=True):
-    amount: Microdollars
-    basis: Basis
-    usage: Usage
-    list_cost: Microdollars
-
-
 def decide_charge(ending: Ending) -> Charge:
     """The charge for an answer. Never raises for what an upstream reports.
 
@@ -90,42 +83,48 @@ def decide_charge(ending: Ending) -> Charge:
     - Everything else is charged what it is worth: by report, or by estimate where nothing usable was reported.
     """
     reported = None if ending.usage is None else reported_cost(ending.usage)
-    worth = _worth(ending, reported)
-    charge, absorbed, basis = worth.amount, NOTHING, worth.basis
+    worth, basis, usage, listed = _worth(ending, reported)
     if ending.is_byok:
-        charge, basis = NOTHING, _BYOK
-    elif ending.is_free:
-        charge, absorbed, basis = NOTHING, worth.amount, _FREE
-    elif ending.is_failed:
-        charge, absorbed, basis = NOTHING, worth.amount, _ABSORBED
-    return Charge(basis, charge, absorbed, worth.amount, worth.list_cost, reported, worth.usage)
+        return Charge(_BYOK, NOTHING, NOTHING, worth, listed, reported, usage)
+    if ending.is_free:
+        return Charge(_FREE, NOTHING, worth, worth, listed, reported, usage)
+    if ending.is_failed:
+        return Charge(_ABSORBED, NOTHING, worth, worth, listed, reported, usage)
+    return Charge(basis, worth, NOTHING, worth, listed, reported, usage)
+
+
+_Worth = tuple[Microdollars, Basis, Usage, Microdollars]  # and how that is known, the tokens, and their list price
 
 
 def _worth(ending: Ending, reported: Microdollars | None) -> _Worth:
-    """What the answer is worth and how that is known, whoever pays."""
+    """What the answer is worth, whoever pays."""
     usage = ending.usage
-    if usage is None or not _has_plausible_tokens(ending, usage):
+    if (
+        usage is None
+        or not is_plausible(usage.prompt_tokens, ending.prompt_tokens_max)
+        or not is_plausible(usage.completion_tokens, ending.completion_tokens_max)
+    ):
         return _estimated(ending)
     # A stream that broke after a running usage, before it finished, may have used more than that says.
     basis = _INTERRUPTED if ending.finish_reason is None and ending.is_broken else _REPORTED
     named = reported if ending.reports_cost else None
     if named is not None and _is_plausible_amount(ending, named):
-        return _Worth(named, basis, usage, _list_cost(ending, usage))
+        return named, basis, usage, _list_cost(ending, usage)
     if not usage.is_counted:
         return _estimated(ending)
     amount = _list_cost(ending, usage)
     if not _is_plausible_amount(ending, amount):
         return _estimated(ending)
-    return _Worth(amount, basis if named is None else _ESTIMATED, usage, amount)
+    return amount, basis if named is None else _ESTIMATED, usage, amount
 
 
 def _estimated(ending: Ending) -> _Worth:
     """From what passed. A failed answer without a usable report is taken to have cost the upstream nothing."""
     if ending.is_failed:
-        return _Worth(NOTHING, _ESTIMATED, NO_USAGE, NOTHING)
+        return NOTHING, _ESTIMATED, NO_USAGE, NOTHING
     usage = estimate_usage(ending.prompt_text_bytes, max(ending.deltas, int(ending.has_output)), ending.text_bytes)
     amount = _list_cost(ending, usage)
-    return _Worth(amount, _INTERRUPTED if ending.is_broken else _ESTIMATED, usage, amount)
+    return amount, _INTERRUPTED if ending.is_broken else _ESTIMATED, usage, amount
 
 
 def _list_cost(ending: Ending, usage: Usage) -> Microdollars:
@@ -133,12 +132,6 @@ def _list_cost(ending: Ending, usage: Usage) -> Microdollars:
     if not (usage.prompt_tokens or usage.completion_tokens):
         return NOTHING
     return list_cost(usage, ending.price, ending.images)
-
-
-def _has_plausible_tokens(ending: Ending, usage: Usage) -> bool:
-    return is_plausible(usage.prompt_tokens, ending.prompt_tokens_max) and is_plausible(
-        usage.completion_tokens, ending.completion_tokens_max
-    )
 
 
 def _is_plausible_amount(ending: Ending, amount: Microdollars) -> bool:

@@ -25,6 +25,7 @@ class Price:
     cache_write_usd: Decimal | None = None
     request_usd: Decimal = ZERO
     image_usd: Decimal = ZERO
+    is_free: bool = field(init=False, repr=False, compare=False)
     units: "PriceUnits" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -33,11 +34,9 @@ class Price:
         prices = (self.prompt_usd, cached, written, self.completion_usd, self.request_usd, self.image_usd)
         if not all(price.is_finite() and price >= 0 for price in prices):
             raise ValueError(f"price {self.version}: prices are finite and not negative")
+        is_paid = self.prompt_usd or self.completion_usd or self.request_usd or self.image_usd
+        object.__setattr__(self, "is_free", not is_paid)
         object.__setattr__(self, "units", _units_of(prices))
-
-    @property
-    def is_free(self) -> bool:
-        return not (self.prompt_usd or self.completion_usd or self.request_usd or self.image_usd)
 
 
 @dataclass(frozen=True, slots=True)

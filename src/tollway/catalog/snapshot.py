@@ -15,6 +15,9 @@ class CatalogSnapshot:
 
     def find(self, requested: str) -> Model | None:
         """The model a caller means, in any spelling of case and with or without its vendor."""
+        model = self.models.get(requested)  # most callers spell it as we do
+        if model is not None:
+            return model
         wanted = normal_id(requested)
         model = self.models.get(wanted)
         if model is None and (alias := self.aliases.get(wanted)):

@@ -60,6 +60,8 @@ STAGES: Final = (
     Stage(send_upstream.run, needs=("request", "prepared", "plan", "hold"), gives="reply"),
 )
 
+_NOT_PARTS: Final = frozenset({Problem, CoroutineType})
+
 CLOSERS: Final[tuple[Closer, ...]] = (
     settle_funds.run,
     free_key.run,
@@ -104,10 +106,11 @@ async def run_stages(exchange: Exchange, services: Services) -> None:
     """Run the stages in order until one refuses; a refusal is left in `exchange.problem`."""
     for stage in STAGES:
         result = stage.run(exchange, services)
-        if result.__class__ is CoroutineType:
-            result = await result
-        if result.__class__ is Problem:
-            exchange.problem = result
-            return
+        if result.__class__ in _NOT_PARTS:
+            if result.__class__ is CoroutineType:
+                result = await result
+            if result.__class__ is Problem:
+                exchange.problem = result
+                return
         if stage.gives:
             setattr(exchange, stage.gives, result)

@@ -1,5 +1,7 @@
 """Requests under way, counted per name (payer or key). In memory: a worker's share of the limit is its own."""
 
+from collections.abc import Sequence
+
 
 class Slots:
     """Counts by name; names that are at zero are forgotten."""
@@ -7,7 +9,7 @@ class Slots:
     def __init__(self) -> None:
         self._taken: dict[str, int] = {}
 
-    def take(self, places: list[tuple[str, int]]) -> str | None:
+    def take(self, places: Sequence[tuple[str, int]]) -> str | None:
         """Take one place under each name (name, most), or none at all; the name that is full, or None."""
         taken = self._taken
         for name, most in places:

@@ -89,6 +89,8 @@ class RetryBudget:
 
     def _slot(self, now: float) -> int:
         second = int(now)
+        if second == self._second:
+            return second % self.WINDOW_S
         for passed in range(min(second - self._second, self.WINDOW_S)):
             empty = (second - passed) % self.WINDOW_S
             self._first[empty] = self._retried[empty] = 0

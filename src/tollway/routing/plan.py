@@ -1,6 +1,8 @@
 """The plan: who may serve a request, in which order, and what each would cost at worst."""
 
 from collections.abc import Mapping
+from operator import attrgetter
+from typing import Final
 
 from msgspec import Struct
 
@@ -10,6 +12,8 @@ from tollway.catalog.model import Model, Offer
 from tollway.money import Microdollars
 from tollway.providers.registry import Upstream
 from tollway.wire.chat import ChatRequest
+
+_ROUTE: Final = attrgetter("offer.route")
 
 
 class Candidate(Struct, frozen=True):
@@ -30,12 +34,16 @@ class Plan(Struct, frozen=True):
     @property
     def route(self) -> tuple[str, ...]:
         """The candidates for people to read, each `<provider>/<upstream model>`."""
-        return tuple([one.offer.route for one in self.candidates])
+        return tuple(map(_ROUTE, self.candidates))
 
     @property
     def worst_case(self) -> Microdollars:
         """What the hold must cover, whoever serves it in the end."""
-        return max([candidate.worst_case for candidate in self.candidates])
+        most = self.candidates[0].worst_case
+        for candidate in self.candidates:
+            if candidate.worst_case > most:
+                most = candidate.worst_case
+        return most
 
 
 def plan_route(request: ChatRequest, model: Model, upstreams: Mapping[str, Upstream]) -> Plan | None:

@@ -47,7 +47,10 @@ def parse_chat(body: bytes) -> ChatRequest:
         raise BodyError("model is too long")
     messages = tree.get("messages")
     if messages is not None:
-        _check_messages(messages)
+        _check_list("messages", messages, MESSAGES_MAX)
+        for message in messages:
+            if message.__class__ is not dict:
+                raise BodyError("messages must be objects")
     _check_lists(tree)
     stream = tree.get("stream")
     if stream is not None and stream.__class__ is not bool:
@@ -82,13 +85,6 @@ def _integer(name: str, value: JsonValue, least: int, most: int | None) -> int:
     if value.__class__ is not int or value < least or (most is not None and value > most):
         raise BodyError(f"{name} is out of range")
     return int(value)
-
-
-def _check_messages(messages: JsonValue) -> None:
-    _check_list("messages", messages, MESSAGES_MAX)
-    for message in messages:
-        if message.__class__ is not dict:
-            raise BodyError("messages must be objects")
 
 
 def _check_lists(tree: JsonObject) -> None:

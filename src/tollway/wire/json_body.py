@@ -17,8 +17,11 @@ JsonObject: TypeAlias = dict[str, JsonValue]
 
 DEPTH_MAX: Final = 64
 VALUES_MAX: Final = 250_000
+SURELY_FEW_BYTES: Final = 2 * VALUES_MAX  # each value takes at least two
 DIGITS_MAX: Final = 32
 
+_QUOTES_COUNTED_BYTES: Final = 8_192  # in a longer text, quotes in quotes are the rule
+_CONTAINERS: Final = frozenset({dict, list})
 _QUOTE: Final = ord('"')
 _CLOSING: Final = ord("}")
 _INTEGER_END: Final = 10**DIGITS_MAX
@@ -51,24 +54,22 @@ _decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 def decode_object(body: bytes) -> JsonObject:
     """The JSON object in `body`. Raises BodyError."""
     try:
-        if _has_too_many_values(body):
+        if len(body) > SURELY_FEW_BYTES and _has_too_many_values(body):
             raise BodyError("too many values")
-        members = _decode_members(body)
         tree: JsonObject = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BodyError("not a JSON object, or it has a number out of range") from error
+        raise BodyError("not JSON, or it has a number out of range") from error
     except RecursionError as error:
         raise BodyError("nested too deeply") from error
-    _check_values(tree)
-    if not _names_are_single(body, members):
+    if tree.__class__ is not dict:
+        raise BodyError("not a JSON object")
+    if not _names_are_single(body, _check_values(tree)):
         raise BodyError("a top-level name occurs twice")
     return tree
 
 
 def _has_too_many_values(body: bytes) -> bool:
     """Whether there are more than VALUES_MAX members and elements, however deep. Raises MsgspecError."""
-    if len(body) <= 2 * VALUES_MAX:
-        return False  # each takes at least two bytes
     if body.count(b",") + body.count(b"[") + body.count(b"{") <= VALUES_MAX:
         return False  # with those inside strings there are not more
     _check_syntax(body)
@@ -82,41 +83,42 @@ def _has_too_many_values(body: bytes) -> bool:
     return False
 
 
-def _check_values(tree: JsonObject) -> None:
-    """Bound depth and integers. Raises BodyError."""
+def _check_values(tree: JsonObject) -> int:
+    """Bound depth and integers; how many names and texts there are. Raises BodyError."""
     level: list[JsonValue] = [tree]
-    depth = 0
+    depth = texts = 0
     while level:
         depth += 1
         if depth > DEPTH_MAX:
             raise BodyError("nested too deeply")
         below: list[JsonValue] = []
         for one in level:
-            for value in one.values() if one.__class__ is dict else one:
+            values = one
+            if one.__class__ is dict:
+                values = one.values()
+                texts += len(one)
+            for value in values:
                 kind = value.__class__
-                if kind is str:  # most are
-                    continue
-                if kind is dict or kind is list:
+                if kind is str:
+                    texts += 1
+                elif kind in _CONTAINERS:
                     below.append(value)
                 elif kind is int and not -_INTEGER_END < value < _INTEGER_END:
                     raise BodyError("a number has too many digits")
         level = below
+    return texts
 
 
-def _names_are_single(body: bytes, members: dict[str, msgspec.Raw]) -> bool:
-    """Whether the text has no more members than were decoded; of a name that occurs twice only one was kept."""
-    return _encode(members) == body or _is_spaced_text_of(members, body) or _has_no_more(body, members)
+def _names_are_single(body: bytes, texts: int) -> bool:
+    """Whether the text has no more members than were decoded; of a name that occurs twice only one was kept.
 
-
-def _is_spaced_text_of(members: dict[str, msgspec.Raw], body: bytes) -> bool:
-    """Whether `body` is what Python writes for these members, and their names are words: then none was escaped."""
-    at = 1
-    for name, text in members.items():
-        start = b'"%b": ' % name.encode()
-        if not (name.isidentifier() and body.startswith(start, at) and body.startswith(text, at + len(start))):
-            return False
-        at += len(start) + len(text) + 2  # a comma and a space
-    return len(body) == at - 1  # but only a brace behind the last
+    texts: names and texts in what was decoded, however deep. Each takes at least two quotes; where there are no more,
+    all were kept.
+    """
+    if len(body) <= _QUOTES_COUNTED_BYTES and body.count(b'"') == 2 * texts:
+        return True
+    members = _decode_members(body)
+    return _encode(members) == body or _has_no_more(body, members)
 
 
 def _has_no_more(body: bytes, members: dict[str, msgspec.Raw]) -> bool:

@@ -300,6 +300,18 @@ def test_a_new_revision_drops_verdicts(world: World, credential: str) -> None:
     assert world.known(credential) is None
 
 
+def test_a_caller_of_whom_nothing_changed_is_the_same_one(world: World) -> None:
+    """What is kept by caller, budgets for one, is found without comparing them."""
+    before = world.ask()
+    world.store.number += 1
+    world.refresh()
+    assert world.ask() is before
+    world.store.keys = [replace(row, limit_microdollars=Microdollars(7)) for row in world.store.keys]
+    changed = world.ask()
+    assert isinstance(changed, Caller)
+    assert changed.key_limit == 7
+
+
 def test_a_revision_that_went_back_is_a_change_too(world: World) -> None:
     """A database restored from a backup."""
     world.ask()

@@ -136,6 +136,14 @@ def test_doubled_names_are_seen_where_spacing_changes(members: list[tuple[str, s
     assert is_refused(body) is (len({name for name, *_ in members}) != len(members))
 
 
+@pytest.mark.parametrize("text", ["", "\\n", '\\"', "x" * 10_000], ids=["plain", "escaped", "quoted", "long"])
+def test_below_the_top_a_name_may_occur_twice(text: str) -> None:
+    for colon in (":", ": "):
+        body = f'{{"a"{colon}{{"b":1,"b":2}},"c"{colon}"{text}"}}'
+        assert decode_object(body.encode())["a"] == {"b": 2}
+        assert is_refused(body.replace('"c"', '"a"').encode())
+
+
 # Limits, each at, below and above
 
 
@@ -300,4 +308,5 @@ def _lines_run(body: bytes) -> int:
 def test_counting_stops_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many values there are, no more than the limit are looked at, and none is built."""
     monkeypatch.setattr("tollway.wire.json_body.VALUES_MAX", 1_000)
+    monkeypatch.setattr("tollway.wire.json_body.SURELY_FEW_BYTES", 2_000)
     assert _lines_run(listed(100_000, b"[]")) < 10_000

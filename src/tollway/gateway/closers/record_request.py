@@ -8,6 +8,7 @@ from tollway.observability.logs import RequestLine
 def run(exchange: Exchange, services: Services) -> None:
     problem, outcome, client = exchange.problem, exchange.outcome, exchange.client
     caller = exchange.caller if exchange.has("caller") else None
+    usage = outcome.usage if outcome else None
     seconds = services.deadlines.now() - exchange.started
     services.request_log.add(
         RequestLine(
@@ -23,8 +24,8 @@ def run(exchange: Exchange, services: Services) -> None:
             round(seconds * 10_000) / 10,
             problem.code.value if problem else None,
             problem.detail if problem else None,
-            outcome.usage.prompt_tokens if outcome else None,
-            outcome.usage.completion_tokens if outcome else None,
+            usage.prompt_tokens if usage else None,
+            usage.completion_tokens if usage else None,
             outcome.charge if outcome else None,
             outcome.basis if outcome else None,
         )

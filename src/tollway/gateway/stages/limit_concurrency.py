@@ -12,10 +12,8 @@ def run(exchange: Exchange, services: Services) -> tuple[str, ...] | Problem:
     caller, limits = exchange.caller, services.settings.limits
     assert caller
     payer, key = caller.organization_id or caller.user_id, caller.key_id
-    places = [(payer, limits.in_flight_per_account)]
-    if key:
-        places.append((key, limits.in_flight_per_key))
-    full = services.slots.take(places)
+    of_payer = (payer, limits.in_flight_per_account)
+    full = services.slots.take((of_payer, (key, limits.in_flight_per_key)) if key else (of_payer,))
     if full:
         return Problem(Code.TOO_MANY_REQUESTS, full, retry_after_s=1)
     return (payer, key) if key else (payer,)

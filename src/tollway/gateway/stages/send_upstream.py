@@ -7,8 +7,9 @@ could not be accounted for).
 """
 
 import asyncio
+from typing import Final
 
-from msgspec.json import encode
+from msgspec.json import Encoder
 
 from tollway import ids
 from tollway.billing.store import JournalUnavailableError
@@ -22,6 +23,7 @@ from tollway.routing.fallback import Tried, pause_before_retry
 from tollway.routing.plan import Candidate
 from tollway.steps import Later
 
+_encode: Final = Encoder().encode
 _UNSENT = frozenset({FailureKind.SATURATED, FailureKind.RESOLVE, FailureKind.CONNECT, FailureKind.SEND})
 _ANSWERLESS = frozenset({FailureKind.NO_ANSWER, FailureKind.STALE}) | _UNSENT
 
@@ -66,15 +68,16 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
 
 
 async def _attempt(exchange: Exchange, services: Services, candidate: Candidate, number: int, fresh: bool) -> Reply:
-    settings, upstream = services.settings, candidate.upstream
+    settings, timeouts, upstream = services.settings, services.settings.timeouts, candidate.upstream
+    request_id = exchange.id.encode()
     relay = Relay(
         exchange.client,
         candidate,
         services.deadlines,
         settings.limits,
-        settings.timeouts,
+        timeouts,
         services.drains,
-        b"x-request-id: %b\r\n" % exchange.id.encode(),
+        b"x-request-id: %b\r\n" % request_id,
         Later(loop=services.loop),
         services.relays.note,
     )
@@ -84,11 +87,10 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         before,
         exchange.inbound.query,
         after,
-        exchange.id.encode(),
+        request_id,
         number,
         len(body),
     )
-    timeouts = settings.timeouts
     headers_s = timeouts.stream_headers_s if exchange.request.stream else timeouts.answer_s
     kept = None if fresh else services.client.send_kept(upstream, head, body, relay, headers_s)
     sent = kept or await services.client.send_fresh(upstream, head, body, relay, headers_s)
@@ -107,11 +109,13 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
 
 def _encode_body(exchange: Exchange, candidate: Candidate) -> bytes:
     """The body for one candidate: its model id and its provider's own wishes. Source: request-path 2.5, BP10."""
-    asked = exchange.request.model
-    wanted = candidate.offer.upstream_model
-    body = {**exchange.prepared, "model": asked if asked.lower() == wanted.lower() else wanted}
+    request, body, wanted = exchange.request, exchange.prepared, candidate.offer.upstream_model
+    asked = request.model
+    model = asked if asked == wanted or asked.lower() == wanted.lower() else wanted
+    if body["model"] != model:
+        body = {**body, "model": model}
     shape = candidate.upstream.provider.shape
-    return encode(shape(body, exchange.request.stream) if shape else body)
+    return _encode(shape(body, request.stream) if shape else body)
 
 
 def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:
@@ -128,7 +132,7 @@ def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:
 
 def _note(exchange: Exchange, services: Services, reply: Reply) -> None:
     upstream = reply.candidate.upstream.id
-    what = str(reply.failure.kind) if reply.failure else str(reply.status)
+    what = reply.failure.kind if reply.failure else reply.status
     exchange.attempts.append(f"{upstream}:{what}")
     if reply.failure or reply.status >= 400:
-        services.metrics.count_upstream_failure(upstream, what)
+        services.metrics.count_upstream_failure(upstream, str(what))
