@@ -43,7 +43,7 @@ def _read(
         opened.callback(files.close, descriptors[segment])
     data = files.read_part(descriptors[segment], size, offset)
     found = scan(data)
-    if found.end != size or len(found.records) != 1 or found.records[0].request_id != request_id:
+    if found.end != size or found.damaged or [record.request_id for record in found.records] != [request_id]:
         return None
     return found.records[0].kind, request_id, data
 

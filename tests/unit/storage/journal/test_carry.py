@@ -56,9 +56,18 @@ def test_a_record_that_went_bad_is_not_passed_on(place: int, oldest: Segment, fi
     assert len(files.calls["close"]) == 1
 
 
-def test_another_request_in_its_place_is_noticed(oldest: Segment, files: FaultyFiles) -> None:
-    data = oldest.path.read_bytes()
-    oldest.path.write_bytes(frame(RecordKind.OPEN, B, b"OPEN") + data[36:])
+@pytest.mark.parametrize(
+    "other",
+    [
+        frame(RecordKind.OPEN, B, b"OPEN"),
+        frame(RecordKind.OPEN, A, b"OP") + b"??",
+        b"??" + frame(RecordKind.OPEN, A, b"OP"),
+        bytes(36),
+    ],
+    ids=["other request", "bytes behind", "bytes before", "zeros"],
+)
+def test_anything_else_in_its_place_is_noticed(other: bytes, oldest: Segment, files: FaultyFiles) -> None:
+    oldest.path.write_bytes(other + oldest.path.read_bytes()[36:])
     assert read_back(oldest, files, bytes_max=1000) is None
 
 
