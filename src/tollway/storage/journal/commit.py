@@ -86,7 +86,6 @@ class GroupCommit:
         self._syncing = None
         if synced.error is not None:
             self.failed_in_a_row += 1
-            self._is_overdue = False
             waiters += self._waiting
             self._waiting = []
             self._on_failure(synced.error, self._segments.abandon(synced.job), waiters)

@@ -218,8 +218,9 @@ class JournalWriter:
         return self._refusal or "the disk of the journal is too slow"
 
     def probe(self) -> None:
-        """Look whether the disk takes records again and has room to set aside. Call it every second."""
-        if self._is_shut or (self._refusal is None and self._reserve.is_held):
+        """Look whether the disk takes records again and has room to set aside. Call it every second; while all is well
+        nothing is asked of the disk."""
+        if self._is_shut:
             return
         if not self._recovers():
             if self._segments.has_doomed:
@@ -264,7 +265,7 @@ class JournalWriter:
         self._held_bytes += sum(len(record) for _, _, record in frames)
         self._unwritten[:0] = waiters
         self._is_stuck = self._is_stuck or self._commit.failed_in_a_row > 1
-        if not self._buffer or self._write_or_give_up():
+        if self._write_or_give_up():
             self._commit.begin()
 
     async def shut(self) -> None:

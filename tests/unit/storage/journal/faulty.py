@@ -5,12 +5,20 @@ import errno
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tollway.billing.journal import Replay, fold, scan
+from tollway.storage.journal import commit
 from tollway.storage.journal.files import Files
+from tollway.storage.journal.segment import Segment
+from tollway.storage.journal.segments import SyncJob
+from tollway.storage.journal.syncer import Synced, Syncer
+from tollway.storage.journal.writer import JournalWriter
 
 WAIT_S = 20  # for a thread; only ever used up by a test that fails
 
@@ -130,6 +138,48 @@ class FaultyFiles(Files):
         refusal = self._script[call].pop(0) if self._script[call] else self._always.get(call)
         if refusal is not None:
             raise refusal
+
+
+class HandSyncer(Syncer):
+    """Does its job on the loop when it is told to, so that a test knows what happened before and what after it."""
+
+    def __init__(self, loop: Any, folder: Path, files: FaultyFiles, on_end: Callable[[Synced], None]) -> None:
+        self._folder, self._files, self._on_end = folder, files, on_end
+        self._doomed: list[Segment] = []
+        self._job: SyncJob | None = None
+        self.is_eager = False
+
+    @classmethod
+    @contextmanager
+    def everywhere(cls) -> Iterator[None]:
+        """Writers made in the block have one of these."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(commit, "Syncer", cls)
+            yield
+
+    @classmethod
+    def of(cls, journal: JournalWriter) -> "HandSyncer":
+        syncer = journal._commit._syncer
+        assert isinstance(syncer, cls)
+        return syncer
+
+    def start(self, job: SyncJob) -> None:
+        assert self._job is None, "one job at a time"
+        self._job = job
+        if self.is_eager:
+            asyncio.get_running_loop().call_soon(self.turn)
+
+    def stop(self) -> None:
+        assert self._job is None
+
+    def turn(self) -> None:
+        job, self._job = self._job, None
+        if job is not None:
+            synced = self._sync(job)
+            self._on_end(synced)
+            if synced.error is None:
+                self._doomed += job.doomed
+                self._unlink()
 
 
 def segments(folder: Path) -> list[Path]:

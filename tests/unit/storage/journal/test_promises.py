@@ -5,9 +5,7 @@ Opened: on the disk at once. Closed: durable. Ended: no replay brings it back. N
 
 import asyncio
 import errno
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,13 +13,9 @@ from hypothesis import strategies as st
 
 from tollway.billing.journal import Entry
 from tollway.billing.store import JournalUnavailableError
-from tollway.storage.journal import commit
 from tollway.storage.journal.folders import create
-from tollway.storage.journal.segment import Segment
-from tollway.storage.journal.segments import SyncJob
-from tollway.storage.journal.syncer import Synced, Syncer
 from tollway.storage.journal.writer import JournalWriter
-from unit.storage.journal.faulty import FaultyFiles, durable, ids, on_disk, outcome, rounds, run
+from unit.storage.journal.faulty import FaultyFiles, HandSyncer, durable, ids, on_disk, outcome, rounds, run
 
 ROOM = 6000
 FAILING = ("write", "sync", "truncate", "create", "allocate", "unlink", "read_part", "sync_folder")
@@ -34,34 +28,6 @@ STEPS = st.lists(
     ),
     max_size=80,
 )
-
-
-class HandSyncer(Syncer):
-    """Does its job when it is told to, on the loop: a random test has to end the same way every time."""
-
-    def __init__(self, loop: Any, folder: Path, files: FaultyFiles, on_end: Callable[[Synced], None]) -> None:
-        self._folder, self._files, self._on_end = folder, files, on_end
-        self._doomed: list[Segment] = []
-        self._job: SyncJob | None = None
-        self.is_eager = False
-
-    def start(self, job: SyncJob) -> None:
-        assert self._job is None, "one job at a time"
-        self._job = job
-        if self.is_eager:
-            asyncio.get_running_loop().call_soon(self.turn)
-
-    def stop(self) -> None:
-        assert self._job is None
-
-    def turn(self) -> None:
-        job, self._job = self._job, None
-        if job is not None:
-            synced = self._sync(job)
-            self._on_end(synced)
-            if synced.error is None:
-                self._doomed += job.doomed
-                self._unlink()
 
 
 class Model:
@@ -78,9 +44,7 @@ class Model:
             reserve_bytes=1000,
             sync_interval_s=3600.0,
         )
-        syncer = self.journal._commit._syncer
-        assert isinstance(syncer, HandSyncer)
-        self.syncer = syncer
+        self.syncer = HandSyncer.of(self.journal)
         self.wanted: dict[str, dict[str, bytes]] = {}  # neither acknowledged nor released
         self.closes: dict[str, asyncio.Future[None]] = {}
         self._number = 0
@@ -190,6 +154,5 @@ def test_every_promise_is_kept(steps: list[tuple[str, int]], tmp_path_factory: p
         if model.wanted:
             model.look_at_the_end()
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commit, "Syncer", HandSyncer)
+    with HandSyncer.everywhere():
         run(scenario())

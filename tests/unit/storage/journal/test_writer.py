@@ -12,7 +12,7 @@ from tollway.billing.store import JournalUnavailableError
 from tollway.storage.journal import writer as module
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
-from unit.storage.journal.faulty import FaultyFiles, durable, ids, on_disk, outcome, rounds, run, segments
+from unit.storage.journal.faulty import FaultyFiles, HandSyncer, durable, ids, on_disk, outcome, rounds, run, segments
 
 A, B, C, D = ids(1, 2, 3, 4)
 NEVER_S = 3600.0  # no sync but those that somebody waits for
@@ -151,6 +151,24 @@ def test_a_thousand_closes_of_one_round_share_a_sync_and_those_that_come_meanwhi
     run(scenario())
 
 
+def test_what_is_buffered_when_a_sync_ends_is_written_before_the_next_begins(root: Path, folder: Path) -> None:
+    async def scenario() -> None:
+        journal = make(root)
+        syncer = HandSyncer.of(journal)
+        first = journal.close(A, b"")
+        await rounds(1)
+        second = journal.close(B, b"")
+        syncer.turn()
+        syncer.turn()
+        assert first.done()
+        assert second.done()
+        syncer.is_eager = True
+        await journal.shut()
+
+    with HandSyncer.everywhere():
+        run(scenario())
+
+
 def test_a_close_during_a_sync_is_in_the_next_even_when_its_round_has_not_ended(root: Path, folder: Path) -> None:
     """The end of a sync writes what is buffered before the next begins."""
 
@@ -229,8 +247,7 @@ def test_nothing_new_is_not_synced_again(root: Path) -> None:
         await rounds()  # the timer finds bytes that the sync under way covers
         files.let_syncs_go()
         await waiter
-        await rounds(10)
-        assert len(files.calls["sync"]) == 1
+        assert not journal._commit.is_busy
         await journal.shut()
 
     run(scenario())
@@ -306,6 +323,66 @@ def test_after_a_failed_fsync_the_records_are_made_durable_in_a_new_segment(root
         await journal.close(D, b"")
         await journal.close(D, b"")
         assert segments(folder) == [second]  # kept until all that began in it were acknowledged
+        await journal.shut()
+
+    run(scenario())
+
+
+def test_what_was_buffered_when_a_sync_failed_follows_what_is_written_anew(root: Path, folder: Path) -> None:
+    async def scenario() -> None:
+        files = FaultyFiles()
+        journal = make(root, files)
+        syncer = HandSyncer.of(journal)
+        journal.open(A, b"")
+        waiters = [journal.close(B, b"")]
+        await rounds(1)
+        waiters.append(journal.close(A, b""))
+        files.refuse("sync", errno.EIO)
+        syncer.turn()
+        records = scan(segments(folder)[-1].read_bytes()).records
+        assert [(record.kind.name, record.request_id) for record in records] == [
+            ("OPEN", A),
+            ("CLOSE", B),
+            ("CLOSE", A),
+        ]
+        syncer.turn()
+        assert await outcome(waiters) == [None, None]
+        syncer.is_eager = True
+        await journal.shut()
+
+    with HandSyncer.everywhere():
+        run(scenario())
+
+
+def test_records_of_failed_syncs_count_for_what_can_be_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "UNSYNCED_BYTES_MAX", 1000)
+
+    async def scenario() -> None:
+        files = FaultyFiles()
+        journal = make(root, files)
+        files.refuse("sync", errno.EIO, errno.EIO)
+        with pytest.raises(JournalUnavailableError):
+            await journal.close(A, bytes(1000))
+        assert journal.close(B, b"").exception() is not None
+        assert journal.dropped == 1
+        await journal.shut()
+
+    run(scenario())
+
+
+def test_a_sync_of_before_does_not_open_a_journal_that_cannot_be_written(root: Path) -> None:
+    async def scenario() -> None:
+        files = FaultyFiles()
+        files.hold_syncs()
+        journal = make(root, files)
+        first = journal.close(A, b"")
+        await files.sync_began()
+        files.refuse_always("write", errno.EIO)
+        with pytest.raises(JournalUnavailableError):
+            await journal.close(B, b"")
+        files.let_syncs_go()
+        await first
+        assert not journal.is_available
         await journal.shut()
 
     run(scenario())
@@ -393,6 +470,7 @@ def test_a_full_disk_refuses_new_requests_and_lets_those_under_way_end(root: Pat
         journal.progress([(A, b"1")])
         assert journal.dropped == 1
         await journal.close(A, bytes(900))
+        assert not journal.is_available
         journal.probe()  # no room for the reserve
         assert not journal.is_available
         files.room = 10_000
@@ -550,6 +628,21 @@ def test_a_write_that_fails_for_another_reason_is_tried_in_a_new_segment(root: P
     run(scenario())
 
 
+def test_progress_that_could_not_be_written_is_not_written_later(root: Path, folder: Path) -> None:
+    async def scenario() -> None:
+        files = FaultyFiles()
+        journal = make(root, files)
+        journal.open(A, b"a")
+        files.refuse("write", errno.EIO)
+        journal.progress([(A, b"1")])
+        assert journal.dropped == 1
+        await journal.close(B, b"")
+        assert on_disk(folder).entries[0] == known(A, open=b"a")
+        await journal.shut()
+
+    run(scenario())
+
+
 def test_a_disk_that_refuses_from_the_start_is_looked_at_again(root: Path, folder: Path) -> None:
     async def scenario() -> None:
         files = FaultyFiles()
@@ -674,6 +767,21 @@ def test_shutting_waits_for_the_sync_under_way_and_survives_a_failed_one(root: P
         with pytest.raises(JournalUnavailableError):
             await waiter
         assert {entry.request_id for entry in on_disk(folder).entries} == {A, B}
+
+    run(scenario())
+
+
+def test_shutting_waits_also_for_a_sync_of_nothing(root: Path) -> None:
+    async def scenario() -> None:
+        files = FaultyFiles()
+        files.hold_syncs()
+        journal = make(root, files)
+        journal._commit.begin()
+        await files.sync_began()
+        ending = asyncio.ensure_future(journal.shut())
+        await rounds()
+        files.let_syncs_go()
+        await ending
 
     run(scenario())
 
