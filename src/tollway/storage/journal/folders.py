@@ -2,13 +2,14 @@
 
 A lock (flock) is freed by the kernel when its process ends, however it ends. A folder appears and disappears by one
 rename, locked all the while; names with a dot are on the way in or out, and hold nothing that a replay would need.
+Whoever brings one in or out holds the lock of the root meanwhile, so what has such a name under it is a left-over.
 """
 
 import fcntl
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,6 @@ LOCK: Final = "lock"
 _WORKER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _COMING: Final = ".coming-"
 _LEAVING: Final = ".leaving-"
-_TRIES_MAX: Final = 10
 _FILES: Final = Files()
 
 
@@ -42,10 +42,12 @@ class Folder:
 
     def remove(self) -> None:
         """Delete it with all that is in it. Raises OSError; from the rename on nobody replays it all the same."""
-        leaving = self.path.with_name(_LEAVING + self.path.name)
-        self.path.rename(leaving)
-        _FILES.sync_folder(leaving.parent)
-        _delete(leaving)
+        root = self.path.parent
+        with _locked(root):
+            leaving = root / (_LEAVING + self.path.name)
+            self.path.rename(leaving)
+            _FILES.sync_folder(root)
+            _delete(leaving)
         self.release()
 
 
@@ -56,29 +58,28 @@ def create(root: Path, worker_id: str) -> Folder:
     path = root / worker_id
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        coming, lock = _make_locked(root, worker_id)
-        folder = Folder(path, lock)
-        try:
-            coming.rename(path)
-            _FILES.sync_folder(root)
-            _FILES.sync_folder(root.parent)
-        except OSError:
-            folder.release()
-            raise
+        with _locked(root):
+            folder = _create(root, path)
+        _FILES.sync_folder(root)
+        _FILES.sync_folder(root.parent)
     except OSError as error:
         raise JournalUnavailableError(f"no journal can be created in {root}: {error}") from error
     return folder
 
 
-def _make_locked(root: Path, worker_id: str) -> tuple[Path, int]:
-    """Somebody who looks for dead journals may take it for a left-over and delete it; then another is made."""
-    for attempt in range(_TRIES_MAX):
-        path = root / f"{_COMING}{worker_id}-{attempt}"
-        path.mkdir(mode=0o700, exist_ok=True)
-        lock = _take_lock(path, os.O_CREAT)
-        if lock is not None:
-            return path, lock
-    raise OSError("others delete it faster than it can be locked")
+def _create(root: Path, path: Path) -> Folder:
+    coming = root / (_COMING + path.name)
+    coming.mkdir(mode=0o700, exist_ok=True)  # there may be one of a crash
+    lock = _take_lock(coming, os.O_CREAT)
+    if lock is None:
+        raise BlockingIOError(f"somebody else has {coming}")
+    folder = Folder(path, lock)
+    try:
+        coming.rename(path)
+    except OSError:
+        folder.release()
+        raise
+    return folder
 
 
 def unowned(root: Path) -> Iterator[Folder]:
@@ -86,10 +87,11 @@ def unowned(root: Path) -> Iterator[Folder]:
 
     A folder that crashed before it had a lock file gets one. A root that is not there has none. Raises OSError.
     """
-    for path in sorted(root.iterdir()) if root.is_dir() else ():
-        if path.name.startswith((_COMING, _LEAVING)):
-            _sweep(path)
-        elif _WORKER_ID.fullmatch(path.name):
+    paths = sorted(root.iterdir()) if root.is_dir() else []
+    if any(path.name.startswith((_COMING, _LEAVING)) for path in paths):
+        _sweep(root)
+    for path in paths:
+        if _WORKER_ID.fullmatch(path.name):
             lock = _take_lock(path, os.O_CREAT)
             if lock is not None:
                 yield Folder(path, lock)
@@ -113,20 +115,26 @@ def _take_lock(folder: Path, flags: int = 0) -> int | None:
     return lock if is_ours else None
 
 
-def _sweep(folder: Path) -> None:
-    """Delete a left-over unless somebody is at it."""
-    lock = _take_lock(folder)
-    if lock is not None:
-        _delete(folder)
-        os.close(lock)
-    else:
-        with suppress(OSError):  # not empty: its owner is at it
-            folder.rmdir()
+@contextmanager
+def _locked(root: Path, operation: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold the lock of a root. Raises OSError."""
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, operation)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(root: Path) -> None:
+    """Delete left-overs, unless somebody brings a folder in or out: then the next look does it."""
+    with suppress(BlockingIOError), _locked(root, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        for path in root.iterdir():
+            if path.name.startswith((_COMING, _LEAVING)):
+                _delete(path)
 
 
 def _delete(folder: Path) -> None:
-    """The lock last: as long as there are other files, nobody else can own the folder."""
-    for path in sorted(folder.iterdir(), key=lambda path: path.name == LOCK):
+    for path in folder.iterdir():
         path.unlink()
-    with suppress(FileNotFoundError):  # somebody found it empty, and was faster
-        folder.rmdir()
+    folder.rmdir()

@@ -84,17 +84,24 @@ def test_a_crash_while_it_was_created_leaves_an_empty_folder_that_can_be_owned(r
     assert list(root.iterdir()) == []
 
 
-def test_left_overs_are_deleted_unless_somebody_is_at_them(root: Path) -> None:
-    for name, files in (("coming-a-0", []), ("coming-b-0", [LOCK]), ("leaving-c", [LOCK, "00000001.journal"])):
+def test_left_overs_are_deleted_unless_somebody_brings_a_folder_in_or_out(root: Path) -> None:
+    for name, files in (("coming-a", []), ("coming-b", [LOCK]), ("leaving-c", [LOCK, "00000001.journal"])):
         (root / f".{name}").mkdir(parents=True)
         for file in files:
             (root / f".{name}" / file).write_bytes(b"")
-    busy = os.open(root / ".coming-b-0" / LOCK, os.O_RDWR)
+    busy = os.open(root, os.O_RDONLY)
     fcntl.flock(busy, fcntl.LOCK_EX)
     assert list(unowned(root)) == []
-    assert [path.name for path in root.iterdir()] == [".coming-b-0"]
+    assert len(list(root.iterdir())) == 3
     os.close(busy)
     assert list(unowned(root)) == []
+    assert list(root.iterdir()) == []
+
+
+def test_a_left_over_of_the_same_name_is_taken_over(root: Path) -> None:
+    (root / ".coming-w1").mkdir(parents=True)
+    (root / ".coming-w1" / LOCK).write_bytes(b"")
+    create(root, "w1").remove()
     assert list(root.iterdir()) == []
 
 
@@ -126,23 +133,26 @@ def test_a_folder_that_went_while_we_looked_is_not_owned(root: Path, monkeypatch
     assert list(root.iterdir()) == []
 
 
-def test_one_that_is_deleted_while_it_is_created_is_made_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_sweeps_while_one_is_created(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     take = folders._take_lock
 
-    def sweep_first(folder: Path, flags: int = 0) -> int | None:
+    def look_first(folder: Path, flags: int = 0) -> int | None:
         monkeypatch.setattr(folders, "_take_lock", take)
         assert list(unowned(root)) == []
-        assert not folder.exists()
+        assert folder.exists()
         return take(folder, flags)
 
-    monkeypatch.setattr(folders, "_take_lock", sweep_first)
+    monkeypatch.setattr(folders, "_take_lock", look_first)
     create(root, "w1").remove()
 
 
-def test_after_enough_attempts_creating_ends(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "_take_lock", lambda folder, flags=0: None)
-    with pytest.raises(JournalUnavailableError, match="faster than it can be locked"):
+def test_one_that_somebody_else_has_locked_is_not_ours(root: Path) -> None:
+    (root / ".coming-w1").mkdir(parents=True)
+    busy = os.open(root / ".coming-w1" / LOCK, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(busy, fcntl.LOCK_EX)
+    with pytest.raises(JournalUnavailableError, match="somebody else has"):
         create(root, "w1")
+    os.close(busy)
 
 
 def test_creating_and_removing_beside_many_who_look(root: Path) -> None:
