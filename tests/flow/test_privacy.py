@@ -29,7 +29,7 @@ count_max = 1
 backoff_s = 0.01
 
 [timeouts]
-first_event_s = 1
+silence_s = 1
 """
 
 

@@ -98,8 +98,8 @@ def demo(once: Once = False) -> None:
         _demonstrate(console, url, settings, customer)
         _invite(console, url, customer)
         if not once:
-            console.print("[dim]Serving until Ctrl-C.[/]")
             try:
+                console.print("[dim]Serving until Ctrl-C.[/]")
                 gateway.wait()
             except KeyboardInterrupt:
                 console.print("\nStopping.")

@@ -25,6 +25,7 @@ _BASES = {
     "free": "the model is free",
     "byok": "the upstream bills the caller's own key",
 }
+_DERIVED = frozenset({"units", "is_free"})  # fields of a price that say again what the others say
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def _as_json(row: UsageRow, price: Price | None, entries: tuple[Entry, ...], lin
         "request": fields_of(row),
         "price": None
         if price is None
-        else {name: value for name, value in fields_of(price).items() if name != "units"},
+        else {name: value for name, value in fields_of(price).items() if name not in _DERIVED},
         "arithmetic": [fields_of(line) for line in lines],
         "list_cost_usd": f"{Decimal(row.list_cost_microdollars) / MICRODOLLARS_PER_USD:f}",
         "entries": [fields_of(one) for one in entries],
