@@ -23,7 +23,7 @@ from tollway.gateway.lookups import look_up
 from tollway.gateway.money_metrics import show_money
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.pipeline import handle
-from tollway.gateway.replay import Replayed, replay
+from tollway.gateway.replay import replay
 from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
@@ -41,7 +41,7 @@ from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
-from tollway.storage.journal.dead import dead
+from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
 from tollway.storage.sql.billing import SqlBooks
@@ -89,7 +89,7 @@ class Worker:
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
         self._prices = SqlPrices(database)
         self._verify_at = 0.0  # monotonic seconds
-        self._replayed = Replayed()
+        self._journals_are_well = True  # all that are dead could be read
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
         self.services = Services(
             settings=settings,
@@ -113,6 +113,7 @@ class Worker:
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, loop)
         show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
+        metrics.set_aside.set_function(lambda: len(set_aside_in(self._journals)))
 
     async def run(self, listener: socket.socket, on_ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT, drain, settle, let go of everything. Raises StoreUnavailableError at start."""
@@ -157,7 +158,8 @@ class Worker:
         every(VERIFY_S, "books", self._verify)
 
     async def _replay(self) -> None:
-        self._replayed = self._replayed.plus(await replay(lambda: dead(self._journals), self._books))
+        done = await replay(lambda: dead(self._journals), self._books)
+        self._journals_are_well = not done.unavailable
 
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""
@@ -206,7 +208,7 @@ class Worker:
         return True
 
     async def _journal_is_well(self) -> bool:
-        return self._journal.is_available and not self._replayed.damaged
+        return self._journal.is_available and self._journals_are_well and not damaged_in(self._journals)
 
     async def _flush_log(self) -> None:
         self._log.flush()

@@ -157,13 +157,14 @@ def test_a_damaged_journal_is_set_aside_and_named_until_it_was_looked_at(
     ready = ask_raw(again, get("/readyz"))
     assert (ready.status, ready.json) == (503, {"status": "failing", "failing": ["journal"]})
     assert {row.id for row in usage_of(accounts, account)} >= {ids[0], ids[2]}  # the others are none the worse
-    (aside,) = (tmp_path / "journal-damaged").iterdir()
+    (aside,) = (tmp_path / "journal-set-aside").iterdir()
     ended = tollway(again.config, "reconcile")
     assert ended.code == 1
-    assert f"Damaged part of a journal, set aside: {aside}. Delete it when it was looked at.\n" in ended.out
+    assert f"Set aside from a journal: {aside}. Delete it when it was looked at.\n" in ended.out
     assert bytes.fromhex(ids[1]) in aside.read_bytes()
     aside.unlink()
     assert tollway(again.config, "reconcile").code == 0
+    assert ask_raw(again, get("/readyz")).status == 200
     assert accounts.differences() == ()
     assert again.stop() == 0
 

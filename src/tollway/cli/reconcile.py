@@ -30,14 +30,14 @@ class _Report:
 
     def __init__(self) -> None:
         self.replayed = Replayed()
-        self.looked_up = LookedUp()
+        self.looked_up: LookedUp | None = None  # None: nobody was asked
         self.silent: tuple[SilentWorker, ...] = ()
         self.set_aside: tuple[str, ...] = ()
         self.differences: list[Difference] = []
 
     @property
     def is_clean(self) -> bool:
-        return not (self.silent or self.set_aside or self.differences or self.replayed.unreadable)
+        return not (self.silent or self.set_aside or self.differences or self.replayed.unavailable)
 
 
 def reconcile(
@@ -111,7 +111,7 @@ def _as_json(report: _Report) -> dict[str, Any]:
     return {
         "clean": report.is_clean,
         "replayed": asdict(report.replayed),
-        "looked_up": asdict(report.looked_up),
+        "looked_up": asdict(report.looked_up) if report.looked_up else None,
         "silent_workers": [fields_of(one) for one in report.silent],
         "set_aside": list(report.set_aside),
         "differences": [fields_of(one) for one in report.differences],
@@ -121,18 +121,24 @@ def _as_json(report: _Report) -> dict[str, Any]:
 def _show(report: _Report, say: Callable[[str], None]) -> None:
     done, found = report.replayed, report.looked_up
     say(f"Journals:  {done.workers} of dead workers; {done.settled} requests settled, {done.interrupted} cut short.")
-    moved = f"{'-' if found.amount < 0 else '+'}{format_usd(abs(found.amount))}"
-    say(f"Estimates: {found.corrected} corrected ({moved}), {found.unknown} not known yet, {found.unasked} not asked.")
+    if found:
+        moved = f"{'-' if found.amount < 0 else '+'}{format_usd(abs(found.amount))}"
+        corrected, unknown, unasked = found.corrected, found.unknown, found.unasked
+        say(f"Estimates: {corrected} corrected ({moved}), {unknown} not known yet, {unasked} not asked.")
+    else:
+        say("Estimates: nobody was asked (--offline).")
     for one in report.silent:
         say(
             f"Worker {one.id} on {one.node} was last seen {one.seen_at:%Y-%m-%d %H:%M:%S} UTC and leases "
             f"{format_usd(one.leased_microdollars)}. Start Tollway there, or run this there; if its disk is lost: "
             f"tollway reconcile --abandon {one.id}"
         )
+    if done.unavailable:
+        say(f"{done.unavailable} journals of dead workers could not be read; the log says why. They are kept.")
+    if done.unreadable or done.refused:
+        say(f"{done.unreadable + done.refused} requests could not be settled; the log says why. They are set aside.")
     for name in report.set_aside:
-        say(f"Damaged part of a journal, set aside: {name}. Delete it when it was looked at.")
-    if done.unreadable:
-        say(f"{done.unreadable} requests could not be read from a journal; the log names them.")
+        say(f"Set aside from a journal: {name}. Delete it when it was looked at.")
     for difference in report.differences:
         expected, is_ = format_usd(difference.expected), format_usd(difference.found)
         say(f"{difference.check}: {difference.subject}: expected {expected}, found {is_}")

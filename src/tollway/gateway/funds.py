@@ -57,6 +57,7 @@ class Funds:
         self._sleep = sleep
         self._sharers = 1
         self._asking: dict[str, asyncio.Future[None]] = {}  # budgets the books are being asked about
+        self._recalled: set[str] = set()  # to give back once they are not being asked about
         # what the books have just said of a budget: until when it counts, and for which need
         self._said: dict[str, tuple[float, HoldRefused | Recalled, Microdollars]] = {}
         # requests without an outcome that the books may know as the partly covered one of a budget
@@ -163,6 +164,9 @@ class Funds:
         except StoreUnavailableError:
             self._settlement.add(outcome)
             raise
+        except (ValueError, ArithmeticError) as error:
+            self._settlement.put_aside(outcome, error)
+            return
         self._slices.settled([outcome])
         self._journal.acknowledge([outcome.hold.request_id])
 
@@ -180,15 +184,17 @@ class Funds:
         StoreUnavailableError."""
         roll = await self._books.report(self._worker_id)
         self._sharers = roll.workers
-        await self._give_back({*roll.recalled, *self._slices.idle(self._now() - IDLE_S, but_not=self._asking)})
+        self._recalled.update(roll.recalled)
+        await self._give_back({*self._recalled, *self._slices.idle(self._now() - IDLE_S, but_not=self._asking)})
 
     async def heed(self) -> None:
         """Give back at once what others wait for. Raises StoreUnavailableError."""
-        if self._sharers > 1 and await self._books.is_recalled(self._worker_id):
+        if self._recalled or await self._books.is_recalled(self._worker_id):
             await self.report()
 
     async def _give_back(self, budget_ids: Iterable[str]) -> None:
         free = self._slices.take_free(id_ for id_ in budget_ids if id_ not in self._asking)
+        self._recalled.intersection_update(self._asking)
         free |= self._slices.take_doubtful(but_not=self._asking)
         unmarked = list(self._unmarked)
         self._unmarked.clear()

@@ -11,7 +11,6 @@ from typing import Final
 from tollway.billing.ledger import Outcome
 from tollway.billing.slices import Slices
 from tollway.billing.store import Books, Journal
-from tollway.money import MoneyOverflowError
 from tollway.observability.logs import get_log
 
 BATCH_MAX: Final = 500
@@ -59,9 +58,10 @@ class Settlement:
         """The first of the queue; what is done leaves it at once, because the books may be away before all are."""
         try:
             await self._books.settle(self._worker_id, batch)
-        except (MoneyOverflowError, ValueError, ArithmeticError) as error:
+        except (ValueError, ArithmeticError) as error:
             if len(batch) == 1:
-                self._put_aside(batch[0], error)
+                self.put_aside(batch[0], error)
+                self._waiting.popleft()
                 return
             for outcome in batch:  # one that cannot be settled must not keep the others waiting
                 await self._settle([outcome])
@@ -71,7 +71,7 @@ class Settlement:
         for _ in batch:
             self._waiting.popleft()
 
-    def _put_aside(self, outcome: Outcome, error: Exception) -> None:
+    def put_aside(self, outcome: Outcome, error: Exception) -> None:
+        """One that the books have refused."""
         self.set_aside.append(outcome)
-        self._waiting.popleft()
         _log.error("settlement_refused", request_id=outcome.hold.request_id, error=error)

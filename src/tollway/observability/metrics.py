@@ -55,6 +55,9 @@ class Metrics:
         )
         self.journal_bytes = Gauge("tollway_journal_bytes", "Journal on disk.", registry=self.registry)
         self.journal_failures = Gauge("tollway_journal_failures", "Refused writes and syncs.", registry=self.registry)
+        self.set_aside = Gauge(
+            "tollway_set_aside_files", "Parts of journals that an operator has to look at.", registry=self.registry
+        )
         self.differences = Gauge(
             "tollway_books_differences", "What did not balance when the books were last read.", registry=self.registry
         )

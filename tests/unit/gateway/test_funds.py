@@ -316,11 +316,12 @@ async def test_a_recall_is_heeded_between_reports() -> None:
 
 
 @on_a_loop
-async def test_one_who_is_alone_has_nobody_to_heed() -> None:
-    worker = rich()
-    await worker.funds.report()
-    await worker.funds.heed()
-    assert worker.books.calls == ["report"]
+async def test_one_who_thinks_to_be_alone_heeds_too() -> None:
+    """Somebody may have come since the last report."""
+    first, second = two()
+    second.funds.release(await second.held(order_of("s", 10)))
+    first.while_asleep = second.funds.heed
+    assert (await first.held(order_of("r", 800))).amounts == (800,)
 
 
 @on_a_loop
@@ -382,8 +383,12 @@ async def test_what_is_being_asked_about_is_not_given_back() -> None:
     await worker.funds.report()
     assert worker.books.returned == []
     worker.books.held_up.clear()
-    await asking
-    assert worker.books.leased(USER.id) == sum(worker.totals)
+    worker.funds.release(await asking)
+    assert worker.books.leased(USER.id) == sum(worker.totals) > 0
+    await worker.funds.heed()  # the recall has not been forgotten
+    assert worker.books.leased(USER.id) == sum(worker.totals) == 0
+    await worker.funds.heed()
+    assert worker.books.count("report") == 2
 
 
 @on_a_loop
@@ -524,6 +529,17 @@ async def test_what_neither_takes_is_settled_when_the_books_are_back(goes: str) 
     assert (worker.books.settled, worker.books.spent[USER.id]) == ({"r": outcome}, 30)
     assert (worker.slices.used, worker.journal.of("acknowledge")) == (0, ["r"])
     assert worker.books.leased(USER.id) == worker.slices.free
+
+
+@on_a_loop
+async def test_what_the_books_refuse_is_set_aside() -> None:
+    """Refused at once as from the queue; the worker then leaves its journal to the next start."""
+    worker = rich()
+    worker.journal.is_broken = True
+    worker.books.poison = {"r"}
+    await worker.funds.close(outcome_of(await worker.held(order_of("r", 10)), 4))
+    assert [outcome.hold.request_id for outcome in worker.settlement.set_aside] == ["r"]
+    assert (worker.journal.of("acknowledge"), len(worker.settlement)) == ([], 0)
 
 
 @on_a_loop

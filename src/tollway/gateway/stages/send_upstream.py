@@ -1,9 +1,9 @@
 """Call the candidates until one answers, and relay that answer up to its last bytes.
 
-Tries again only while the client has received nothing, within the rules of `routing/fallback.py`; where no further try
-may be made, the reply to the one before stands, because it may have been billed. Refuses: upstream_unreachable,
-upstream_timeout, upstream_broken, upstream_error, overloaded, client_gone, journal_unavailable (nothing is sent that
-could not be accounted for).
+Tries again only while the client has received nothing, within the rules of `routing/fallback.py`. The last try that an
+upstream has seen stands, also when later ones came to nothing, because it may have been billed. Refuses:
+upstream_unreachable, upstream_timeout, upstream_broken, upstream_error, overloaded, client_gone, journal_unavailable
+(nothing is sent that could not be accounted for).
 """
 
 import asyncio
@@ -34,19 +34,21 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
     services.retry_budget.count_first(started)
     retries = unanswered = 0
     fresh = False
-    reply: Reply | None = None
+    standing: Reply | None = None
     while True:
         if exchange.client.gone:
-            return reply or Problem(Code.CLIENT_GONE, "before the request was sent")
+            return standing or Problem(Code.CLIENT_GONE, "before the request was sent")
         candidate = candidates[retries % len(candidates)]
         try:
             services.funds.open(exchange.id, opening_entry(exchange, candidate))
         except JournalUnavailableError as error:
-            return reply or Problem(Code.JOURNAL_UNAVAILABLE, str(error), retry_after_s=1)
+            return standing or Problem(Code.JOURNAL_UNAVAILABLE, str(error), retry_after_s=1)
         reply = await _attempt(exchange, services, candidate, retries + 1, fresh)
+        if standing is None or reply.was_sent or not standing.was_sent:
+            standing = reply
         tried = _failed_try(reply, exchange)
         if tried is None:
-            return reply
+            return standing
         now = services.deadlines.now()
         pause = pause_before_retry(
             tried,
@@ -59,7 +61,7 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
             elsewhere=len(candidates) > 1,
         )
         if pause is None or not services.retry_budget.take(now):
-            return reply
+            return standing
         retries += 1
         unanswered += tried.status is None and tried.sent
         fresh = tried.status is None  # a connection died: what else is kept may be as dead

@@ -1,19 +1,25 @@
-"""Journals whose worker is gone: found, owned while they are looked at, read, and deleted once they are settled."""
+"""Journals whose worker is gone: found, owned while they are looked at, read, and deleted once they are settled.
+
+What cannot be settled is set aside beside the root: `damaged-…` are bytes that are no records, `left-…` are the intact
+records of requests that could not be settled, in the format of a segment, which may be replayed again.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from msgspec import Struct
 
-from tollway.billing.journal import Record, Replay, Span, fold, scan
+from tollway.billing.journal import Entry, Record, RecordKind, Replay, Span, fold, frame, scan
 from tollway.billing.store import JournalUnavailableError
 from tollway.storage.journal.files import Files
 from tollway.storage.journal.folders import Folder, unowned
 
-SET_ASIDE: Final = "journal-damaged"  # beside the root
+SET_ASIDE: Final = "journal-set-aside"  # beside the root
+_DAMAGED: Final = "damaged-"
+_LEFT: Final = "left-"
 
 
 class Damage(Struct, frozen=True):
@@ -47,8 +53,13 @@ def journals_in(root: Path) -> frozenset[str]:
 
 
 def set_aside_in(root: Path) -> tuple[str, ...]:
-    """Damaged parts that nobody has looked at yet: the files beside `root`."""
+    """What nobody has looked at yet: the files beside `root`."""
     return tuple(str(path) for path in sorted((root.parent / SET_ASIDE).glob("*")))
+
+
+def damaged_in(root: Path) -> bool:
+    """Whether bytes that are no records are among them: a disk that does this is not to be trusted (guarantees M4)."""
+    return any((root.parent / SET_ASIDE).glob(_DAMAGED + "*"))
 
 
 class DeadJournal:
@@ -98,25 +109,40 @@ class DeadJournal:
             self._cut_bytes += len(data) - found.end
             yield from found.records
 
+    def set_aside(self, entries: Iterable[Entry]) -> None:
+        """Keep requests that cannot be settled, durable. A second attempt writes the same file."""
+        kinds = (RecordKind.OPEN, RecordKind.PROGRESS, RecordKind.CLOSE)
+        data = b"".join(
+            frame(kind, entry.request_id, payload)
+            for entry in entries
+            for kind, payload in zip(kinds, (entry.open, entry.progress, entry.close), strict=True)
+            if payload is not None
+        )
+        try:
+            self._write_aside(f"{_LEFT}{self.worker_id}.journal", data)
+        except OSError as error:
+            raise JournalUnavailableError(f"nothing of {self.worker_id} can be set aside: {error}") from error
+
     def remove(self) -> None:
-        """Delete the journal: everything in it is settled. What is damaged is copied to SET_ASIDE before."""
+        """Delete the journal: everything in it is settled or set aside. What is damaged is set aside before."""
         if self._damaged is None:
             self.read()
         try:
             for path, spans in (self._damaged or {}).items():
-                self._set_aside(path, spans)
+                data = self._files.read(path)
+                bad = b"".join(data[span.start : span.end] for span in spans)
+                self._write_aside(f"{_DAMAGED}{self.worker_id}-{path.stem}.bin", bad)
             self._folder.remove()
         except OSError as error:
             raise JournalUnavailableError(f"the journal of {self.worker_id} cannot be deleted: {error}") from error
 
-    def _set_aside(self, segment: Path, spans: tuple[Span, ...]) -> None:
-        """All bad bytes of a segment in one file, durable. A second attempt writes the same file."""
-        data = self._files.read(segment)
+    def _write_aside(self, name: str, data: bytes) -> None:
         aside = self._folder.path.parent.parent / SET_ASIDE
         aside.mkdir(mode=0o700, exist_ok=True)
-        path = aside / f"damaged-{self.worker_id}-{segment.stem}.bin"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as copy:
-            copy.write(b"".join(data[span.start : span.end] for span in spans))
+        with os.fdopen(
+            os.open(aside / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb"
+        ) as copy:
+            copy.write(data)
             copy.flush()
             self._files.sync(copy.fileno())
         self._files.sync_folder(aside)

@@ -166,6 +166,16 @@ def test_one_who_leaves_before_a_retry_leaves_the_first_try_behind(script: Play,
     assert (reply.was_sent, len(upstreams.sent)) == (was_sent, 1)
 
 
+@pytest.mark.parametrize("script", [UNANSWERED, STALE, answers(503, {})])
+def test_a_try_that_an_upstream_has_seen_is_not_forgotten_for_later_ones_that_none_has(script: Play) -> None:
+    reply, upstreams, one = send(script, REFUSED, REFUSED)
+    assert isinstance(reply, Reply)
+    assert (reply.was_sent, len(upstreams.sent), len(one.attempts)) == (True, 3, 3)
+    reply, _, _ = send(REFUSED, script, failure(FailureKind.UNWANTED))
+    assert isinstance(reply, Reply)
+    assert reply.was_sent
+
+
 # the journal
 
 

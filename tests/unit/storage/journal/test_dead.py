@@ -13,7 +13,15 @@ import pytest
 
 from tollway.billing.journal import Entry, RecordKind, Replay, frame
 from tollway.billing.store import JournalUnavailableError
-from tollway.storage.journal.dead import SET_ASIDE, Damage, DeadJournal, dead, journals_in, set_aside_in
+from tollway.storage.journal.dead import (
+    SET_ASIDE,
+    Damage,
+    DeadJournal,
+    damaged_in,
+    dead,
+    journals_in,
+    set_aside_in,
+)
 from tollway.storage.journal.folders import create
 from unit.storage.journal.faulty import FaultyFiles, ids
 
@@ -119,6 +127,7 @@ def test_what_is_damaged_is_set_aside_before_the_rest_is_deleted(root: Path) -> 
     assert list(root.iterdir()) == []
     (kept,) = aside.iterdir()
     assert kept.name == "damaged-w1-00000002.bin"
+    assert damaged_in(root)
     assert kept.read_bytes() == bytes(bad) + b"junk"
     assert (aside.stat().st_mode & 0o777, kept.stat().st_mode & 0o777) == (0o700, 0o600)
 
@@ -135,6 +144,25 @@ def test_without_a_durable_copy_nothing_is_deleted(call: str, root: Path) -> Non
         assert journal.read().entries == (opened(A),)
         journal.remove()
     assert [path.read_bytes() for path in (root.parent / SET_ASIDE).iterdir()] == [b"junk"]
+
+
+def test_requests_that_are_set_aside_can_be_replayed_again(root: Path) -> None:
+    entries = (Entry(A, b"a", b"1", None, False), Entry(B, None, None, b"end", False), opened(C, b""))
+    leave(root, "w1", frame(OPEN, A, b"a"))
+    files = FaultyFiles()
+    with only(root, files) as journal:
+        for call in ("sync", "sync_folder"):
+            files.refuse(call, errno.EIO)
+            with pytest.raises(JournalUnavailableError, match="nothing of w1 can be set aside"):
+                journal.set_aside(entries)
+        journal.set_aside(entries)
+        journal.remove()
+    (kept,) = (root.parent / SET_ASIDE).iterdir()
+    assert (kept.name, kept.stat().st_mode & 0o777) == ("left-w1.journal", 0o600)
+    assert (set_aside_in(root), damaged_in(root)) == ((str(kept),), False)
+    leave(root, "w2", kept.read_bytes())
+    with only(root) as journal:
+        assert journal.read().entries == entries
 
 
 def test_a_segment_that_cannot_be_read_is_told_and_nothing_deleted(root: Path) -> None:
