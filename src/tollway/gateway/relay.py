@@ -90,6 +90,15 @@ class Relay:
         if self._client.gone:
             self.client_gone()
 
+    def whole_arrived(self, head: AnswerHead, body: bytes) -> None:
+        if head.status < 300 and len(body) <= self._limits.upstream_body_bytes:  # the ordinary case
+            self._head = head
+            self._finish_whole(body)
+        else:
+            self.head_arrived(head)
+            self.body_arrived(body)
+            self.ended()
+
     def head_arrived(self, head: AnswerHead) -> None:
         self._head = head
         if head.is_stream:
@@ -107,10 +116,10 @@ class Relay:
         self._wait_for_more()
 
     def body_arrived(self, data: bytes) -> None:
-        if self._state == _COLLECT:
-            self._collect(data)
-        elif self._state == _STREAM and self._scanner:
+        if self._state == _STREAM and self._scanner:
             self._forward(self._scanner, data)
+        elif self._state == _COLLECT:
+            self._collect(data)
 
     def ended(self) -> None:
         if self._state == _COLLECT:
@@ -139,7 +148,10 @@ class Relay:
         if events:
             self._any_event = True
             self._last_write = now
-            self._write(events)
+            if self._started and not (scanner.has_error or self._draining):
+                self._client.write(events)
+            else:
+                self._write(events)
             if scanner.body_bytes - self._noted_bytes >= PROGRESS_BYTES:
                 self._on_progress(self)
         if scanner.done:
@@ -148,8 +160,10 @@ class Relay:
             self._break(FailureKind.TOO_LARGE, "an event is too long")
         elif scanner.body_bytes > self._limits.upstream_stream_bytes:
             self._break(FailureKind.TOO_LARGE, "the stream is too long")
-        elif self._any_event and not self._paused:
-            self._wait(now + self._timeouts.silence_s, "more of the stream")
+        elif self._any_event and not self._paused and self._connection:
+            until = now + self._timeouts.silence_s
+            self._connection.deadline = until if until < self._ends_at else self._ends_at
+            self._connection.waiting_for = "more of the stream"
 
     def news(self) -> tuple[int, Answer] | None:
         """Status and what a stream has told, if more of it has passed since this was last asked."""
@@ -201,11 +215,12 @@ class Relay:
             self._break(FailureKind.TOO_LARGE, "the answer is too large")
 
     def _finish_collected(self) -> None:
-        pieces = self._collected
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._finish_whole(b"".join(self._collected))
+
+    def _finish_whole(self, body: bytes) -> None:
         answer, status = read_answer(body), self._head.status
         if status < 300 and not answer.is_json:
-            self._finish(Failure(FailureKind.BROKEN, "the answer is not JSON", True))
+            self._finish(Failure(FailureKind.BROKEN, "the answer is not JSON", True), facts_of_unseen(answer))
         else:
             shown = with_shown_error(body) if answer.has_error and status < 300 else body
             self._finish(facts=facts_of_answer(answer, status), body=shown)

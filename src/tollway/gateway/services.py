@@ -90,12 +90,16 @@ class Failure:
 
 
 class ReplySink(Protocol):
-    """Takes an upstream's answer as it arrives. After `ended` or `failed` nothing more comes.
+    """Takes an upstream's answer as it arrives. After `whole_arrived`, `ended` or `failed` nothing more comes.
 
     `wanted`: somebody waits for the answer; asked once more before the request is sent."""
 
     @property
     def wanted(self) -> bool: ...
+
+    def whole_arrived(self, head: AnswerHead, body: bytes) -> None:
+        """All of it in one piece."""
+        ...
 
     def head_arrived(self, head: AnswerHead) -> None: ...
 

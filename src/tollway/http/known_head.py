@@ -3,8 +3,9 @@
 import re
 from typing import Final
 
+from tollway.wire.http_head import is_length
+
 _LENGTH: Final = re.compile(rb"(?i)(\r\ncontent-length:[ \t]*)([0-9]+)")
-_LENGTH_DIGITS_MAX: Final = 12
 
 
 class KnownHead:
@@ -22,15 +23,12 @@ class KnownHead:
     def forget(self) -> None:
         self._before = b""
 
-    def length_of(self, head: bytes) -> bytes:
-        """The digits of its length when `head` is the known one but for them, else b""."""
+    def find_in(self, data: bytes) -> tuple[bytes, int] | None:
+        """The digits of its length and where the head ends, when `data` begins with the known one but for them."""
         before, after = self._before, self._after
-        if not before or not head.startswith(before) or not head.endswith(after):
-            return b""
-        length = head[len(before) : -len(after)]
-        return length if is_length(length) else b""
-
-
-def is_length(digits: bytes) -> bool:
-    """A content-length as everybody reads it."""
-    return digits.isdigit() and len(digits) <= _LENGTH_DIGITS_MAX
+        if not before or not data.startswith(before):
+            return None
+        at = len(before)
+        end = data.find(b"\r", at)
+        length = data[at:end]
+        return (length, end + len(after)) if is_length(length) and data.startswith(after, end) else None

@@ -16,7 +16,7 @@ from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Inbound
 from tollway.http.asgi import AsgiSide
 from tollway.http.edge import Edge
-from tollway.http.reader import BODY, DONE, HEAD, RequestReader
+from tollway.http.reader import BODY, DONE, HEAD, IDLE, RequestReader
 from tollway.http.responder import Responder
 from tollway.http.stall import Stall, unsent_bytes
 from tollway.ids import new_request_id
@@ -102,7 +102,10 @@ class GatewayProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._doing == _READING:
-            self._read(data)
+            if self._reader.take_whole(data):  # the ordinary case
+                self._serve(b"")
+            else:
+                self._read(data)
         elif self._doing == _ANSWERING:
             self._keep_for_later(data)
 
@@ -148,9 +151,7 @@ class GatewayProtocol(asyncio.Protocol):
             self._asgi.begin(reader, keep_alive)
             return
         path, drop_in = reader.route
-        responder = Responder(
-            self.transport, keep_alive, reader.speaks_1_1, drop_in, edge.date_header, self._answered_hot
-        )
+        responder = Responder(self.transport, keep_alive, reader.speaks_1_1, drop_in, edge.date_header, self._answered)
         self._responder = responder
         responder.paused = self._is_behind
         edge.serve(Inbound(path, reader.query, reader.fields, reader.take_body(), self._peer, drop_in), responder)
@@ -161,18 +162,12 @@ class GatewayProtocol(asyncio.Protocol):
             side.pause_writing()
         return side
 
-    def _answered_hot(self, keep_alive: bool) -> None:
-        self._responder = None
-        if keep_alive:
-            self._answered()
-        else:
-            self._close()
-
-    def _answered(self) -> None:
+    def _answered(self, keep_alive: bool = True) -> None:
         """The answer is complete; go on with what has come meanwhile, or wait for another request."""
+        self._responder = None
         self._state.total_requests += 1
         reader = self._reader
-        if self.transport.is_closing() or reader.is_last or self._edge.draining:
+        if not keep_alive or reader.is_last or self._edge.draining or self.transport.is_closing():
             self._close()
         elif not self._backlog:
             self._wait_for_request()
@@ -193,7 +188,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     def _wait_for_request(self) -> None:
         self._doing = _READING
-        self._reader.next_request()
+        self._reader.stage = IDLE
         now = self._now()
         idle_s = _LAST_REQUEST_S if self._edge.draining else self._edge.timeouts.keep_alive_s
         self._idle_until = now + idle_s

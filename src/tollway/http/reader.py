@@ -21,10 +21,10 @@ from tollway.http.head import (
     plain_path,
     without_upgrade,
 )
-from tollway.http.known_head import KnownHead, is_length
+from tollway.http.known_head import KnownHead
 from tollway.http.routes import DROP_IN_PREFIXES, HOT_ROUTES
 from tollway.settings import Limits
-from tollway.wire.http_head import plain_head
+from tollway.wire.http_head import is_length, plain_head
 
 IDLE, HEAD, BODY, DONE = range(4)  # how much of a request has come
 
@@ -86,8 +86,29 @@ class RequestReader:
         pieces, self._pieces = self._pieces, []
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def next_request(self) -> None:
-        self.stage = IDLE
+    def take_whole(self, data: bytes) -> bool:
+        """Whether `data` is exactly one request whose head is that of the one before but for its length: it is read."""
+        if self.stage != IDLE or self._head:
+            return False
+        found = self._known.find_in(data)
+        if found is None:
+            return False
+        length, end = found
+        size = len(data) - end
+        if size != int(length) or size > self._body_bytes_max:
+            return False
+        self.problem = None
+        self.is_last = False
+        self._set_length(length)
+        self.body_bytes = size
+        self._pieces = [data[end:]]
+        self._left = 0
+        self.stage = DONE
+        return True
+
+    def _set_length(self, length: bytes) -> None:
+        if length != self.fields[b"content-length"]:
+            self.fields = {**self.fields, b"content-length": length}  # whoever was given the others keeps them
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the present request; what lies behind its end comes back."""
@@ -129,11 +150,11 @@ class RequestReader:
 
     def _is_known(self, head: bytes) -> bool:
         """Whether this head is the last one with another length; all else that was read of that one holds."""
-        length = self._known.length_of(head)
-        if not length:
+        found = self._known.find_in(head)
+        if found is None or found[1] != len(head):
             return False
-        self._left = int(length)
-        self.fields = {**self.fields, b"content-length": length}
+        self._left = int(found[0])
+        self._set_length(found[0])
         return self._left <= self._body_bytes_max
 
     def _read_plain_head(self, head: bytes) -> bool:

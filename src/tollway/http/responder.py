@@ -12,6 +12,8 @@ from tollway.http.problems import problem_body, problem_headers
 
 SAFETY_HEADERS: Final = b"x-content-type-options: nosniff\r\ncache-control: no-store\r\n"
 _LAST_CHUNK: Final = b"0\r\n\r\n"
+_DATE: Final = b"\r\ndate: "  # the upstream's, which goes before our own
+_CLOSE: Final = b"connection: close\r\n"
 
 
 class Responder:
@@ -67,10 +69,19 @@ class Responder:
         if self.gone:
             return
         self._transport.write(
-            b"%b%b%bcontent-length: %d\r\n%b\r\n%b"
-            % (_status_line(status), self._dated(headers), SAFETY_HEADERS, len(body), self._connection_header(), body)
+            b"%b%b%b%bcontent-length: %d\r\n%b\r\n%b"
+            % (
+                STATUS_LINE.get(status) or _status_line(status),
+                b"" if _DATE in headers else self._date(),
+                headers,
+                SAFETY_HEADERS,
+                len(body),
+                b"" if self._keep_alive else _CLOSE,
+                body,
+            )
         )
-        self._end()
+        self._over = True
+        self._on_done(self._keep_alive)
 
     def start_stream(self, status: int, headers: bytes) -> None:
         if self._over or self.started:
@@ -83,8 +94,15 @@ class Responder:
             self._keep_alive = False  # an HTTP/1.0 client knows the end by the close
         framing = b"transfer-encoding: chunked\r\n" if self._chunked else b""
         self._transport.write(
-            b"%b%b%b%b%b\r\n"
-            % (_status_line(status), self._dated(headers), SAFETY_HEADERS, framing, self._connection_header())
+            b"%b%b%b%b%b%b\r\n"
+            % (
+                STATUS_LINE.get(status) or _status_line(status),
+                b"" if _DATE in headers else self._date(),
+                headers,
+                SAFETY_HEADERS,
+                framing,
+                b"" if self._keep_alive else _CLOSE,
+            )
         )
 
     def write(self, data: bytes) -> None:
@@ -100,7 +118,8 @@ class Responder:
             data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else _LAST_CHUNK
         if data:
             self._transport.write(data)
-        self._end()
+        self._over = True
+        self._on_done(self._keep_alive)
 
     def abort(self) -> None:
         if not self._over and not self.gone:
@@ -128,20 +147,10 @@ class Responder:
         if self.listener:
             self.listener.client_resumed()
 
-    def _dated(self, headers: bytes) -> bytes:
-        """With our own date, where the upstream sent none."""
-        return headers if b"\r\ndate: " in headers else self._date() + headers
-
-    def _connection_header(self) -> bytes:
-        return b"" if self._keep_alive else b"connection: close\r\n"
-
-    def _end(self) -> None:
-        self._over = True
-        self._on_done(self._keep_alive)
-
 
 def _status_line(status: int) -> bytes:
-    return STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status
+    """Of a status that has no name."""
+    return b"HTTP/1.1 %d \r\n" % status
 
 
 if TYPE_CHECKING:

@@ -47,7 +47,8 @@ class HttpUpstreams:
         """Send over a kept connection; None when there is none. The answer's headers must come within `headers_s`."""
         connection = self._pool_of(upstream).take_idle()
         if connection:
-            self._send(connection, head, body, sink, headers_s)
+            now = self._deadlines.now()
+            connection.send(head, body, sink, now + self._timeouts.send_s, now + headers_s)
         return connection
 
     async def send_fresh(
@@ -61,12 +62,9 @@ class HttpUpstreams:
         if not sink.wanted:
             pool.keep(made)
             return Failure(FailureKind.UNWANTED, "the client went while we connected", False)
-        self._send(made, head, body, sink, headers_s)
-        return made
-
-    def _send(self, connection: Connection, head: bytes, body: bytes, sink: ReplySink, headers_s: float) -> None:
         now = self._deadlines.now()
-        connection.send(head, body, sink, now + self._timeouts.send_s, now + headers_s)
+        made.send(head, body, sink, now + self._timeouts.send_s, now + headers_s)
+        return made
 
     def pools(self) -> tuple[Pool, ...]:
         return tuple(self._pools.values())

@@ -1,10 +1,12 @@
 """One HTTP/1.1 connection to an upstream: sends a request, hands the answer to a sink as it arrives.
 
-No task, queue or copy per chunk: `data_received` → parser → sink. A connection is reusable only after an exchange that
-ended exactly where its framing said; anything else closes it (guarantees A4, S3).
+No task, queue or copy per chunk: `data_received` → parser → sink; what is ordinary goes past the parser.
+A connection is reusable only after an exchange that ended exactly where its framing said; anything else closes it
+(guarantees A4, S3).
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
@@ -14,17 +16,20 @@ from tollway.deadlines import NEVER, Deadlines
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.settings import Limits
 from tollway.upstream.decoding import CodingError, Decoder
-from tollway.wire.answer_head import read_answer_head
+from tollway.wire.answer_head import AnswerHead, read_answer_head
+from tollway.wire.whole_answer import whole_answer
 
 INTERIM_ANSWERS_MAX: Final = 10
 _JOIN_BYTES_MAX: Final = 16_384  # larger bodies are not copied behind their head
 _HEADERS_TOO_LARGE: Final = "response headers are too large"
+_CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,7}\r\n").match
 
 
 class Connection(asyncio.Protocol):
     """A pooled connection; between exchanges `_sink` is None."""
 
     __slots__ = (
+        "_chunk_ended",
         "_deadlines",
         "_decoder",
         "_framed",
@@ -34,6 +39,7 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_headers_by",
         "_interim",
+        "_is_between_chunks",
         "_limits",
         "_on_idle",
         "_on_lost",
@@ -65,6 +71,8 @@ class Connection(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._unsent = False
         self._framed = False
+        self._head_done = False
+        self._is_between_chunks = False
         self._reading_paused = False
         self.transport: asyncio.Transport | None = None
         self.is_open = False  # and not about to be closed
@@ -113,7 +121,8 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._unsent = False
         if self._sink and not self.answered:
-            self._wait_for_headers()
+            self.deadline = self._headers_by
+            self.waiting_for = "response headers"
 
     # one exchange
 
@@ -122,31 +131,18 @@ class Connection(asyncio.Protocol):
         assert self.transport
         assert self._sink is None
         self._sink = sink
-        if self._parser is None:  # it reads one answer after another, and costs more to make than to keep
-            self._parser = httptools.HttpResponseParser(self)
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0  # as received, with what may follow the head
-        self._header_bytes = 0  # of whole header lines, interim answers included
         self._head_done = False
-        self._interim = 0
-        self._decoder: Decoder | None = None
-        self._reusable = False
-        self._framed = False
         self.answered = False
         self._headers_by = headers_by
         if len(body) <= _JOIN_BYTES_MAX:
             self.transport.write(head + body)
         else:
             self.transport.writelines((head, body))
+        self.deadline = headers_by
+        self.waiting_for = "response headers"
         if self._unsent:
             self.deadline = send_by
             self.waiting_for = "the request to be sent"
-        else:
-            self._wait_for_headers()
-
-    def _wait_for_headers(self) -> None:
-        self.deadline = self._headers_by
-        self.waiting_for = "response headers"
 
     def pause_reading(self) -> None:
         if self.transport and not self._reading_paused:
@@ -183,11 +179,62 @@ class Connection(asyncio.Protocol):
     # bytes
 
     def data_received(self, data: bytes) -> None:
-        parser = self._parser
-        if self._sink is None or parser is None:
+        sink = self._sink
+        if sink is None:
             self.close()  # an answer nobody asked for
-            return
-        self.answered = True
+        elif not self.answered:
+            self.answered = True
+            whole = whole_answer(data, self._limits.upstream_headers_bytes)
+            if whole:
+                self._take_whole(sink, *whole)
+            else:
+                self._parse(self._begin_parsing(), data)
+        elif self._parser:
+            rest = self._take_chunks(sink, data) if self._is_between_chunks else data
+            if rest:
+                self._parse(self._parser, rest)
+
+    def _take_whole(self, sink: ReplySink, head: AnswerHead, body: bytes) -> None:
+        """The ordinary short answer. Nothing follows it, so the connection is free for the next one at once."""
+        self._sink = None
+        if self._reading_paused:
+            self.resume_reading()
+        if self._unsent or not self.is_open:
+            self.close()
+        else:
+            self._on_idle(self)
+        sink.whole_arrived(head, body)
+
+    def _take_chunks(self, sink: ReplySink, data: bytes) -> bytes:
+        """Hand over the whole chunks that `data` begins with, past the parser, which stands before a chunk all the
+        while; what it must see comes back: the rest of them, the last chunk, and whatever is unusual."""
+        at, pieces = 0, []
+        while found := _CHUNK_SIZE(data, at):
+            begin = found.end()
+            end = begin + int(found[0], 16)
+            if end == begin or data[end : end + 2] != b"\r\n":
+                break
+            pieces.append(data[begin:end])
+            at = end + 2
+        if pieces:
+            sink.body_arrived(b"".join(pieces))
+        return data[at:] if self._sink else b""
+
+    def _begin_parsing(self) -> httptools.HttpResponseParser:
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0  # as received, with what may follow the head
+        self._header_bytes = 0  # of whole header lines, interim answers included
+        self._interim = 0
+        self._decoder: Decoder | None = None
+        self._reusable = False
+        self._framed = False
+        self._chunk_ended = False
+        self._is_between_chunks = False
+        if self._parser is None:  # it reads one answer after another, and costs more to make than to keep
+            self._parser = httptools.HttpResponseParser(self)
+        return self._parser
+
+    def _parse(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
         if not self._head_done:
             self._head_bytes += len(data)
         try:
@@ -203,6 +250,8 @@ class Connection(asyncio.Protocol):
                 self._settle_reuse()  # only now is known whether anything follows the answer
             elif not self._head_done and self._head_bytes > self._limits.upstream_headers_bytes:
                 self._break(FailureKind.TOO_LARGE, _HEADERS_TOO_LARGE)
+            else:
+                self._is_between_chunks = self._chunk_ended and data.endswith(b"\r\n") and self._decoder is None
 
     def on_message_begin(self) -> None:
         if self._head_done:
@@ -237,6 +286,12 @@ class Connection(asyncio.Protocol):
                 return
         self._reusable = head.is_framed and self._parser.should_keep_alive()
         self._sink.head_arrived(head)
+
+    def on_chunk_header(self) -> None:
+        self._chunk_ended = False
+
+    def on_chunk_complete(self) -> None:
+        self._chunk_ended = True  # if a line ends the data as well, then no byte of the next chunk has come
 
     def on_body(self, data: bytes) -> None:
         if self._decoder is None:

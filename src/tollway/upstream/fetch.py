@@ -26,6 +26,11 @@ class _Collected:
         self.pieces: list[bytes] = []
         self.size = 0
 
+    def whole_arrived(self, head: AnswerHead, body: bytes) -> None:
+        self.head_arrived(head)
+        self.body_arrived(body)
+        self.ended()
+
     def head_arrived(self, head: AnswerHead) -> None:
         self.status = head.status
 

@@ -117,9 +117,10 @@ def _read_ordinary(body: bytes) -> Answer | None:
     has_output = False
     for choice in answer.choices:
         message = choice.message
-        text_bytes += len((message.content or "").encode())
-        text_bytes += len((message.reasoning or message.reasoning_content or "").encode())
-        has_output = has_output or bool(message.content or message.reasoning or message.reasoning_content)
+        for text in (message.content, message.reasoning or message.reasoning_content):
+            if text:
+                text_bytes += len(text) if text.isascii() else len(text.encode())
+                has_output = True
         if message.reasoning_details and not has_output:
             return None
     return Answer(

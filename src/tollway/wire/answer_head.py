@@ -8,7 +8,7 @@ from msgspec import Struct
 
 EVENT_STREAM: Final = b"text/event-stream"
 RETRY_AFTER_S_MAX: Final = 86_400
-_BODILESS: Final = frozenset({204, 304})
+BODILESS: Final = frozenset({204, 304})
 
 
 class AnswerHead(Struct, frozen=True):
@@ -35,7 +35,7 @@ NO_HEAD: Final = AnswerHead()
 def read_answer_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> AnswerHead:
     """Header names are lower-cased already."""
     content_type, date, retry_after, coding = NO_HEAD.content_type, b"", b"", b""
-    is_framed = status in _BODILESS
+    is_framed = status in BODILESS
     for name, value in headers:
         if name == b"content-type":
             content_type = value

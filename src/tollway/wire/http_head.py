@@ -10,6 +10,7 @@ from typing import Final
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]{1,64}")
 _PLAIN: Final = bytes(byte for byte in range(256) if byte == 9 or (byte >= 32 and byte != 127))
 _NAMES_MAX: Final = 1_000
+_LENGTH_DIGITS_MAX: Final = 12
 _names: Final[dict[bytes, bytes]] = {}  # as spelled → lower-cased; only names that are tokens
 
 
@@ -40,3 +41,8 @@ def _learn(spelled: bytes) -> bytes | None:
     if len(_names) < _NAMES_MAX:
         _names[spelled] = name
     return name
+
+
+def is_length(digits: bytes) -> bool:
+    """A content-length as everybody reads it."""
+    return digits.isdigit() and len(digits) <= _LENGTH_DIGITS_MAX

@@ -4,6 +4,7 @@ A second reader of the same bytes exists only because the first costs ten times 
 to the same result. Nothing here is allowed to be more lenient than there.
 """
 
+import re
 from decimal import Decimal
 from typing import Annotated, Final
 
@@ -15,7 +16,8 @@ from tollway.wire.usage import COST_USD_MAX, TOKENS_MAX, Usage
 _ABSENT: Final = Raw(b"")
 _Count = Annotated[int, Meta(ge=0, le=TOKENS_MAX)]
 _Label = Annotated[str, Meta(min_length=1, max_length=500)]
-_COST_CHARS_MAX: Final = 30
+_PLAIN_COST: Final = re.compile(rb"[0-9]{1,9}(?:\.[0-9]{1,20})?").fullmatch
+_NUL: Final = b"\\u0000"  # the only spelling that JSON allows; labels are free of it
 
 
 class _PromptDetails(Struct):
@@ -82,9 +84,7 @@ def read_ordinary(body: bytes) -> OrdinaryAnswer | None:
         answer = _answer.decode(body)
     except (MsgspecError, ValueError, RecursionError):
         return None
-    finish_reason = answer.choices[0].finish_reason if answer.choices else None
-    has_nul = "\0" in f"{answer.id}{answer.model}{answer.provider}{finish_reason}"
-    return None if answer.error or has_nul else answer
+    return None if answer.error or _NUL in body else answer
 
 
 def usage_of(ordinary: OrdinaryUsage) -> Usage | None:
@@ -111,9 +111,7 @@ _UNPLAIN: Final = Decimal(-1)
 
 def _cost(raw: Raw) -> Decimal | None:
     text = bytes(raw)
-    if not text or text == b"null":
-        return None
-    if not text[:1].isdigit() or b"e" in text or b"E" in text or len(text) > _COST_CHARS_MAX:
-        return _UNPLAIN
-    cost = Decimal(text.decode())
-    return cost if cost <= COST_USD_MAX else _UNPLAIN
+    if _PLAIN_COST(text):
+        cost = Decimal(text.decode())
+        return cost if cost <= COST_USD_MAX else _UNPLAIN
+    return None if not text or text == b"null" else _UNPLAIN

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.json import encode
+from msgspec.structs import replace
 
 from tollway.deadlines import NEVER, Deadlines
 from tollway.gateway.drains import Drains
@@ -136,6 +137,31 @@ def test_a_whole_answer_is_collected() -> None:
         assert stage.is_over
         assert (stage.reply.body, stage.reply.status, stage.reply.streamed) == (BODY, 200, False)
         assert stage.reply.facts.usage == Usage(3, 2)
+
+    play(scenario)
+
+
+ERROR_BODY = encode({"error": {"message": "key sk-0123456789ab failed"}})
+
+
+@pytest.mark.parametrize("status", [200, 429])
+@pytest.mark.parametrize("body", [b"", BODY, BODY[:-1], ERROR_BODY, b" " * 1_001, b"x" * 70_000])
+def test_in_one_piece_or_in_many_it_is_the_same_answer(status: int, body: bytes) -> None:
+    def scenario() -> None:
+        one, many = Stage(), Stage()
+        one.relay.whole_arrived(AnswerHead(status, date=b"today"), body)
+        many.relay.head_arrived(AnswerHead(status, date=b"today"))
+        for begin in range(0, len(body), 400):
+            many.relay.body_arrived(body[begin : begin + 400])
+        many.relay.ended()
+        assert one.is_over
+        cut = status == 429 and len(body) > 65_536  # the start of an error text is enough, wherever it is cut
+        bare = {"body": b"", "candidate": one.reply.candidate}
+        if one.reply.failure and one.reply.failure.kind is FailureKind.TOO_LARGE:
+            bare["facts"] = one.reply.facts  # of what had come until then
+        assert replace(one.reply, **bare) == replace(many.reply, **bare)
+        assert cut or one.reply.body == many.reply.body
+        assert one.connection.is_abandoned == many.connection.is_abandoned
 
     play(scenario)
 

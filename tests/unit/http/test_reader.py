@@ -66,11 +66,11 @@ def test_requests_follow_one_another() -> None:
     for _ in range(3):
         assert reader.feed(WITH_LENGTH) == b""
         assert (reader.stage, reader.take_body()) == (DONE, b"body")
-        reader.next_request()
+        reader.stage = IDLE
         assert reader.stage == IDLE
         reader.feed(IN_CHUNKS)
         assert (reader.stage, reader.take_body()) == (DONE, b"body")
-        reader.next_request()
+        reader.stage = IDLE
 
 
 @pytest.mark.parametrize("rest", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"GE", b"\0\0", b"nonsense\r\n\r\n"])
@@ -240,3 +240,51 @@ def test_expect() -> None:
     assert _read(expecting).wants_continue
     assert not _read(expecting, b"b").wants_continue
     assert not _read(expecting.replace(b"1.1", b"1.0")).wants_continue
+
+
+# The same head again
+
+
+def state(reader: RequestReader) -> tuple[object, ...]:
+    return (
+        reader.stage,
+        reader.problem,
+        reader.is_last,
+        reader.method,
+        reader.url,
+        reader.path,
+        reader.query,
+        reader.fields,
+        reader.route,
+        reader.keep_alive,
+        reader.is_chunked,
+        reader.body_bytes,
+        reader.take_body() if reader.stage == DONE else None,
+    )
+
+
+@given(st.binary(max_size=40), st.integers(-2, 2), st.binary(max_size=2))
+def test_a_request_with_the_head_of_the_one_before_is_read_at_once(body: bytes, more: int, behind: bytes) -> None:
+    """To the same result as by a reader that has never seen the head; one of another length is left to `feed`."""
+    data = HEAD_LINES + b"Content-Length: %d\r\n\r\n" % max(0, len(body) + more) + body + behind
+    reader, fresh = _read(WITH_LENGTH), RequestReader(Limits(completion_body_bytes=40))
+    reader._limits = fresh._limits
+    reader.take_body()
+    first = reader.fields
+    reader.stage = IDLE
+    assert reader.take_whole(data) == (max(0, len(body) + more) == len(body) + len(behind))
+    if reader.stage == IDLE:
+        assert reader.feed(data) == fresh.feed(data)
+    else:
+        fresh.feed(data)
+    assert state(reader) == state(fresh)
+    assert first[b"content-length"] == b"4"
+
+
+def test_only_between_requests_and_within_limits() -> None:
+    reader = _read(WITH_LENGTH, limits=Limits(completion_body_bytes=4))
+    assert not reader.take_whole(WITH_LENGTH)  # one is there already
+    reader.stage = IDLE
+    assert not reader.take_whole(HEAD_LINES + b"Content-Length: 5\r\n\r\nlarge")
+    reader.feed(b"\r")
+    assert not reader.take_whole(WITH_LENGTH)

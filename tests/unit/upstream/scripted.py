@@ -45,6 +45,12 @@ class Sink:
         self.over = asyncio.Event()
         self.heard = asyncio.Event()  # any part of a body
 
+    def whole_arrived(self, head: AnswerHead, body: bytes) -> None:
+        self.head_arrived(head)
+        if body:
+            self.body_arrived(body)
+        self.ended()
+
     def head_arrived(self, head: AnswerHead) -> None:
         assert not self.status
         self.status, self.head = head.status, head

@@ -1,11 +1,16 @@
 import asyncio
 import gzip
 import socket
+from itertools import pairwise
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from tollway.deadlines import Deadlines
 from tollway.gateway.services import Failure, FailureKind
 from tollway.settings import Limits
+from tollway.upstream.connection import Connection
 from unit.upstream.scripted import LOOPS, Sink, read_request, run, says, upstream
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -295,3 +300,63 @@ def test_abandoned_it_says_nothing_more() -> None:
 
     connection = None
     run(scenario())
+
+
+# However it is cut
+
+
+class Wire:
+    """A transport that notes whether it was closed."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    def set_write_buffer_limits(self, **_: int) -> None: ...
+
+    def write(self, _: bytes) -> None: ...
+
+    def abort(self) -> None:
+        self.is_closed = True
+
+
+def received(pieces: list[bytes]) -> tuple[bytes | None, bool]:
+    """The body of an answer that ended well, else None, and whether its connection was kept."""
+    kept: list[Connection] = []
+    connection = Connection(Deadlines(), Limits(), kept.append, lambda _: None)
+    wire, sink = Wire(), Sink()
+    connection.connection_made(wire)  # type: ignore[arg-type]  # as much of a transport as it needs
+    connection.send(b"", b"", sink, 1, 1)
+    for piece in pieces:
+        if piece and not wire.is_closed:
+            connection.data_received(piece)
+    ended = sink.over.is_set() and not sink.failure
+    return (sink.body if ended else None), bool(kept) and not wire.is_closed
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    at = [0, *sorted(place % len(data) for place in places), len(data)]
+    return [data[begin:end] for begin, end in pairwise(at)]
+
+
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (
+    b"3\r\none\r\n3\r\ntwo\r\n9\r\n1\r\n3\r\n89 \r\n4;x=y\r\nfour\r\n05\r\nfive!\r\n0\r\n\r\n"
+)
+ODD = (b"", b"\r\n", b"\n", b"\r", b"0", b"1", b"f", b"+", b"_", b" ", b";", b"-", b"x")
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=6))
+@example([])
+def test_chunks_are_the_same_however_they_are_cut(places: list[int]) -> None:
+    assert received(cut(CHUNKS, places)) == (b"onetwo1\r\n3\r\n89 fourfive!", True)
+
+
+@given(
+    st.integers(0, len(CHUNKS)), st.sampled_from(ODD), st.integers(0, 2), st.lists(st.integers(0, 10**6), max_size=6)
+)
+def test_past_the_parser_nothing_is_taken_that_it_refuses(at: int, odd: bytes, less: int, places: list[int]) -> None:
+    """Byte by byte everything goes through the parser."""
+    data = CHUNKS[:at] + odd + CHUNKS[at + less :]
+    body, is_kept = received([bytes([byte]) for byte in data])
+    assert received(cut(data, places))[0] == body
+    if not is_kept:
+        assert not received(cut(data, places))[1]

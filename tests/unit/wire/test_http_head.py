@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.wire.http_head import plain_head
+from tollway.wire.http_head import is_length, plain_head
 
 HEAD = b"POST /a HTTP/1.1\r\nHost: a\r\nX-One:  two \t\r\nEmpty:\r\n\r\n"
 PIECES = (
@@ -80,3 +80,14 @@ def test_whatever_is_read_here_the_parser_reads_alike(middle: bytes) -> None:
     assert parsed.complete
     assert dict(parsed.fields) == read[1]
     assert len(parsed.fields) == len(read[1])
+
+
+def test_lengths() -> None:
+    assert [is_length(text) for text in (b"0", b"007", b"", b"1e3", b"\xb2", b"1" * 13)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
