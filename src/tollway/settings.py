@@ -144,6 +144,7 @@ class Settings(Section):
     blocked_email_domains: str = Field(
         "", description="Users with an address in or below one of these domains are refused; separated by |."
     )
+    preset: str = Field("", description="Models, rules and texts of a deployment: kilo, or a .toml file; empty: none.")
     hold_policy: Literal["partial", "strict"] = Field(
         "partial", description="partial: hold what is left; strict: all or 402."
     )

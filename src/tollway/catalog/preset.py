@@ -1,0 +1,127 @@
+"""A preset: everything about models and their rules that belongs to one deployment, as data. Nothing of it is code.
+
+The shipped `kilo` preset is Appendix A of the request-path page; the neutral one is empty. An operator copies a file,
+edits it and names it: `preset = "my.toml"`. Ids are lower-case, as resolved models are.
+"""
+
+from typing import Any
+
+from msgspec import Struct, ValidationError, field
+from msgspec.toml import decode
+
+
+class PresetError(ValueError):
+    """A preset cannot be read; the text says which and why."""
+
+
+class AutoTarget(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an auto model stands for. `reasoning` and `verbosity` overwrite the caller's; None leaves them."""
+
+    model: str
+    reasoning: dict[str, Any] | None = None
+    verbosity: str | None = None
+
+
+class AutoModel(Struct, frozen=True, forbid_unknown_fields=True):
+    """`modes` by the name in the mode header; `default` for any other and for none."""
+
+    id: str
+    default: AutoTarget
+    modes: dict[str, AutoTarget] = {}
+    aliases: tuple[str, ...] = ()
+    context_length: int | None = None  # None: as its target
+    completion_tokens_max: int | None = None
+
+
+class HostedModel(Struct, frozen=True, forbid_unknown_fields=True):
+    """A free model that the operator pays for. `gateway` names the provider that serves it. Not enabled: it is dead,
+    and those who still ask are told so. `inference_providers` are required of the gateway, all of them.
+    `system_addition` is appended to the system message; empty adds nothing."""
+
+    public_id: str
+    internal_id: str
+    gateway: str
+    context_length: int
+    completion_tokens_max: int
+    is_enabled: bool = True
+    flags: tuple[str, ...] = ()
+    inference_providers: tuple[str, ...] = ()
+    system_addition: str = ""
+
+
+class Promotion(Struct, frozen=True, forbid_unknown_fields=True):
+    """Callers whose `claim` (bot_id or token_source) has this value use the model without a balance, from `start`
+    (ISO 8601, empty: always) to before `end`."""
+
+    claim: str
+    value: str
+    model: str
+    end: str
+    start: str = ""
+
+
+class Split(Struct, frozen=True, forbid_unknown_fields=True):
+    """Traffic divided between the default provider and a second one. Percentages are shares of the second one:
+    `healthy` ordinarily, `failing` while the default one fails more often than `error_rate_max` and the second does
+    not. `excluded` are prefixes of models that are never divided."""
+
+    provider: str = ""  # empty: none
+    models: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    percentage_healthy: int = 10
+    percentage_failing: int = 90
+    error_rate_max: float = 0.5
+    window_s: int = 600
+    cache_s: int = 60
+    wait_ms: int = 500
+    is_universal: bool = False
+
+
+class FreeLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Windows of free use per client address. `promotion_*` count callers who are nobody."""
+
+    hosted_count: int = 200
+    hosted_window_s: int = 3_600
+    promotion_count: int = 10_000
+    promotion_window_s: int = 86_400
+    promotion_text: str = (
+        "Sign up for free to continue and explore 500 other models. Takes 2 minutes, no credit card required. "
+        "Or come back later."
+    )
+
+
+class Identity(Struct, frozen=True, forbid_unknown_fields=True):
+    """What upstreams are shown. An empty salt or pepper: the deployment's own secret is used.
+
+    `hash_peppers` by provider id; a provider without one has its id.
+    """
+
+    hash_salt: str = ""
+    hash_peppers: dict[str, str] = {}
+    http_referer: str = ""
+    x_title: str = ""
+
+
+class Preset(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of it. Source: request-path, Appendix A."""
+
+    name: str = ""
+    auto_models: tuple[AutoModel, ...] = ()
+    hosted_models: tuple[HostedModel, ...] = ()
+    unavailable_models: tuple[str, ...] = ()  # answered as if they did not exist
+    inference_order: dict[str, tuple[str, ...]] = {}  # by prefix of the model
+    second_gateway_ids: dict[str, str] = {}  # our model id → its id at the split's provider
+    features: tuple[str, ...] = ()
+    promotions: tuple[Promotion, ...] = ()
+    custom_llm_prefix: str = ""
+    split: Split = Split()
+    free: FreeLimits = FreeLimits()
+    identity: Identity = field(default_factory=Identity)
+
+
+def parse_preset(text: bytes, name: str) -> Preset:
+    """The preset of a TOML file. Raises PresetError, which names it."""
+    try:
+        return decode(text, type=Preset)
+    except (ValidationError, ValueError) as error:
+        raise PresetError(f"preset: {name}: {error}") from None
