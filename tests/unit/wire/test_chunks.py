@@ -15,7 +15,7 @@ def test_whole_ones_are_joined_and_the_rest_comes_back(bodies: list[bytes], rest
 
 @pytest.mark.parametrize(
     "data",
-    [b"+3\r\nabc\r\n", b" 3\r\nabc\r\n", b"0x3\r\nabc\r\n", b"3_0\r\nabc\r\n", b"3\nabc\r\n", b"3\r\nabcd\r\n", 
+    [b"+3\r\nabc\r\n", b" 3\r\nabc\r\n", b"0x3\r\nabc\r\n", b"3_0\r\nabc\r\n", b"3\nabc\r\n", b"3\r\nabcd\r\n",
      b"3\r\nabc\n\n", b"\r\n", b"00000003\r\nabc\r\n"],
 )  # fmt: skip
 def test_what_is_not_plainly_written_is_left_to_the_parser(data: bytes) -> None:
