@@ -4,6 +4,7 @@ The page's own addresses go through the functions; the running program gets the 
 shows whom it believes: what is believed and useless is refused.
 """
 
+import re
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -136,6 +137,23 @@ def test_x_forwarded_for(
         answer = _ask(proxied_gateway, behind_proxy, headers)
         assert _is_served(answer, upstream) if is_served else _is_refused(answer, upstream)
         assert _is_served(_ask(proxied_gateway, behind_proxy, headers, source="127.1.0.1"), upstream)
+
+
+def test_repeated_headers_are_one_list_in_their_order(
+    proxied_gateway: Gateway, upstream: Upstream, behind_proxy: Account
+) -> None:
+    good, bad = {"X-Forwarded-For": "203.0.113.9"}, {"x-forwarded-for": "garbage"}
+    assert _is_refused(_ask(proxied_gateway, behind_proxy, {**good, **bad}), upstream)
+    assert _is_served(_ask(proxied_gateway, behind_proxy, {**bad, **good}), upstream)
+
+
+def test_a_trailer_is_no_header(proxied_gateway: Gateway, upstream: Upstream, behind_proxy: Account) -> None:
+    """Guarantees N4."""
+    head, _, body = request(BODY, PATH, behind_proxy.headers).partition(b"\r\n\r\n")
+    chunked = re.sub(rb"Content-Length: \d+", b"Transfer-Encoding: chunked", head)
+    raw = b"%b\r\n\r\n%x\r\n%b\r\n0\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n" % (chunked, len(body), body)
+    assert _is_refused(ask(proxied_gateway, raw), upstream)
+    assert _is_served(ask(proxied_gateway, raw.replace(b"chunked", b"chunked\r\nX-Forwarded-For: 8.8.8.8")), upstream)
 
 
 def test_elsewhere_the_refusal_has_the_general_shape(proxied_gateway: Gateway, behind_proxy: Account) -> None:
