@@ -19,6 +19,7 @@ from tollway.gateway.exchange import Inbound
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.relay import Relay
 from tollway.gateway.services import Failure
+from tollway.http.client_address import ClientAddresses
 from tollway.http.edge import Edge
 from tollway.http.listener import open_listener
 from tollway.http.server import WorkerServer
@@ -76,7 +77,9 @@ def build(origin_port: int, loop: asyncio.AbstractEventLoop) -> Road:
         else:
             waiting.answer(reply.status, b"content-type: application/json\r\n", reply.body)
 
-    return Road(Edge(settings.limits, settings.timeouts, deadlines, metrics, handle, loop), client, upstream)
+    peer_of = ClientAddresses((), "", settings.rate_limit_ipv6_prefix).peer
+    edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, handle, peer_of, loop)
+    return Road(edge, client, upstream)
 
 
 async def main(port: int, origin_port: int) -> None:

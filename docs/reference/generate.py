@@ -6,6 +6,7 @@ tests/tidy/test_documents.py compares the pages with what this would write, so t
 import re
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -133,7 +134,7 @@ def _default(name: str, field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    if value is None or value == "":
+    if value is None or value in ("", ()):
         return "unset"
     if isinstance(value, bool):
         return str(value).lower()
@@ -160,6 +161,8 @@ _UNITS: Final = (
 
 def _unit(name: str, field: FieldInfo) -> str:
     kinds = [one for one in (field.annotation, *get_args(field.annotation)) if one is not type(None)]
+    if IPv4Network in get_args(kinds[1] if len(kinds) > 1 else None):
+        return "networks; in the environment separated by commas"
     if get_origin(field.annotation) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(field.annotation))
     if SecretStr in kinds:

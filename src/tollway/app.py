@@ -29,6 +29,7 @@ from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
 from tollway.http.api import ApiServices, Page, build_api
 from tollway.http.background import Background
+from tollway.http.client_address import ClientAddresses
 from tollway.http.edge import Edge
 from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
@@ -90,10 +91,14 @@ class Worker:
         self._prices = SqlPrices(database)
         self._verify_at = 0.0  # monotonic seconds
         self._journals_are_well = True  # all that are dead could be read
+        addresses = ClientAddresses(
+            settings.trusted_proxies, settings.client_ip_header, settings.rate_limit_ipv6_prefix
+        )
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
         self.services = Services(
             settings=settings,
             deadlines=deadlines,
+            behind_proxy=addresses.behind_proxy,
             authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             claims=SqlClaims(database),
@@ -110,7 +115,7 @@ class Worker:
         )
         for upstream in self.services.upstreams.values():
             self._client.prepare(upstream)
-        self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, loop)
+        self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
         show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
         metrics.set_aside.set_function(lambda: len(set_aside_in(self._journals)))
@@ -118,6 +123,8 @@ class Worker:
     async def run(self, listener: socket.socket, on_ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT, drain, settle, let go of everything. Raises StoreUnavailableError at start."""
         services = self.services
+        if self._settings.trusted_proxies and not self._settings.client_ip_header:
+            _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
         await services.authenticator.refresh()
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()

@@ -5,9 +5,11 @@ come from a file: `<NAME>_FILE`. Unknown keys refuse to start. `make docs` write
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -17,6 +19,8 @@ from tollway.ids import random_bytes
 
 PREFIX: Final = "TOLLWAY_"
 JWT_SECRET_BYTES_MIN: Final = 32  # as many as the hash of HS256 has (RFC 7518, 3.2)
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]{1,64}")  # underscores: such headers are dropped
+_MAPPED_IPV4: Final = IPv6Network("::ffff:0:0/96")
 _NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", "TOLLWAY_WORKER"})
 
 
@@ -32,7 +36,9 @@ class Limits(Section):
     """Bounds on what comes in and what is kept. Source: guarantees §3, §6, §12."""
 
     connections: int = Field(20_000, gt=0, description="Open client connections of one worker; more are closed.")
-    connections_per_address: int = Field(2_000, gt=0, description="Open connections of one client address.")
+    connections_per_address: int = Field(
+        2_000, gt=0, description="Open connections of one address, but of trusted_proxies."
+    )
     in_flight: int = Field(12_000, gt=0, description="Requests a worker handles at once; more get 503.")
     in_flight_per_account: int = Field(200, gt=0, description="Requests of one payer at once; more get 429.")
     in_flight_per_key: int = Field(100, gt=0, description="Requests of one API key at once; more get 429.")
@@ -133,6 +139,15 @@ class Settings(Section):
     """The whole tree, as `tollway.toml` spells it."""
 
     listen: str = Field("127.0.0.1:8788", description="Address and port to serve on; port 0 picks a free one.")
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="Networks of proxies in front that are believed who the client is; nobody else is."
+    )
+    client_ip_header: str = Field(
+        "", description="Header in which they give the client's address; by default the end of X-Forwarded-For."
+    )
+    rate_limit_ipv6_prefix: int = Field(
+        64, ge=1, le=128, description="IPv6 clients are limited per network of so many bits."
+    )
     workers: int = Field(1, ge=1, le=256, description="Worker processes, each with a listener of its own.")
     state_dir: Path = Field(Path("./var"), description="Folder for the database file, generated secrets and journals.")
     database_url: str = Field("sqlite:///./var/tollway.db", description="sqlite:///path or postgresql://….")
@@ -167,6 +182,19 @@ class Settings(Section):
             raise ValueError("must be host:port")
         return value
 
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _are_networks(cls, value: object) -> object:
+        values = [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+        return tuple(_network(one) for one in values) if isinstance(values, list | tuple) else values
+
+    @field_validator("client_ip_header")
+    @classmethod
+    def _is_header_name(cls, value: str) -> str:
+        if value and not _HEADER_NAME.fullmatch(value):
+            raise ValueError("must be the name of a header, without underscores")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _is_database(cls, value: str) -> str:
@@ -198,6 +226,17 @@ class Settings(Section):
             return _kept_pepper(self.state_dir / "key-pepper")
         except OSError as error:
             raise SettingsError(f"state_dir: the key pepper cannot be kept there: {error.strerror}") from None
+
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    """IPv4 inside IPv6 is IPv4, as clients' addresses are. Raises ValueError."""
+    try:
+        network = ip_network(value if isinstance(value, str) else str(value))
+    except ValueError:
+        raise ValueError("must be networks such as 10.0.0.0/8 or fd00::/8") from None
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED_IPV4):
+        return IPv4Network((int(network.network_address) & 0xFFFF_FFFF, network.prefixlen - 96))
+    return network
 
 
 def secret_text(name: str, value: SecretStr | None, file: Path | None) -> str | None:

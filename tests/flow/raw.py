@@ -40,10 +40,11 @@ class Response:
 
 
 class Raw:
-    """One connection."""
+    """One connection, from a loopback address of one's own choice."""
 
-    def __init__(self, gateway: Gateway, receive_bytes: int = 0) -> None:
+    def __init__(self, gateway: Gateway, receive_bytes: int = 0, source: str = "") -> None:
         self._socket = socket.socket()
+        self._socket.bind((source, 0))
         if receive_bytes:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self._socket.settimeout(PATIENCE_S)
@@ -170,7 +171,7 @@ def get(path: str, headers: Mapping[str, str] | None = None, method: str = "GET"
     return request(b"", path.encode(), headers or {}, method.encode())
 
 
-def ask(gateway: Gateway, raw: bytes, has_body: bool = True) -> Response:
+def ask(gateway: Gateway, raw: bytes, has_body: bool = True, source: str = "") -> Response:
     """One request on a connection of its own."""
-    with Raw(gateway) as connection:
+    with Raw(gateway, source=source) as connection:
         return connection.send(raw).read(has_body)

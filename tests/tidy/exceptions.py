@@ -4,6 +4,7 @@
 LONG_FILES: dict[str, str] = {
     "gateway/relay.py": "one state machine; its parts would share every attribute",
     "http/reader.py": "one reader with three ways to read a head; they would share every attribute",
+    "settings.py": "every knob, one after another, and how the tree is read",
     "storage/sql/tables.py": "the schema, table after table",
 }
 

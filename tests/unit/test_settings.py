@@ -1,4 +1,5 @@
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ def test_defaults_need_nothing() -> None:
         ({"limits": SECRET}, "limits: "),
         ({"hold_policy": SECRET}, "hold_policy: "),
         ({"listen": SECRET}, "listen: "),
+        ({"trusted_proxies": [SECRET]}, "trusted_proxies: "),
+        ({"trusted_proxies": ["10.0.0.0/8", "10.0.0.5/8"]}, "trusted_proxies: "),
+        ({"trusted_proxies": ["10.0.0.0/33"]}, "trusted_proxies: "),
+        ({"trusted_proxies": [10]}, "trusted_proxies: "),
+        ({"trusted_proxies": 10}, "trusted_proxies: "),
+        ({"client_ip_header": SECRET + ":"}, "client_ip_header: "),
+        ({"client_ip_header": "x_real_ip"}, "client_ip_header: "),
+        ({"rate_limit_ipv6_prefix": 0}, "rate_limit_ipv6_prefix: "),
         ({"listen": ":80"}, "listen: "),
         ({"listen": "a:70000"}, "listen: "),
         ({"database_url": SECRET}, "database_url: "),
@@ -62,6 +71,15 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     key = settings.providers["openai"].api_key
     assert key
     assert key.get_secret_value() == SECRET
+
+
+def test_networks_come_from_the_file_or_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "tollway.toml"
+    file.write_text('trusted_proxies = ["10.0.0.0/8", "fd00::/8", "192.0.2.7", "::ffff:192.0.2.0/120"]')
+    networks = tuple(ip_network(one) for one in ("10.0.0.0/8", "fd00::/8", "192.0.2.7/32", "192.0.2.0/24"))
+    assert load(file, environ={}).trusted_proxies == networks
+    assert load(file, environ={"TOLLWAY_TRUSTED_PROXIES": "10.0.0.0/8, fd00::/8,"}).trusted_proxies == networks[:2]
+    assert load(file, environ={"TOLLWAY_TRUSTED_PROXIES": ""}).trusted_proxies == ()
 
 
 def test_prices_are_exact(tmp_path: Path) -> None:

@@ -1,17 +1,10 @@
-"""Vectors BP1 to BP13 of request-path: through the running program, except where none could be made to happen."""
-
-import asyncio
-from datetime import UTC, datetime
-from typing import Any, cast
+"""Vectors BP1 to BP13 of request-path, through the running program."""
 
 import pytest
 
 from flow.accounts import Account
 from flow.programs import Gateway
 from flow.raw import ask, request
-from tollway.errors import Code
-from tollway.gateway.exchange import Exchange, Inbound
-from tollway.gateway.pipeline import run_stages
 from vectors.upstream import Upstream
 
 PATH = b"/api/gateway/chat/completions"
@@ -124,10 +117,10 @@ def test_no_messages_pass(vector_gateway: Gateway, upstream: Upstream, caller: A
 
 
 @pytest.mark.parametrize("body", [pytest.param(b"{bad", id="request:BP13")])
-def test_parsing_comes_before_the_address(body: bytes) -> None:
-    """A TCP connection always has an address, so this one asks the stages."""
-    inbound = Inbound(PATH.decode(), b"", {}, body, "", drop_in=True)
-    exchange = Exchange("id", inbound, cast("Any", None), datetime.now(UTC), 0.0)
-    asyncio.run(run_stages(exchange, cast("Any", None)))
-    assert exchange.problem
-    assert exchange.problem.code is Code.INVALID_REQUEST
+def test_parsing_comes_before_the_address(proxied_gateway: Gateway, upstream: Upstream, body: bytes) -> None:
+    """A trusted proxy that names no client."""
+    answer = ask(proxied_gateway, request(body, PATH))
+    assert (answer.status, answer.json) == (400, INVALID)
+    answer = ask(proxied_gateway, request(_messages(), PATH))
+    assert (answer.status, answer.json) == (400, {"error": "Unable to determine client IP"})
+    assert upstream.is_untouched

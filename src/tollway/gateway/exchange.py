@@ -25,9 +25,10 @@ MissingPartError: Final = AttributeError
 
 
 class Inbound(Struct, frozen=True):
-    """The request as it came in. Header names are lower-cased; `query` includes its `?`; `peer` is the TCP address.
+    """The request as it came in. Header names are lower-cased; `query` includes its `?`.
 
-    `drop_in`: it came by one of the two prefixes whose error bodies are historic.
+    `drop_in`: it came by one of the two prefixes whose error bodies are historic. `peer`: the TCP address, canonical;
+    "" when there is none. `by_proxy`: the peer is a trusted proxy, so what it says of the client in headers counts.
     """
 
     path: str
@@ -36,12 +37,14 @@ class Inbound(Struct, frozen=True):
     body: bytes
     peer: str
     drop_in: bool
+    by_proxy: bool = False
 
 
 class Exchange:
     """One request from its first byte to the end of its answer."""
 
     __slots__ = (
+        "address",
         "attempts",
         "caller",
         "claim",
@@ -69,6 +72,7 @@ class Exchange:
     started: float  # monotonic seconds
     # parts, in the order in which stages give them
     request: ChatRequest
+    address: str  # of the client, canonical
     caller: Caller | None
     model: Model
     counted: tuple[str, ...]  # the concurrency slots taken, given back at the end

@@ -19,6 +19,7 @@ from tollway.gateway.stages import (
     check_request,
     choose_model,
     claim_key,
+    find_address,
     gate_anonymous,
     limit_concurrency,
     parse_request,
@@ -48,6 +49,7 @@ class Stage:
 
 STAGES: Final = (
     Stage(parse_request.run, gives="request"),
+    Stage(find_address.run, gives="address"),
     Stage(authenticate.run, gives="caller"),
     Stage(gate_anonymous.run, needs=("caller", "request")),
     Stage(limit_concurrency.run, needs=("caller",), gives="counted"),

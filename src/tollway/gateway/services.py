@@ -151,6 +151,7 @@ class Services:
 
     settings: Settings
     deadlines: Deadlines
+    behind_proxy: Callable[[Mapping[bytes, bytes]], str | None]  # headers of a trusted proxy → the client's address
     authenticator: Authenticator
     funds: Funds
     claims: Claims

@@ -10,6 +10,7 @@ from tollway.deadlines import Deadlines
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Inbound
 from tollway.gateway.services import Client
+from tollway.http.client_address import Peer
 from tollway.ids import new_request_id
 from tollway.observability.metrics import Metrics
 from tollway.settings import Limits, Timeouts
@@ -28,10 +29,13 @@ class Edge:
         deadlines: Deadlines,
         metrics: Metrics,
         handle: Handle,
+        peer_of: Callable[[str], Peer],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """`loop`: the one all this runs on; asking for it anew costs a system call per request."""
+        """`peer_of`: TCP address as the socket spells it → who that is. `loop`: the one all this runs on; asking for it
+        anew costs a system call per request."""
         self._loop = loop
+        self.peer_of = peer_of
         self.limits = limits
         self.timeouts = timeouts
         self.deadlines = deadlines
@@ -48,24 +52,27 @@ class Edge:
     def in_flight(self) -> int:
         return len(self._requests)
 
-    def admit(self, address: str) -> Problem | None:
-        """Count a new connection. Refuses: overloaded (too many in all), too_many_requests (of this address)."""
+    def admit(self, peer: Peer) -> Problem | None:
+        """Count a new connection. Refuses: overloaded (too many in all), too_many_requests (of this address).
+
+        A trusted proxy brings everybody's requests, so its own connections are bounded only by those in all.
+        """
         self._connections += 1
-        mine = self._by_address[address] = self._by_address.get(address, 0) + 1
+        mine = self._by_address[peer.key] = self._by_address.get(peer.key, 0) + 1
         self._metrics.connections.set(self._connections)
         if self._connections > self.limits.connections:
             return Problem(Code.OVERLOADED, "connections")
-        if mine > self.limits.connections_per_address:
+        if mine > self.limits.connections_per_address and not peer.is_proxy:
             return Problem(Code.TOO_MANY_REQUESTS, "connections", retry_after_s=1)
         return None
 
-    def leave(self, address: str) -> None:
+    def leave(self, peer: Peer) -> None:
         self._connections -= 1
         self._metrics.connections.set(self._connections)
-        if self._by_address[address] == 1:
-            del self._by_address[address]
+        if self._by_address[peer.key] == 1:
+            del self._by_address[peer.key]
         else:
-            self._by_address[address] -= 1
+            self._by_address[peer.key] -= 1
 
     def serve(self, inbound: Inbound, client: Client) -> None:
         """Start one request, or refuse it when too many are under way."""

@@ -15,6 +15,7 @@ from tollway.deadlines import NEVER
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Inbound
 from tollway.http.asgi import AsgiSide
+from tollway.http.client_address import Peer
 from tollway.http.edge import Edge
 from tollway.http.reader import BODY, DONE, HEAD, IDLE, RequestReader
 from tollway.http.responder import Responder
@@ -52,7 +53,7 @@ class GatewayProtocol(asyncio.Protocol):
         self._backlog = bytearray()
         self._responder: Responder | None = None
         self._asgi: AsgiSide | None = None
-        self._peer = ""
+        self._peer = cast("Peer", None)  # likewise
         self._since = 0.0  # of the body
         self._idle_until = NEVER
         self._is_behind = False  # the client: writing is paused
@@ -66,7 +67,7 @@ class GatewayProtocol(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
         self._state.connections.add(cast("Any", self))
         address = get_remote_addr(self.transport)
-        self._peer = address[0] if address else ""
+        self._peer = self._edge.peer_of(address[0] if address else "")
         self.deadline = self._idle_until = self._now() + self._edge.timeouts.first_byte_s
         self._edge.deadlines.watch(self)
         refusal = self._edge.admit(self._peer)
@@ -154,7 +155,8 @@ class GatewayProtocol(asyncio.Protocol):
         responder = Responder(self.transport, keep_alive, reader.speaks_1_1, drop_in, edge.date_header, self._answered)
         self._responder = responder
         responder.paused = self._is_behind
-        edge.serve(Inbound(path, reader.query, reader.fields, reader.take_body(), self._peer, drop_in), responder)
+        peer, body = self._peer, reader.take_body()
+        edge.serve(Inbound(path, reader.query, reader.fields, body, peer.address, drop_in, peer.is_proxy), responder)
 
     def _asgi_side(self) -> AsgiSide:
         side = AsgiSide(self._config, self._state, self.transport, self._answered)

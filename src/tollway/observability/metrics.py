@@ -22,6 +22,11 @@ class Metrics:
         refusals = LabelledTally("tollway_refusals", "Requests refused, by error code.", "code", self.registry)
         self.count_request: Callable[[int], None] = requests.inc
         self.count_refusal: Callable[[str], None] = refusals.inc
+        self.forwarded_addresses = Tally(
+            "tollway_forwarded_addresses",
+            "Requests whose client's address was looked for in X-Forwarded-For.",
+            self.registry,
+        )
         self._attempts = Counter(
             "tollway_upstream_failures", "Failed attempts at an upstream.", ["upstream", "kind"], registry=self.registry
         )

@@ -281,6 +281,7 @@ def services(**changes: Any) -> Services:
     made = Services(
         settings=settings,
         deadlines=Deadlines(clock),
+        behind_proxy=lambda _: None,
         authenticator=FakeAuthenticator(),
         funds=FakeFunds(),
         claims=FakeClaims(),

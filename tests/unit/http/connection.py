@@ -10,6 +10,7 @@ from uvicorn.server import ServerState
 from tollway.deadlines import Deadlines
 from tollway.gateway.exchange import Inbound
 from tollway.gateway.services import Client
+from tollway.http.client_address import ClientAddresses
 from tollway.http.edge import Edge
 from tollway.http.protocol import GatewayProtocol
 from tollway.observability.metrics import Metrics
@@ -83,7 +84,13 @@ class Listener:
 class Connection:
     """Use inside a running loop. Hot requests are answered at once, unless `holds` is set: then by `answer`."""
 
-    def __init__(self, limits: Limits | None = None, timeouts: Timeouts | None = None, holds: bool = False) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        holds: bool = False,
+        addresses: ClientAddresses | None = None,
+    ) -> None:
         self.now = 1000.0
         self.holds = holds
         self.deadlines = Deadlines(now=lambda: self.now)
@@ -93,6 +100,7 @@ class Connection:
             self.deadlines,
             Metrics(),
             self._handle,
+            (addresses or ClientAddresses((), "", 64)).peer,
             asyncio.get_running_loop(),
         )
         self.state = ServerState()

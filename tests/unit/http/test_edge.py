@@ -5,11 +5,13 @@ from tollway.deadlines import Deadlines
 from tollway.errors import Code
 from tollway.gateway.exchange import Inbound
 from tollway.gateway.services import Client
+from tollway.http.client_address import ClientAddresses, Peer
 from tollway.http.edge import Edge
 from tollway.observability.metrics import Metrics
 from tollway.settings import Limits, Timeouts
 
 INBOUND = Inbound("/", b"", {}, b"", "", drop_in=False)
+A, B = Peer("192.0.2.1", "192.0.2.1", is_proxy=False), Peer("192.0.2.2", "192.0.2.2", is_proxy=False)
 
 
 async def _nothing(_: Inbound, __: Client) -> None: ...
@@ -24,24 +26,44 @@ async def _forever(_: Inbound, __: Client) -> None:
 
 
 def _edge(handle: Any = _nothing, loop: asyncio.AbstractEventLoop | None = None, **limits: int) -> Edge:
-    return Edge(Limits(**limits), Timeouts(), Deadlines(), Metrics(), handle, cast("asyncio.AbstractEventLoop", loop))
+    made = cast("asyncio.AbstractEventLoop", loop)
+    return Edge(Limits(**limits), Timeouts(), Deadlines(), Metrics(), handle, ClientAddresses((), "", 64).peer, made)
 
 
 def test_connections_are_counted_per_address_and_forgotten() -> None:
     edge = _edge(connections=3, connections_per_address=2)
-    assert edge.admit("a") is None
-    assert edge.admit("a") is None
-    refused = edge.admit("a")
+    assert edge.admit(A) is None
+    assert edge.admit(A) is None
+    refused = edge.admit(A)
     assert refused
     assert refused.code is Code.TOO_MANY_REQUESTS
-    full = edge.admit("b")
+    full = edge.admit(B)
     assert full
     assert full.code is Code.OVERLOADED
-    edge.leave("b")
-    edge.leave("a")
-    edge.leave("a")
-    assert edge.admit("b") is None
-    assert edge.admit("b") is None
+    edge.leave(B)
+    edge.leave(A)
+    edge.leave(A)
+    assert edge.admit(B) is None
+    assert edge.admit(B) is None
+
+
+def test_addresses_of_one_network_are_counted_together() -> None:
+    edge = _edge(connections_per_address=1)
+    assert edge.admit(edge.peer_of("2001:db8::1")) is None
+    assert edge.admit(edge.peer_of("2001:db8:0:1::1")) is None
+    assert edge.admit(edge.peer_of("2001:db8::2"))
+
+
+def test_a_trusted_proxy_may_have_many_connections() -> None:
+    edge = _edge(connections=3, connections_per_address=1)
+    proxy = Peer("10.0.0.1", "10.0.0.1", is_proxy=True)
+    assert [edge.admit(proxy) for _ in range(3)] == [None] * 3
+    full = edge.admit(proxy)
+    assert full
+    assert full.code is Code.OVERLOADED
+    for _ in range(4):
+        edge.leave(proxy)
+    assert edge.admit(A) is None
 
 
 def test_it_waits_for_what_is_under_way() -> None:

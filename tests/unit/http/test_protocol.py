@@ -2,12 +2,14 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from ipaddress import ip_network
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tollway.errors import Code, Problem
+from tollway.http.client_address import ClientAddresses
 from tollway.settings import Limits, Timeouts
 from unit.http.connection import GET, HOT, Connection, Listener, Transport, hot
 
@@ -168,6 +170,14 @@ async def test_too_many_connections_of_one_address_are_refused_and_too_many_in_a
     fifth = Transport()
     connection.open(fifth)
     assert fifth.written.startswith(b"HTTP/1.1 429 ")
+
+
+@in_loop
+async def test_what_is_known_of_the_peer_comes_with_each_request() -> None:
+    proxies = ClientAddresses((ip_network("192.0.2.0/24"),), "", 64)
+    for addresses, by_proxy in ((None, False), (proxies, True)):
+        connection = await Connection(addresses=addresses).send(hot(), hot())
+        assert [(one.peer, one.by_proxy) for one in connection.asked] == [("192.0.2.7", by_proxy)] * 2
 
 
 # refusals

@@ -1,0 +1,33 @@
+"""The last look before a connection that somebody else directs: at what its name resolved to just now.
+
+Resolve once, look here, connect to one of exactly these addresses, and keep the name for Host and TLS: a second look-up
+could answer differently (request-path 12.5.5, guarantees N1).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from tollway.identity.outbound import OutboundRules
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """`reason` is for the operator's log and names no address."""
+
+    reason: str
+
+
+def check_resolved(host: str, port: int, resolved: Sequence[str], rules: OutboundRules) -> tuple[str, ...] | Refused:
+    """The addresses to connect to, each once, in the resolver's order. One that may not be called refuses all: a name
+    that is half inside is not trusted with the other half."""
+    if not resolved:
+        return Refused("no address")
+    for text in resolved:
+        try:
+            kind = rules.refused_kind(host, port, ip_address(text))
+        except ValueError:
+            return Refused("not an address")
+        if kind:
+            return Refused(kind.value)
+    return tuple(dict.fromkeys(resolved))
