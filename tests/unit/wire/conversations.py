@@ -29,4 +29,20 @@ MESSAGES: st.SearchStrategy[dict[str, Any]] = st.one_of(
         },
     ),
 )
-CONVERSATIONS = st.lists(MESSAGES, max_size=8)
+
+
+@st.composite
+def edited(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """A whole conversation of which one message was moved or left out."""
+    messages: list[dict[str, Any]] = []
+    for ids in draw(st.lists(st.lists(LIKELY_IDS, max_size=2, unique=True), min_size=1, max_size=3)):
+        calls = [{"id": one, "type": "function", "function": {"name": "read_file"}} for one in ids]
+        messages += [{"role": "user", "content": "text"}, {"role": "assistant", "tool_calls": calls}]
+        messages += [{"role": "tool", "tool_call_id": one, "content": "done"} for one in ids]
+    moved = messages.pop(draw(st.integers(0, len(messages) - 1)))
+    if draw(st.booleans()):
+        messages.insert(draw(st.integers(0, len(messages))), moved)
+    return messages
+
+
+CONVERSATIONS = st.lists(MESSAGES, max_size=8) | edited()
