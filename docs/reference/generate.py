@@ -182,6 +182,8 @@ def _unit(name: str, field: FieldInfo) -> str:
 _SAMPLES: Final = {
     "key_pepper": '"at least 32 random characters"',
     "key_pepper_file": '"/run/secrets/key-pepper"',
+    "user_hash_secret": '"at least 32 random characters"',
+    "user_hash_secret_file": '"/run/secrets/user-hash-secret"',
     "jwt.secret": '"at least 32 random characters"',
     "jwt.secret_file": '"/run/secrets/jwt-secret"',
     "providers.openrouter.kind": '"openrouter"',

@@ -13,6 +13,7 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
 from tollway.catalog.model import Price
 from tollway.catalog.page import models_page
+from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
@@ -40,11 +41,13 @@ from tollway.ids import new_id, new_request_id
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
+from tollway.providers.user_hashes import UserHashes
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
 from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
+from tollway.storage.presets import load_preset
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
@@ -71,7 +74,7 @@ _log = get_log()
 class Worker:
     """One serving process, put together. `run` returns after the drain."""
 
-    def __init__(self, settings: Settings, database: Database, catalog: CatalogSnapshot) -> None:
+    def __init__(self, settings: Settings, preset: Preset, database: Database, catalog: CatalogSnapshot) -> None:
         """Raises SettingsError when a provider is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
         self._settings = settings
@@ -97,6 +100,7 @@ class Worker:
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
         self.services = Services(
             settings=settings,
+            preset=preset,
             deadlines=deadlines,
             behind_proxy=addresses.behind_proxy,
             authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
@@ -104,6 +108,7 @@ class Worker:
             claims=SqlClaims(database),
             catalog=lambda: catalog,
             upstreams=configured(settings),
+            user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
             slots=Slots(),
@@ -223,14 +228,15 @@ class Worker:
 
 
 async def open_worker(settings: Settings) -> Worker:
-    """Open the database, read the catalog, and put a worker together.
+    """Open the database, read preset and catalog, and put a worker together.
 
     Raises StoreUnavailableError and SettingsError.
     """
+    preset = load_preset(settings.preset)
     database = open_database(settings.database_url, pool_size=settings.database_pool_size)
     now = utc_now()
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now)
-    return Worker(settings, database, catalog)
+    return Worker(settings, preset, database, catalog)
 
 
 def _authenticator_rules(settings: Settings) -> AuthenticatorRules:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from tollway.ids import random_bytes
+from tollway.kept_secret import EmptySecretError, read_or_make
 
 PREFIX: Final = "TOLLWAY_"
 JWT_SECRET_BYTES_MIN: Final = 32  # as many as the hash of HS256 has (RFC 7518, 3.2)
@@ -155,6 +155,10 @@ class Settings(Section):
     migrate_on_start: bool = Field(True, description="Bring the schema up to date when serving starts.")
     key_pepper: SecretStr | None = Field(None, description="Pepper of stored key hashes; made and kept if unset.")
     key_pepper_file: Path | None = Field(None, description="File that holds the key pepper.")
+    user_hash_secret: SecretStr | None = Field(
+        None, description="Secret in the hashes by which upstreams know users; made and kept if unset."
+    )
+    user_hash_secret_file: Path | None = Field(None, description="File that holds the secret of the users' hashes.")
     jwt: JwtSettings = Field(default=JwtSettings(), description="Bearer tokens signed by another system.")
     blocked_email_domains: str = Field(
         "", description="Users with an address in or below one of these domains are refused; separated by |."
@@ -218,14 +222,25 @@ class Settings(Section):
         return text.encode() if text else None
 
     def pepper(self) -> bytes:
-        """The pepper of key hashes; without a setting one is made once and kept in the state folder, mode 0600."""
-        text = secret_text("key_pepper", self.key_pepper, self.key_pepper_file)
+        """The pepper of key hashes."""
+        return self._kept("key_pepper", self.key_pepper, self.key_pepper_file)
+
+    def hash_secret(self) -> bytes:
+        """What makes the hashes by which upstreams know users this deployment's own."""
+        return self._kept("user_hash_secret", self.user_hash_secret, self.user_hash_secret_file)
+
+    def _kept(self, name: str, value: SecretStr | None, file: Path | None) -> bytes:
+        """A secret as set; without a setting one is made once and kept in the state folder. Raises SettingsError."""
+        text = secret_text(name, value, file)
         if text:
             return text.encode()
+        kept = self.state_dir / name.replace("_", "-")
         try:
-            return _kept_pepper(self.state_dir / "key-pepper")
+            return read_or_make(kept)
         except OSError as error:
-            raise SettingsError(f"state_dir: the key pepper cannot be kept there: {error.strerror}") from None
+            raise SettingsError(f"state_dir: {kept.name} cannot be kept there: {error.strerror}") from None
+        except EmptySecretError:
+            raise SettingsError(f"state_dir: {kept.name} is empty") from None
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -250,25 +265,6 @@ def secret_text(name: str, value: SecretStr | None, file: Path | None) -> str | 
             raise SettingsError(f"{name}_file: the file is empty")
         return text
     return value.get_secret_value() if value else None
-
-
-def _kept_pepper(path: Path) -> bytes:
-    """Read or make the pepper file; the link makes two starting processes agree on one."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(random_bytes(32).hex())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    pepper = path.read_text().strip()
-    if not pepper:
-        raise SettingsError(f"state_dir: {path.name} is empty")
-    return pepper.encode()
 
 
 PROVIDER_KEYS: Final = {

@@ -105,12 +105,19 @@ def sim(**controls: object) -> dict[str, object]:
     return {"sim": controls}
 
 
+CALL = {"id": "c1", "type": "function", "function": {"name": "x", "arguments": PROMPT}}
+BROKEN_TOOLS = [
+    {"role": "assistant", "content": PROMPT, "tool_calls": [CALL, CALL]},
+    {"role": "user", "content": PROMPT},
+    {"role": "tool", "tool_call_id": "c2", "content": PROMPT},
+]
 ERROR_BODY = json.dumps({"error": {"message": f"your key {UPSTREAM_KEY} is wrong", "stack": PROMPT}})
 ENDINGS: dict[str, Callable[[World], object]] = {
     "success": lambda world: world.ask(world.body()),
     "stream": lambda world: world.ask(world.body(stream=True)),
     "answer": lambda world: world.ask(world.body(model="sim/story", **sim(text=ANSWER))),
     "tool call": lambda world: world.ask(world.body(model="sim/toolsmith", stream=True)),
+    "repaired tools": lambda world: world.ask(world.body(messages=BROKEN_TOOLS)),
     "not JSON": lambda world: world.ask(b'{"model":"sim/echo","messages":"' + PROMPT.encode()),
     "doubled name": lambda world: world.ask(b'{"model":"sim/echo","user":"%b","user":"b"}' % PROMPT.encode()),
     "too long": lambda world: world.ask(world.body(stop=[PROMPT] * 17)),

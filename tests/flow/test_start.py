@@ -36,6 +36,12 @@ BAD_SETTINGS = {
     ),
     "missing pepper file": ("key_pepper_file = '/nowhere/hunter2-do-not-print'", "key_pepper_file: "),
     "empty pepper file": ("key_pepper_file = '/dev/null'", "key_pepper_file: "),
+    "missing hash secret file": (
+        "user_hash_secret_file = '/nowhere/hunter2-do-not-print'",
+        "user_hash_secret_file: ",
+    ),
+    "unknown preset": ("preset = 'hunter2-do-not-print'", "preset: "),
+    "missing preset": ("preset = '/nowhere/hunter2-do-not-print.toml'", "preset: "),
     "missing token secret file": ("[jwt]\nsecret_file = '/nowhere/hunter2-do-not-print'", "jwt.secret_file: "),
     "model of an unknown provider": (
         "[[models]]\nid = 'a/b'\nprovider = 'x'\nprompt_usd_per_million = 1\ncompletion_usd_per_million = 1",

@@ -24,7 +24,7 @@ LAYERS = (
     ("wire",),
     ("observability",),
     ("settings",),
-    ("errors", "money", "clock", "ids", "deadlines", "steps", "__init__"),
+    ("errors", "money", "clock", "ids", "kept_secret", "deadlines", "steps", "__init__"),
 )
 HEIGHT = {package: -place for place, layer in enumerate(LAYERS) for package in layer}
 GROUND = HEIGHT["errors"]

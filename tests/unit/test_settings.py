@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
@@ -120,28 +121,34 @@ def test_addresses() -> None:
     assert (Settings().host, Settings().port) == ("127.0.0.1", 8788)
 
 
-def test_the_pepper_is_made_once_and_kept_private(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "secret_of"),
+    [("key-pepper", Settings.pepper), ("user-hash-secret", Settings.hash_secret)],
+)
+def test_a_secret_that_is_not_set_is_made_once_and_kept(
+    tmp_path: Path, name: str, secret_of: Callable[[Settings], bytes]
+) -> None:
     settings = parse({"state_dir": str(tmp_path / "new")})
-    pepper = settings.pepper()
-    assert len(pepper) == 64
-    assert settings.pepper() == pepper
-    (kept,) = (tmp_path / "new").iterdir()
-    assert kept.stat().st_mode & 0o777 == 0o600
+    secret = secret_of(settings)
+    assert secret_of(settings) == secret == (tmp_path / "new" / name).read_bytes()
+    with pytest.raises(SettingsError, match=f"^state_dir: {name} cannot be kept there: Not a directory"):
+        secret_of(parse({"state_dir": "/dev/null/state"}))
+    (tmp_path / name).write_text("\n")
+    with pytest.raises(SettingsError, match=f"^state_dir: {name} is empty"):
+        secret_of(parse({"state_dir": str(tmp_path)}))
 
 
-def test_a_pepper_that_cannot_be_kept(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^state_dir: "):
-        parse({"state_dir": "/dev/null/state"}).pepper()
-    (tmp_path / "key-pepper").write_text("\n")
-    with pytest.raises(SettingsError, match=r"^state_dir: key-pepper is empty"):
-        parse({"state_dir": str(tmp_path)}).pepper()
+def test_the_two_secrets_differ(tmp_path: Path) -> None:
+    settings = parse({"state_dir": str(tmp_path)})
+    assert settings.pepper() != settings.hash_secret()
 
 
 def test_secrets_come_from_a_value_or_a_file(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(f"{SECRET}\n")
-    settings = parse({"key_pepper": "given", "jwt": {"secret_file": str(file)}})
-    assert settings.pepper() == b"given"
+    settings = parse({"key_pepper": "given", "user_hash_secret": "too", "jwt": {"secret_file": str(file)}})
+    assert (settings.pepper(), settings.hash_secret()) == (b"given", b"too")
+    assert parse({"user_hash_secret_file": str(file)}).hash_secret() == SECRET.encode()
     assert settings.jwt_secret() == SECRET.encode()
     assert Settings().jwt_secret() is None
 

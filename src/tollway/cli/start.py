@@ -7,6 +7,7 @@ from tollway.cli.prices import seed_prices
 from tollway.clock import utc_now
 from tollway.providers.registry import configured
 from tollway.settings import Settings, SettingsError
+from tollway.storage.presets import load_preset
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.database import open_database
 from tollway.storage.sql.schema import schema_is_current
@@ -15,7 +16,9 @@ from tollway.storage.sql.schema import schema_is_current
 async def prepare(settings: Settings) -> None:
     """Check what a worker relies on. Raises SettingsError or StoreUnavailableError with one clear line."""
     configured(settings)
+    load_preset(settings.preset)
     settings.pepper()
+    settings.hash_secret()
     settings.jwt_secret()
     try:
         database = open_database(settings.database_url, pool_size=1)

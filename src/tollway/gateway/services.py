@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from tollway.billing.store import Claims
+from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
@@ -18,6 +19,7 @@ from tollway.identity.authenticator import Authenticator
 from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
+from tollway.providers.user_hashes import UserHashes
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
 from tollway.wire.answer_head import AnswerHead
@@ -150,6 +152,7 @@ class Services:
     """Everything a stage or closer may touch besides the exchange."""
 
     settings: Settings
+    preset: Preset
     deadlines: Deadlines
     behind_proxy: Callable[[Mapping[bytes, bytes]], str | None]  # headers of a trusted proxy → the client's address
     authenticator: Authenticator
@@ -157,6 +160,7 @@ class Services:
     claims: Claims
     catalog: Callable[[], CatalogSnapshot]
     upstreams: Mapping[str, Upstream]
+    user_hashes: UserHashes
     client: UpstreamClient
     retry_budget: RetryBudget
     slots: Slots

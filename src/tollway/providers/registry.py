@@ -33,10 +33,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Upstream:
-    """A configured provider. `head` is the request head up to the per-request headers; it holds the key, so no repr."""
+    """A configured provider. `base_url` is spelled as in the settings; `head` is the request head up to the per-request
+    headers; it holds the key, so no repr."""
 
     id: str
     provider: Provider
+    base_url: str
     origin: Origin
     head: tuple[bytes, bytes]  # before and after the query string
     lookup_head: tuple[bytes, bytes] | None = None  # of a look-up, before and after the message id; None: there is none
@@ -69,7 +71,8 @@ def _join(name: str, one: ProviderSettings, records: Mapping[str, Provider], set
         record = replace(record, reports_cost=one.reports_cost)
     if one.generation_lookup is not None:
         record = replace(record, generation_lookup=one.generation_lookup)
-    origin, path = _locate(name, one.base_url or record.base_url, one)
+    base_url = one.base_url or record.base_url
+    origin, path = _locate(name, base_url, one)
     key = secret_text(f"providers.{name}.api_key", one.api_key, one.api_key_file)
     if key:
         _check_header_value(f"providers.{name}.api_key", key)
@@ -77,6 +80,7 @@ def _join(name: str, one: ProviderSettings, records: Mapping[str, Provider], set
     return Upstream(
         id=name,
         provider=record,
+        base_url=base_url,
         origin=origin,
         head=(f"POST {path}{CHAT_COMPLETIONS}".encode(), rest),
         lookup_head=(f"GET {path}{GENERATION}?id=".encode(), rest) if record.generation_lookup else None,

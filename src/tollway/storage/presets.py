@@ -17,9 +17,9 @@ def load_preset(name: str) -> Preset:
     if name in SHIPPED:
         return parse_preset((files("tollway.catalog") / "presets" / f"{name}.toml").read_bytes(), name)
     if not name.endswith(".toml"):
-        raise PresetError(f"preset: there is none called {name!r}; shipped are: {', '.join(SHIPPED)}")
+        raise PresetError(f"preset: is neither a .toml file nor a shipped one, which are: {', '.join(SHIPPED)}")
     try:
         text = Path(name).read_bytes()
     except OSError:
-        raise PresetError(f"preset: {name} cannot be read") from None
+        raise PresetError("preset: the file cannot be read") from None
     return parse_preset(text, name)

@@ -19,5 +19,5 @@ def test_what_is_not_named_has_its_default() -> None:
     ],
 )
 def test_a_file_that_is_wrong_is_named(text: bytes, error: str) -> None:
-    with pytest.raises(PresetError, match=error):
+    with pytest.raises(PresetError, match=f"^preset: {error}"):
         parse_preset(text, "x.toml")

@@ -12,6 +12,7 @@ from msgspec.json import encode
 from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldOrder, HoldRefused, Outcome
 from tollway.billing.store import JournalUnavailableError, StoreUnavailableError
 from tollway.catalog.model import Model, Offer, Price
+from tollway.catalog.preset import Identity, Preset
 from tollway.catalog.snapshot import build_snapshot
 from tollway.deadlines import NEVER, Deadlines
 from tollway.errors import Problem
@@ -27,6 +28,7 @@ from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
 from tollway.providers.provider import Provider
 from tollway.providers.registry import Origin, Upstream
+from tollway.providers.user_hashes import UserHashes
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
 from tollway.settings import Settings, parse
@@ -251,7 +253,8 @@ class FakeAuthenticator(Authenticator):
 
 def upstream(id_: str = "sim", **provider: Any) -> Upstream:
     record = Provider(id=id_, name=id_, dialect="openai", base_url="", source="", checked="2026-11-20", **provider)
-    return Upstream(id_, record, Origin("http", "up.example", 80), (b"POST /v1/chat/completions", b" HTTP/1.1\r\n"))
+    head = (b"POST /v1/chat/completions", b" HTTP/1.1\r\n")
+    return Upstream(id_, record, "http://up.example/v1", Origin("http", "up.example", 80), head)
 
 
 def candidate(id_: str = "sim", price: Price = PRICE, **provider: Any) -> Candidate:
@@ -282,6 +285,8 @@ def services(**changes: Any) -> Services:
         settings=settings,
         deadlines=Deadlines(clock),
         behind_proxy=lambda _: None,
+        preset=Preset(),
+        user_hashes=UserHashes(Identity(), "the deployment's secret"),
         authenticator=FakeAuthenticator(),
         funds=FakeFunds(),
         claims=FakeClaims(),

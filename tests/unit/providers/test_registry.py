@@ -46,6 +46,13 @@ def test_a_provider_by_its_own_name() -> None:
     assert b"\r\n\r\n" not in after
 
 
+@pytest.mark.parametrize("base_url", ["https://api.example.com/v1/", "http://API.example.com:8080"])
+def test_the_address_keeps_its_spelling(base_url: str) -> None:
+    """Hashes of users are made of it."""
+    assert upstream(base_url).base_url == base_url
+    assert configured(parse({"providers": {"openai": {}}}))["openai"].base_url == OPENAI.base_url
+
+
 def test_the_key_is_in_no_description() -> None:
     assert CANARY not in repr(upstream(api_key=CANARY))
     assert CANARY not in str(upstream(api_key=CANARY))

@@ -31,5 +31,5 @@ def test_a_file_of_the_operator(tmp_path: Path) -> None:
     assert load_preset(str(path)).free.hosted_count == 5
     with pytest.raises(PresetError, match="cannot be read"):
         load_preset(str(tmp_path / "none.toml"))
-    with pytest.raises(PresetError, match="there is none called 'kiro'"):
+    with pytest.raises(PresetError, match=r"neither a \.toml file nor a shipped one, which are: kilo"):
         load_preset("kiro")

@@ -19,6 +19,7 @@ from tollway.gateway.opening import opening_entry
 from tollway.gateway.relay import Relay
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.providers.user_hashes import UserHashes
 from tollway.routing.fallback import Tried, pause_before_retry
 from tollway.routing.plan import Candidate
 from tollway.steps import Later
@@ -83,7 +84,7 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         Later(loop=services.loop),
         services.relays.note,
     )
-    body = _encode_body(exchange, candidate)
+    body = _encode_body(exchange, candidate, services.user_hashes)
     before, after = upstream.head
     head = b"%b%b%bX-Request-Id: %b-%d\r\nContent-Length: %d\r\n\r\n" % (
         before,
@@ -109,14 +110,18 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
     return reply
 
 
-def _encode_body(exchange: Exchange, candidate: Candidate) -> bytes:
-    """The body for one candidate: its model id and its provider's own wishes. Source: request-path 2.5, BP10."""
-    request, body, wanted = exchange.request, exchange.prepared, candidate.offer.upstream_model
-    asked = request.model
+def _encode_body(exchange: Exchange, candidate: Candidate, user_hashes: UserHashes) -> bytes:
+    """The body for one candidate: its model id, its name for the user and its provider's own wishes.
+
+    Source: request-path 2.5, 11.1, BP10.
+    """
+    request, upstream, wanted = exchange.request, candidate.upstream, candidate.offer.upstream_model
+    asked, caller = request.model, exchange.caller
+    assert caller
     model = asked if asked == wanted or asked.lower() == wanted.lower() else wanted
-    if body["model"] != model:
-        body = {**body, "model": model}
-    shape = candidate.upstream.provider.shape
+    user = user_hashes.user(upstream.id, upstream.base_url, caller.user_id)
+    body = {**exchange.prepared, "model": model, "user": user, "safety_identifier": user}
+    shape = upstream.provider.shape
     return _encode(shape(body, request.stream) if shape else body)
 
 

@@ -14,6 +14,7 @@ from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.gateway.stages import send_upstream
+from tollway.providers.user_hashes import CUSTOM
 from tollway.routing.plan import Candidate, Plan
 from tollway.settings import parse
 from tollway.wire.answer_head import AnswerHead
@@ -243,6 +244,29 @@ def test_what_goes_upstream() -> None:
 def test_another_id_upstream_replaces_the_callers() -> None:
     _, upstreams, _ = send(GOOD, body=body_of(model="alias"))
     assert json.loads(upstreams.sent[0][2])["model"] == "vendor/name"
+
+
+def test_upstreams_know_the_user_by_a_hash_of_their_own() -> None:
+    """Whatever the client said about that; a provider's own wishes come last."""
+
+    def without_user(body: dict[str, object], stream: bool) -> dict[str, object]:
+        return {name: value for name, value in body.items() if name != "user"}
+
+    both = (candidate("first"), candidate("second"), candidate("shy", shape=without_user))
+    _, upstreams, one = send(REFUSED, REFUSED, GOOD, to=both, body=body_of(user="mine", safety_identifier=["x"]))
+    first, second, shy = (json.loads(body) for _, _, body, _ in upstreams.sent)
+    hashes = services().user_hashes
+    assert first["user"] == first["safety_identifier"] == hashes.user("first", "", CALLER.user_id)
+    assert second["user"] == second["safety_identifier"] == hashes.user("second", "", CALLER.user_id)
+    assert shy["safety_identifier"] == hashes.user("shy", "", CALLER.user_id)
+    assert "user" not in shy
+    assert (one.prepared["user"], one.request.body["user"]) == ("mine", "mine")
+
+
+def test_a_custom_upstream_knows_the_user_by_its_address() -> None:
+    _, upstreams, _ = send(GOOD, to=(candidate(CUSTOM),))
+    expected = services().user_hashes.user(CUSTOM, "http://up.example/v1", CALLER.user_id)
+    assert json.loads(upstreams.sent[0][2])["user"] == expected
 
 
 def test_failures_are_counted() -> None:
