@@ -13,6 +13,7 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
 from tollway.catalog.model import Price
 from tollway.catalog.page import models_page
+from tollway.catalog.preset import Preset, PresetError
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
@@ -34,16 +35,19 @@ from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, AuthenticatorRules
 from tollway.identity.email_domains import read_domains
+from tollway.identity.policy import hosted_rules
+from tollway.identity.promotions import Promotions, read_promotions
 from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
 from tollway.routing.fallback import RetryBudget
-from tollway.settings import Settings
+from tollway.settings import Settings, SettingsError
 from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
+from tollway.storage.presets import load_preset
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
@@ -71,10 +75,11 @@ class Worker:
     """One serving process, put together. `run` returns after the drain."""
 
     def __init__(self, settings: Settings, database: Database, catalog: CatalogSnapshot) -> None:
-        """Raises SettingsError when a provider is configured wrongly, JournalUnavailableError."""
+        """Raises SettingsError when a provider or the preset is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._database = database
+        preset, promotions = _preset_of(settings)
         self._background = Background()
         self._identity = SqlIdentity(database)
         metrics = Metrics()
@@ -93,6 +98,9 @@ class Worker:
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
         self.services = Services(
             settings=settings,
+            preset=preset,
+            hosted_rules=hosted_rules(preset.hosted_models),
+            promotions=promotions,
             deadlines=deadlines,
             authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
@@ -224,6 +232,15 @@ async def open_worker(settings: Settings) -> Worker:
     now = utc_now()
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now)
     return Worker(settings, database, catalog)
+
+
+def _preset_of(settings: Settings) -> tuple[Preset, Promotions]:
+    """The preset, and what of it has to be read. Raises SettingsError."""
+    try:
+        preset = load_preset(settings.preset)
+        return preset, read_promotions(preset.promotions)
+    except PresetError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _authenticator_rules(settings: Settings) -> AuthenticatorRules:

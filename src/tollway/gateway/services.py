@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from tollway.billing.store import Claims
+from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
@@ -15,6 +16,8 @@ from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.slots import Slots
 from tollway.identity.authenticator import Authenticator
+from tollway.identity.policy import HostedRules
+from tollway.identity.promotions import Promotions
 from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
@@ -147,9 +150,12 @@ class UpstreamClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a stage or closer may touch besides the exchange."""
+    """Everything a stage or closer may touch besides the exchange. What is made from the preset is made once."""
 
     settings: Settings
+    preset: Preset
+    hosted_rules: HostedRules
+    promotions: Promotions
     deadlines: Deadlines
     authenticator: Authenticator
     funds: Funds

@@ -12,6 +12,7 @@ from msgspec.json import encode
 from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldOrder, HoldRefused, Outcome
 from tollway.billing.store import JournalUnavailableError, StoreUnavailableError
 from tollway.catalog.model import Model, Offer, Price
+from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import build_snapshot
 from tollway.deadlines import NEVER, Deadlines
 from tollway.errors import Problem
@@ -22,6 +23,7 @@ from tollway.gateway.services import ClientListener, Failure, ReplySink, Service
 from tollway.gateway.slots import Slots
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.caller import Caller, Refusal
+from tollway.identity.policy import hosted_rules
 from tollway.money import Microdollars
 from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
@@ -277,9 +279,13 @@ def services(**changes: Any) -> Services:
     clock = changes.pop("clock", Clock())
     settings: Settings = changes.pop("settings", SETTINGS)
     metrics = Metrics()
+    preset: Preset = changes.pop("preset", Preset())
     catalog = build_snapshot([changes.pop("model", model())])
     made = Services(
         settings=settings,
+        preset=preset,
+        hosted_rules=hosted_rules(preset.hosted_models),
+        promotions={},
         deadlines=Deadlines(clock),
         authenticator=FakeAuthenticator(),
         funds=FakeFunds(),
