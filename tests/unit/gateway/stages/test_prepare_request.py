@@ -9,6 +9,7 @@ from unit.gateway.fakes import body_of, exchange, services
 def test_usage_is_always_asked_for(options: object) -> None:
     one = exchange()
     one.request = parse_chat(body_of(stream=True, stream_options=options))
+    one.provider_config = None
     before = dict(one.request.body)
     prepared = prepare_request.run(one, services())
     sent = prepared["stream_options"]
