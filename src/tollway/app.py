@@ -79,7 +79,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._database = database
-        preset, promotions = _preset_of(settings)
+        preset, promotions = read_preset(settings)
         self._background = Background()
         self._identity = SqlIdentity(database)
         metrics = Metrics()
@@ -234,7 +234,7 @@ async def open_worker(settings: Settings) -> Worker:
     return Worker(settings, database, catalog)
 
 
-def _preset_of(settings: Settings) -> tuple[Preset, Promotions]:
+def read_preset(settings: Settings) -> tuple[Preset, Promotions]:
     """The preset, and what of it has to be read. Raises SettingsError."""
     try:
         preset = load_preset(settings.preset)

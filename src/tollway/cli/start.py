@@ -1,7 +1,8 @@
-"""What must be true before anything serves: providers configured, schema current, prices there."""
+"""What must be true before anything serves: providers and preset configured, schema current, prices there."""
 
 import asyncio
 
+from tollway.app import read_preset
 from tollway.catalog.assemble import own_prices
 from tollway.cli.prices import seed_prices
 from tollway.clock import utc_now
@@ -15,6 +16,7 @@ from tollway.storage.sql.schema import schema_is_current
 async def prepare(settings: Settings) -> None:
     """Check what a worker relies on. Raises SettingsError or StoreUnavailableError with one clear line."""
     configured(settings)
+    read_preset(settings)
     settings.pepper()
     settings.jwt_secret()
     try:
