@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tollway.catalog.preset import PresetError, Promotion
@@ -33,6 +33,8 @@ def test_another_model_is_not_meant(model: str) -> None:
     assert not promoted(REVIEWER, model)
 
 
+@example(timedelta(0))
+@example(END - START)
 @given(st.timedeltas(timedelta(days=-9), timedelta(days=9)))
 def test_the_window_has_its_start_and_not_its_end(after: timedelta) -> None:
     now = START + after
