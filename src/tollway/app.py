@@ -36,6 +36,8 @@ from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, AuthenticatorRules
 from tollway.identity.email_domains import read_domains
+from tollway.identity.policy import hosted_rules
+from tollway.identity.promotions import read_promotions
 from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
 from tollway.observability.logs import RequestLog, get_log
@@ -75,7 +77,7 @@ class Worker:
     """One serving process, put together. `run` returns after the drain."""
 
     def __init__(self, settings: Settings, preset: Preset, database: Database, catalog: CatalogSnapshot) -> None:
-        """Raises SettingsError when a provider is configured wrongly, JournalUnavailableError."""
+        """Raises SettingsError when a provider or the preset is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._database = database
@@ -101,6 +103,8 @@ class Worker:
         self.services = Services(
             settings=settings,
             preset=preset,
+            hosted_rules=hosted_rules(preset.hosted_models),
+            promotions=read_promotions(preset.promotions),
             deadlines=deadlines,
             behind_proxy=addresses.behind_proxy,
             authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),

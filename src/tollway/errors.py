@@ -22,6 +22,8 @@ class Code(StrEnum):
     MALFORMED_HTTP = "malformed_http"
     MODEL_NOT_FOUND = "model_not_found"
     MODEL_NOT_PRICED = "model_not_priced"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
+    DATA_COLLECTION_REQUIRED = "data_collection_required"
     MISSING_CLIENT_IP = "missing_client_ip"
     AUTHENTICATION_REQUIRED = "authentication_required"
     SIGN_IN_REQUIRED = "paid_model_auth_required"
@@ -81,6 +83,11 @@ class Entry:
 
 _UNAVAILABLE: Final = "The service is temporarily unavailable. Please try again later."
 
+_DATA_COLLECTION: Final = (
+    "Data collection is required for this model. "
+    "Please enable data collection to use this model or choose another model."
+)
+
 CATALOGUE: Final[Mapping[Code, Entry]] = {
     Code.INVALID_PATH: Entry(
         400,
@@ -108,6 +115,15 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
     Code.MODEL_NOT_PRICED: Entry(
         503, Fault.OPERATOR, False, "The requested model has no price yet.", Shape.TITLED, "Service Unavailable"
     ),
+    Code.MODEL_NOT_ALLOWED: Entry(
+        404,
+        Fault.CALLER,
+        False,
+        "The requested model is not allowed for your team.",
+        Shape.TITLED,
+        "Model not allowed for your team.",
+    ),
+    Code.DATA_COLLECTION_REQUIRED: Entry(400, Fault.CALLER, False, _DATA_COLLECTION, Shape.TITLED, _DATA_COLLECTION),
     Code.MISSING_CLIENT_IP: Entry(
         400,
         Fault.CALLER,
@@ -175,8 +191,8 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
 class Problem:
     """One refusal. `detail` is for logs only; callers read the catalogue's message, or `shown` where a spec gives one.
 
-    `status` and `shown` override the entry (an upstream's own 4xx and its redacted message); `extra` carries the
-    fields of a shape that has some (the balance of a 402).
+    `status`, `shown` and `title` override the entry (an upstream's own 4xx and its redacted message, the 402 of one who
+    has never paid); `extra` carries the fields of a shape that has some (the balance of a 402).
     """
 
     code: Code
@@ -185,6 +201,7 @@ class Problem:
     status: int | None = None
     shown: str | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
+    title: str | None = None
 
     @property
     def entry(self) -> Entry:

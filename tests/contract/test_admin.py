@@ -2,19 +2,31 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
 from contract.commit_fault import CommitFault
 from contract.scenario import START
-from tollway.admin.records import AccountBalance, CreditTransaction, Member, Organization, Page, User
+from tollway.admin.records import (
+    AccountBalance,
+    CreditTransaction,
+    Member,
+    Organization,
+    OrganizationChange,
+    Page,
+    User,
+)
 from tollway.admin.store import Removal
 from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.identity.caller import Role
+from tollway.identity.organization import OrganizationSettings
 from tollway.identity.store import KeyRow
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
+from tollway.storage.sql.tables import organizations
 
 ACCOUNT = BudgetRef(BudgetKind.USER, "ann")
 ACME = Organization("acme", "Acme", "teams", START)
@@ -53,6 +65,50 @@ async def test_one_address_is_one_user(admin: SqlAdmin) -> None:
     assert len(await admin.list_users(Page())) == 1
 
 
+async def test_what_an_organization_decides_is_changed_one_by_one(admin: SqlAdmin, database: Database) -> None:
+    """Keys of others in the settings stay; what is emptied is gone, and comes back as nothing set."""
+    await admin.add_organization(ACME)
+    foreign = {"code_indexing_enabled": True, "minimum_balance": None}
+    statement = update(organizations).values(settings=foreign)
+    await database.write(lambda connection: connection.execute(statement))
+    assert await admin.find_organizations("acme") == (ACME,)
+    later = START + timedelta(days=1)
+
+    async def change(**changes: object) -> Organization | None:
+        return await admin.change_organization("acme", OrganizationChange(**changes), later)
+
+    listed = OrganizationSettings(model_allow_list=("b/c", "a/*"), data_collection="deny")
+    changed = replace(ACME, plan="enterprise", require_seats=True, settings=listed)
+    given = {"model_allow_list": ("b/c", "a/*"), "data_collection": "deny"}
+    assert await change(plan="enterprise", require_seats=True, settings=given) == changed
+    assert await change() == changed
+    assert await admin.find_organizations("Acme") == await admin.list_organizations(Page()) == (changed,)
+    emptied = await change(require_seats=False, settings={"model_allow_list": (), "data_collection": None})
+    assert emptied == replace(ACME, plan="enterprise")
+    read = select(organizations.c.settings, organizations.c.updated_at)
+    row = await database.read(lambda connection: connection.execute(read).one())
+    assert (row.settings, row.updated_at) == (foreign, later)
+
+
+async def test_changes_of_settings_at_the_same_time_all_last(admin: SqlAdmin) -> None:
+    await admin.add_organization(ACME)
+    names = ("model_allow_list", "model_deny_list", "provider_allow_list", "provider_deny_list")
+    changes = [OrganizationChange(settings={name: (name,)}) for name in names]
+    changes.append(OrganizationChange(settings={"data_collection": "allow"}))
+    await asyncio.gather(*(admin.change_organization("acme", change, START) for change in changes))
+    (found,) = await admin.find_organizations("acme")
+    assert found.settings == OrganizationSettings(**{name: (name,) for name in names}, data_collection="allow")
+
+
+async def test_an_organization_that_is_not_there_is_not_changed(admin: SqlAdmin, database: Database) -> None:
+    change = OrganizationChange(plan="enterprise")
+    assert await admin.change_organization("acme", change, START) is None
+    await admin.add_organization(ACME)
+    gone = update(organizations).values(deleted_at=START)
+    await database.write(lambda connection: connection.execute(gone))
+    assert await admin.change_organization("acme", change, START) is None
+
+
 async def test_two_owners_cannot_remove_each_other(admin: SqlAdmin) -> None:
     await admin.add_organization(ACME)
     for number in range(2):
@@ -87,6 +143,10 @@ async def test_a_lost_commit_acknowledgement_cannot_double(
         (lambda: admin.add_organization(ACME), None),
         (lambda: admin.add_member(member, "m1", START), True),
         (lambda: admin.add_key(key), True),
+        (
+            lambda: admin.change_organization("acme", OrganizationChange(plan="enterprise"), START),
+            replace(ACME, plan="enterprise"),
+        ),
         (lambda: admin.add_credit(ACCOUNT, _credit("t1")), AccountBalance("user:ann", 100, 0, 0, 100, 100)),
     ]
     for step, expected in steps:
@@ -101,12 +161,10 @@ async def test_concurrent_credits_all_arrive(admin: SqlAdmin) -> None:
     assert len(await admin.list_credits(ACCOUNT, Page(200))) == 20
 
 
-async def test_only_a_payment_counts_as_paid_and_it_may_be_for_an_organization(admin: SqlAdmin) -> None:
+async def test_what_a_user_pays_for_an_organization_is_the_organizations(admin: SqlAdmin) -> None:
     await admin.add_credit(ACCOUNT, _credit("t1"))
-    assert not await admin.has_paid("ann")
     organization = BudgetRef(BudgetKind.ORGANIZATION, "acme")
     await admin.add_credit(organization, _credit("t2", is_free=False, organization_id="acme"))
-    assert await admin.has_paid("ann")
     assert [credit.id for credit in await admin.list_credits(ACCOUNT, Page())] == ["t1"]
     assert [credit.id for credit in await admin.list_credits(organization, Page())] == ["t2"]
     assert (await admin.account_balance(organization)).balance_microdollars == 100

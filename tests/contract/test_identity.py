@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy import text
 
 from contract.scenario import START
-from tollway.admin.records import Member, Organization, User
+from tollway.admin.records import CreditTransaction, Member, Organization, OrganizationChange, User
 from tollway.admin.store import Removal
+from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.identity.caller import Role
+from tollway.identity.organization import OrganizationSettings
 from tollway.identity.store import KeyRow, MembershipRow, UserRow
 from tollway.money import Microdollars
 from tollway.storage.sql.admin.store import SqlAdmin
@@ -67,6 +69,46 @@ async def test_a_membership_has_role_and_daily_limit(admin: SqlAdmin, identity: 
         assert await identity.membership(ACME.id, "ann") == MembershipRow(ACME.id, "ann", Role.MEMBER, limit)
 
 
+@pytest.mark.parametrize("organization_id", [None, ACME.id], ids=["for themselves", "for an organization"])
+async def test_only_a_payment_counts_as_paid(
+    admin: SqlAdmin, identity: SqlIdentity, organization_id: str | None
+) -> None:
+    """A grant does not, nor what others paid."""
+    await admin.add_user(ANN, "pepper")
+    await admin.add_key(KEY)
+    kind = BudgetKind.ORGANIZATION if organization_id else BudgetKind.USER
+
+    async def credit(id_: str, user_id: str, *, is_free: bool) -> None:
+        account = BudgetRef(kind, organization_id or user_id)
+        paid = CreditTransaction(id_, user_id, organization_id, 5, is_free, None, None, None, START)
+        await admin.add_credit(account, paid)
+
+    await credit("t1", "ann", is_free=True)
+    await credit("t2", "bob", is_free=False)
+    assert await identity.user("ann") == UserRow("ann", "ann@example.com", "pepper", None)
+    await credit("t3", "ann", is_free=False)
+    paid = UserRow("ann", "ann@example.com", "pepper", None, has_paid=True)
+    assert await identity.user("ann") == paid
+    assert await identity.key_by_hash(KEY.secret_hash) == (KEY, paid)
+
+
+async def test_a_membership_tells_what_the_organization_decides(
+    admin: SqlAdmin, identity: SqlIdentity, database: Database
+) -> None:
+    await admin.add_user(ANN, "pepper")
+    await admin.add_organization(ACME)
+    await admin.add_member(MEMBER, "m1", START)
+    settings = {"provider_allow_list": ("b", "a"), "data_collection": "deny"}
+    await admin.change_organization(ACME.id, OrganizationChange("enterprise", True, settings), START)
+    read = OrganizationSettings(provider_allow_list=("b", "a"), data_collection="deny")
+    found = await identity.membership(ACME.id, "ann")
+    assert found == MembershipRow(ACME.id, "ann", Role.MEMBER, None, "enterprise", read, require_seats=True)
+    statement = text("""UPDATE organizations SET settings = '{"model_allow_list": "a/b"}'""")
+    await database.write(lambda connection: connection.execute(statement))
+    with pytest.raises(ValueError, match="model_allow_list"):  # unreadable is not unrestricted
+        await identity.membership(ACME.id, "ann")
+
+
 async def test_a_deleted_organization_has_no_members(
     admin: SqlAdmin, identity: SqlIdentity, database: Database
 ) -> None:
@@ -88,6 +130,8 @@ async def test_every_change_moves_the_revision(admin: SqlAdmin, identity: SqlIde
         lambda: admin.add_organization(ACME),
         lambda: admin.add_member(MEMBER, "m1", START),
         lambda: admin.set_daily_limit(MEMBER, "l1"),
+        lambda: admin.change_organization(ACME.id, OrganizationChange("enterprise"), START),
+        lambda: admin.change_organization(ACME.id, OrganizationChange(settings={"data_collection": "deny"}), START),
         lambda: admin.add_key(KEY),
         lambda: admin.revoke_key("k1", START),
     ]

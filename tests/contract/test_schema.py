@@ -15,12 +15,15 @@ from sqlalchemy.exc import DBAPIError
 import tollway.storage.migrations
 from contract.processes import run_together
 from tollway.billing.ledger import BudgetKind, BudgetRef
+from tollway.identity.caller import Role
+from tollway.identity.store import MembershipRow
 from tollway.storage.migrations import run
 from tollway.storage.migrations.run import migrate
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.engine import create_sqlite_file, parse_url, single_use_engine
+from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.sql.schema import SCHEMA_HEAD, schema_is_current
 from tollway.storage.sql.tables import ledger_entries, metadata
 from tollway.storage.sql.usage import SqlUsage
@@ -90,6 +93,24 @@ def test_the_second_revision_keeps_what_was_booked(empty_url: str) -> None:
         asyncio.run(database.write(lambda connection: connection.execute(text("DELETE FROM ledger_entries"))))
     asyncio.run(database.close())
 
+
+def test_the_fifth_revision_keeps_organizations_and_their_members(empty_url: str) -> None:
+    _migrate_to(empty_url, "0003_idempotency_keys", IN_ACME)
+    assert migrate(empty_url) == SCHEMA_HEAD
+    database = open_database(empty_url)
+    found = asyncio.run(SqlIdentity(database).membership("acme", "ann"))
+    assert found == MembershipRow("acme", "ann", Role.OWNER, None, "enterprise")
+    asyncio.run(database.close())
+
+
+IN_ACME = (
+    "INSERT INTO users (id, email, name, created_at, updated_at) SELECT 'ann', 'a@example.com', '', created_at,"
+    " created_at FROM ledger_accounts WHERE id = 'system:revenue'",
+    "INSERT INTO organizations (id, name, plan, settings, created_at, updated_at) SELECT 'acme', 'Acme', 'enterprise',"
+    " '{}', created_at, created_at FROM users",
+    "INSERT INTO memberships (id, organization_id, user_id, role, created_at, updated_at) SELECT 'm', 'acme', 'ann',"
+    " 'owner', created_at, created_at FROM users",
+)
 
 BOOKED = (
     "INSERT INTO ledger_accounts (id, kind, created_at) SELECT 'user:ann', 'user', created_at FROM ledger_accounts"

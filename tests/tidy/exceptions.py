@@ -59,6 +59,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/migrations/versions/r0001_first_road.py": _SCHEMA,
     "storage/migrations/versions/r0002_leases.py": _SCHEMA,
     "storage/migrations/versions/r0003_idempotency_keys.py": _SCHEMA,
+    "storage/migrations/versions/r0005_organization_facts.py": _SCHEMA,
     "storage/sql/admin/credits.py": _SQL,
     "storage/sql/admin/keys.py": _SQL,
     "storage/sql/admin/organizations.py": _SQL,

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
 from tollway.admin.fields import (
     DAILY_LIMIT_MICRODOLLARS_MAX,
@@ -13,20 +12,20 @@ from tollway.admin.fields import (
     check_text,
     missing,
 )
-from tollway.admin.records import Member, Organization, Page, User
+from tollway.admin.records import Member, Organization, OrganizationChange, Page, User
+from tollway.admin.restrictions import check_settings
 from tollway.admin.store import AdminStore, OrganizationStore, Removal
 from tollway.admin.users import show_user
 from tollway.errors import Code, Problem
 from tollway.identity.caller import Role
+from tollway.identity.organization import PLANS, TEAMS
 from tollway.ids import new_id
-
-PLANS: Final = ("teams", "enterprise")
 
 
 @dataclass(frozen=True, slots=True)
 class NewOrganization:
     name: str
-    plan: str = "teams"
+    plan: str = TEAMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,24 @@ async def show_organization(store: OrganizationStore, id_or_name: str) -> Organi
 async def list_organizations(store: OrganizationStore, page: Page) -> tuple[Organization, ...] | Problem:
     checked = check_page(page)
     return checked if isinstance(checked, Problem) else await store.list_organizations(checked)
+
+
+async def change_organization(
+    store: OrganizationStore, id_or_name: str, change: OrganizationChange, now: datetime
+) -> Organization | Problem:
+    """Plan, seats and settings; only what is named changes. Refuses: bad_request, not_found."""
+    if change.plan is None and change.require_seats is None and not change.settings:
+        return Problem(Code.BAD_REQUEST, shown="name what is to be changed")
+    if change.plan is not None and change.plan not in PLANS:
+        return bad("plan", f"must be one of {', '.join(PLANS)}")
+    settings = check_settings(change.settings)
+    if isinstance(settings, Problem):
+        return settings
+    found = await find_organization(store, id_or_name)
+    if isinstance(found, Problem):
+        return found
+    changed = await store.change_organization(found.id, replace(change, settings=settings), now)
+    return changed or missing("organization", id_or_name)
 
 
 async def add_member(

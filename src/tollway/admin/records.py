@@ -1,9 +1,11 @@
 """What the use cases return: values ready to show. Amounts are whole micro-dollars, instants aware UTC."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tollway.identity.caller import Role
+from tollway.identity.organization import NO_SETTINGS, OrganizationSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +19,23 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
+    """`require_seats`: daily limits of members do not count."""
+
     id: str
     name: str
     plan: str
     created_at: datetime
+    require_seats: bool = False
+    settings: OrganizationSettings = NO_SETTINGS
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationChange:
+    """What is to be different; None leaves it. `settings`: those named here, an empty list or None removes one."""
+
+    plan: str | None = None
+    require_seats: bool | None = None
+    settings: Mapping[str, tuple[str, ...] | str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from tollway.admin.records import (
     CreditTransaction,
     Member,
     Organization,
+    OrganizationChange,
     Page,
     User,
 )
@@ -50,6 +51,12 @@ class OrganizationStore(Protocol):
 
     async def list_organizations(self, page: Page) -> tuple[Organization, ...]: ...
 
+    async def change_organization(
+        self, organization_id: str, change: OrganizationChange, now: datetime
+    ) -> Organization | None:
+        """Only what the change names, so that changes at the same time all last. None when there is none."""
+        ...
+
     async def add_member(self, member: Member, membership_id: str, now: datetime) -> bool:
         """False when the user is a member already."""
         ...
@@ -83,10 +90,6 @@ class CreditStore(Protocol):
     async def list_credits(self, account: BudgetRef, page: Page) -> tuple[CreditTransaction, ...]: ...
 
     async def account_balance(self, account: BudgetRef) -> AccountBalance: ...
-
-    async def has_paid(self, user_id: str) -> bool:
-        """Whether the user ever paid, for anyone: decides the text of a 402 (request-path 9.4)."""
-        ...
 
 
 class AdminStore(UserStore, OrganizationStore, KeyStore, CreditStore, Protocol):

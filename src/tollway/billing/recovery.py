@@ -226,7 +226,7 @@ def _ending(entry: Opened, offer: OfferPart, progress: Progressed | None, answer
         deltas=answer.output_units or 0,
         text_bytes=answer.text_bytes,
         reports_cost=offer.reports_cost,
-        is_free=price.is_free,
+        is_free=price.is_free or entry.hold_worst_case == 0,
     )
 
 

@@ -22,6 +22,11 @@ def read_limit(text: str) -> Microdollars | None:
     return None if text.strip().lower() == "none" else read_amount(text)
 
 
+def read_list(text: str) -> tuple[str, ...]:
+    """Entries between commas; `none` for none at all."""
+    return () if text.strip().lower() == "none" else tuple(text.split(","))
+
+
 def read_instant(text: str) -> datetime:
     """`2027-01-31`, `2027-01-31T12:00:00Z`, or `30d` from now. Without a zone it is UTC."""
     if text[:-1].isdecimal() and text.endswith("d") and len(text) <= 6:

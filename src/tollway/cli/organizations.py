@@ -1,12 +1,13 @@
-"""`tollway orgs`: organizations, their members, and what each member may spend a day."""
+"""`tollway orgs`: organizations, what they allow, their members, and what each member may spend a day."""
 
 from typing import Annotated, Any
 
 import typer
+from msgspec import to_builtins
 
 from tollway.admin import organizations
 from tollway.admin.organizations import NewOrganization, OrganizationDetails
-from tollway.admin.records import Member, Organization, Page
+from tollway.admin.records import Member, Organization, OrganizationChange, Page
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
 from tollway.cli.output import fields_of, write_json, write_record, write_table
@@ -15,6 +16,10 @@ from tollway.identity.caller import Role
 
 app = typer.Typer(help="Organizations.", no_args_is_help=True)
 _COLUMNS = ("id", "name", "plan", "created_at")
+_ModelList = Annotated[
+    str | None, typer.Option(help="Models (vendor/name) and namespaces (vendor/*), by commas; or none.", metavar="LIST")
+]
+_ProviderList = Annotated[str | None, typer.Option(help="Inference providers, by commas; or none.", metavar="LIST")]
 _MEMBER_COLUMNS = ("user_id", "email", "role", "daily_limit_microdollars")
 
 
@@ -29,7 +34,7 @@ def create(
     async def work(admin: Administration) -> Organization | Problem:
         return await organizations.create_organization(admin.store, NewOrganization(name, plan), admin.now)
 
-    _write(administer(work), as_json)
+    _write(_fields_of(administer(work)), as_json)
 
 
 @app.command("list")
@@ -41,7 +46,7 @@ def list_(limit: arguments.Limit = 100, before: arguments.Before = None, as_json
 
     found = administer(work)
     if as_json:
-        write_json(found)
+        write_json([_fields_of(organization) for organization in found])
     else:
         write_table(found, _COLUMNS, "There are no organizations.")
 
@@ -55,10 +60,47 @@ def show(organization: arguments.Organization, as_json: arguments.AsJson = False
 
     found = administer(work)
     if as_json:
-        write_json({**fields_of(found.organization), "members": found.members})
+        write_json({**_fields_of(found.organization), "members": found.members})
         return
-    write_record(fields_of(found.organization))
+    write_record(_fields_of(found.organization))
     write_table(found.members, _MEMBER_COLUMNS, "There are no members.")
+
+
+@app.command("set")
+def set_(
+    organization: arguments.Organization,
+    plan: Annotated[str | None, typer.Option(help="teams or enterprise.")] = None,
+    require_seats: Annotated[
+        bool | None,
+        typer.Option("--require-seats/--no-require-seats", help="Paid by seat: members' daily limits do not count."),
+    ] = None,
+    model_allow_list: _ModelList = None,
+    model_deny_list: _ModelList = None,
+    provider_allow_list: _ProviderList = None,
+    provider_deny_list: _ProviderList = None,
+    data_collection: Annotated[
+        str | None, typer.Option(help="allow, deny, or none: callers decide.", metavar="TEXT")
+    ] = None,
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Set what an organization allows its members. What is not named stays; lists count on the plan enterprise only."""
+    texts = {
+        "model_allow_list": model_allow_list,
+        "model_deny_list": model_deny_list,
+        "provider_allow_list": provider_allow_list,
+        "provider_deny_list": provider_deny_list,
+    }
+    settings: dict[str, tuple[str, ...] | str | None] = {
+        name: arguments.read_list(text) for name, text in texts.items() if text is not None
+    }
+    if data_collection is not None:
+        settings["data_collection"] = None if data_collection == "none" else data_collection
+    change = OrganizationChange(plan, require_seats, settings)
+
+    async def work(admin: Administration) -> Organization | Problem:
+        return await organizations.change_organization(admin.store, organization, change, admin.now)
+
+    _write(_fields_of(administer(work)), as_json)
 
 
 @app.command("add-member")
@@ -73,7 +115,7 @@ def add_member(
     async def work(admin: Administration) -> Member | Problem:
         return await organizations.add_member(admin.store, organization, user, role, admin.now)
 
-    _write(administer(work), as_json)
+    _write(fields_of(administer(work)), as_json)
 
 
 @app.command("remove-member")
@@ -99,11 +141,18 @@ def set_limit(
     async def work(admin: Administration) -> Member | Problem:
         return await organizations.set_daily_limit(admin.store, organization, user, amount)
 
-    _write(administer(work), as_json)
+    _write(fields_of(administer(work)), as_json)
 
 
-def _write(record: Any, as_json: bool) -> None:
+def _fields_of(organization: Organization) -> dict[str, Any]:
+    """Its fields in one row, the settings among them."""
+    fields = fields_of(organization)
+    del fields["settings"]
+    return {**fields, **to_builtins(organization.settings)}
+
+
+def _write(fields: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        write_json(record)
+        write_json(fields)
     else:
-        write_record(fields_of(record))
+        write_record(fields)

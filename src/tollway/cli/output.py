@@ -79,6 +79,8 @@ def _title(name: str) -> str:
 def _shown(name: str, value: Any) -> str:
     if value is None:
         return "unlimited" if "limit" in name else "-"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "-"
     if name.endswith(MONEY_SUFFIX):
         return format_usd(value)
     if isinstance(value, bool):

@@ -1,10 +1,11 @@
-"""What must be true before anything serves: providers configured, schema current, prices there."""
+"""What must be true before anything serves: providers and preset configured, schema current, prices there."""
 
 import asyncio
 
 from tollway.catalog.assemble import own_prices
 from tollway.cli.prices import seed_prices
 from tollway.clock import utc_now
+from tollway.identity.promotions import read_promotions
 from tollway.providers.registry import configured
 from tollway.settings import Settings, SettingsError
 from tollway.storage.presets import load_preset
@@ -16,7 +17,7 @@ from tollway.storage.sql.schema import schema_is_current
 async def prepare(settings: Settings) -> None:
     """Check what a worker relies on. Raises SettingsError or StoreUnavailableError with one clear line."""
     configured(settings)
-    load_preset(settings.preset)
+    read_promotions(load_preset(settings.preset).promotions)
     settings.pepper()
     settings.hash_secret()
     settings.jwt_secret()

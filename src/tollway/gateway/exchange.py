@@ -59,6 +59,7 @@ class Exchange:
         "prepared",
         "problem",
         "prompt_text_bytes",
+        "provider_config",
         "received_at",
         "reply",
         "request",
@@ -77,6 +78,7 @@ class Exchange:
     model: Model
     counted: tuple[str, ...]  # the concurrency slots taken, given back at the end
     plan: Plan
+    provider_config: dict[str, object] | None  # replaces the caller's `provider`; None leaves it
     claim: str  # the Idempotency-Key; "" for none
     hold: Hold
     prepared: dict[str, object]

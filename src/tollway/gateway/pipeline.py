@@ -16,6 +16,7 @@ from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
 from tollway.gateway.stages import (
     authenticate,
+    check_policy,
     check_request,
     choose_model,
     claim_key,
@@ -56,9 +57,10 @@ STAGES: Final = (
     Stage(choose_model.run, needs=("request",), gives="model"),
     Stage(plan_route.run, needs=("request", "model"), gives="plan"),
     Stage(check_request.run, needs=("caller", "request")),
+    Stage(check_policy.run, needs=("caller", "request", "model"), gives="provider_config"),
     Stage(claim_key.run, needs=("caller",), gives="claim"),
-    Stage(reserve_funds.run, needs=("caller", "plan"), gives="hold"),
-    Stage(prepare_request.run, needs=("request",), gives="prepared"),
+    Stage(reserve_funds.run, needs=("caller", "model", "plan"), gives="hold"),
+    Stage(prepare_request.run, needs=("request", "provider_config"), gives="prepared"),
     Stage(send_upstream.run, needs=("caller", "request", "prepared", "plan", "hold"), gives="reply"),
 )
 

@@ -16,6 +16,8 @@ from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.slots import Slots
 from tollway.identity.authenticator import Authenticator
+from tollway.identity.policy import HostedRules
+from tollway.identity.promotions import Promotions
 from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
@@ -149,10 +151,12 @@ class UpstreamClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a stage or closer may touch besides the exchange."""
+    """Everything a stage or closer may touch besides the exchange. What is made from the preset is made once."""
 
     settings: Settings
     preset: Preset
+    hosted_rules: HostedRules
+    promotions: Promotions
     deadlines: Deadlines
     behind_proxy: Callable[[Mapping[bytes, bytes]], str | None]  # headers of a trusted proxy → the client's address
     authenticator: Authenticator

@@ -31,7 +31,7 @@ def problem_body(problem: Problem, request_id: str, historic: bool) -> bytes:
     if shape is Shape.CODED:
         return encode({"error": {"code": entry.title, "message": message}})
     if shape is Shape.CREDITS:
-        return encode({"error": {"title": entry.title, "message": message, **problem.extra}})
+        return encode({"error": {"title": problem.title or entry.title, "message": message, **problem.extra}})
     return encode({"error": general_error(problem, request_id)})
 
 

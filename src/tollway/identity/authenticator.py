@@ -1,8 +1,9 @@
 """Turns credentials into callers, with verdicts kept in memory.
 
-A verdict lives at most 60 s and ends with the token or key it is about. Every change to users, keys or memberships
-raises a revision in the database; `refresh` looks for it and drops all verdicts, so a revocation acts within one poll
-(guarantees A2, K4). While the revision cannot be read no verdict is used: refusing is better than serving the revoked.
+A verdict lives at most 60 s and ends with the token or key it is about. Every change to users, keys, organizations or
+memberships raises a revision in the database; `refresh` looks for it and drops all verdicts, so a revocation acts
+within one poll (guarantees A2, K4). While the revision cannot be read no verdict is used: refusing is better than
+serving the revoked.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,11 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
-from tollway.identity.caller import Caller, Refusal
+from tollway.identity.caller import Caller, Refusal, Role
 from tollway.identity.email_domains import is_blocked
 from tollway.identity.keys import hash_key, is_well_formed
-from tollway.identity.store import IdentityStore, KeyRow, UserRow
+from tollway.identity.policy import OrganizationPolicy, policy_of
+from tollway.identity.store import IdentityStore, KeyRow, MembershipRow, UserRow
 from tollway.identity.tokens import TokenRules, pepper_matches, read_token
 from tollway.ids import is_uuid
 
@@ -160,13 +162,20 @@ class Authenticator:
             email=user.email,
             organization_id=member.organization_id if member else None,
             role=member.role if member else None,
-            member_daily_limit=member.daily_limit if member else None,
+            member_daily_limit=member.daily_limit if member and not member.require_seats else None,
             key_id=key.id if key else None,
             key_limit=key.limit_microdollars if key else None,
             bot_id=bot_id,
             token_source=token_source,
+            policy=_policy_for(member) if member else None,
+            has_paid=user.has_paid,
         )
         return _one_of_equals(caller)
+
+
+def _policy_for(member: MembershipRow) -> OrganizationPolicy | None:
+    """A billing manager has no plan and no settings, as one who is no member (request-path 9.2)."""
+    return None if member.role is Role.BILLING_MANAGER else policy_of(member.plan, member.settings)
 
 
 @lru_cache(maxsize=EQUALS_KEPT)

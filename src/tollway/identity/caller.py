@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tollway.identity.policy import OrganizationPolicy
 from tollway.money import Microdollars
 
 
@@ -17,7 +18,8 @@ class Caller:
     """An authenticated caller.
 
     `organization_id` is set only after the membership was read from the database; `key_id` only for API keys.
-    `member_daily_limit` (µ$ per UTC day) applies inside the organization; None means unlimited.
+    `member_daily_limit` (µ$ per UTC day) applies inside the organization; None means unlimited. `policy` is what the
+    organization restricts; None: nothing. `has_paid`: the user ever did, for anyone; it decides the text of a 402.
     """
 
     user_id: str
@@ -29,9 +31,11 @@ class Caller:
     key_limit: Microdollars | None = None
     bot_id: str | None = None
     token_source: str | None = None
+    policy: OrganizationPolicy | None = None
+    has_paid: bool = False
 
     def __hash__(self) -> int:
-        return hash((self.user_id, self.key_id))  # what follows from a caller is cached: all nine fields cost ten times
+        return hash((self.user_id, self.key_id))  # what follows from a caller is cached: all the fields cost ten times
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,22 @@ from datetime import datetime
 from typing import Protocol
 
 from tollway.identity.caller import Role
+from tollway.identity.organization import NO_SETTINGS, TEAMS, OrganizationSettings
 from tollway.money import Microdollars
 
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """`blocked_reason` set means refused; `pepper` None accepts any otherwise valid token (taken-over accounts)."""
+    """`blocked_reason` set means refused; `pepper` None accepts any otherwise valid token (taken-over accounts).
+
+    `has_paid`: at least one payment of theirs is booked, for themselves or for an organization (request-path 9.4).
+    """
 
     id: str
     email: str
     pepper: str | None
     blocked_reason: str | None
+    has_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,18 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True)
 class MembershipRow:
-    """A user's place in an organization that is not deleted; `daily_limit` None means unlimited."""
+    """A user's place in an organization that is not deleted, and what that organization decides for its members.
+
+    `daily_limit` None means unlimited. `require_seats`: members are paid for by seat, their daily limits do not count.
+    """
 
     organization_id: str
     user_id: str
     role: Role
     daily_limit: Microdollars | None
+    plan: str = TEAMS
+    settings: OrganizationSettings = NO_SETTINGS
+    require_seats: bool = False
 
 
 class IdentityStore(Protocol):
@@ -56,5 +67,6 @@ class IdentityStore(Protocol):
         ...
 
     async def revision(self) -> int:
-        """A number that grows whenever any user, key, membership or limit changes; caches are dropped when it does."""
+        """A number that grows whenever any user, key, payment, organization, membership or limit changes; caches are
+        dropped when it does."""
         ...

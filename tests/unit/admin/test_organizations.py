@@ -1,9 +1,11 @@
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 from tollway.admin.organizations import (
     NewOrganization,
     add_member,
+    change_organization,
     create_organization,
     find_organization,
     list_organizations,
@@ -11,10 +13,11 @@ from tollway.admin.organizations import (
     set_daily_limit,
     show_organization,
 )
-from tollway.admin.records import Member, Organization, Page
+from tollway.admin.records import Member, Organization, OrganizationChange, Page
 from tollway.admin.users import NewUser, create_user
 from tollway.errors import Code, Problem
 from tollway.identity.caller import Role
+from tollway.identity.organization import OrganizationSettings
 from tollway.ids import is_uuid
 from tollway.storage.sql.admin.store import SqlAdmin
 
@@ -95,6 +98,27 @@ def test_a_daily_limit_is_set_and_lifted(store: SqlAdmin, now: datetime) -> None
             assert _code(await set_daily_limit(store, "Acme", "ann@example.com", limit)) is Code.BAD_REQUEST
         assert _code(await set_daily_limit(store, "Acme", "eve@example.com", 1)) is Code.NOT_FOUND
         assert _code(await set_daily_limit(store, "Acme", "who", 1)) is Code.NOT_FOUND
+
+    asyncio.run(scenario())
+
+
+def test_what_is_not_named_stays(store: SqlAdmin, now: datetime) -> None:
+    async def scenario() -> None:
+        await create_organization(store, NewOrganization("Acme"), now)
+        lists = {"model_allow_list": (" a/b", "a/b")}
+        first = await change_organization(store, "Acme", OrganizationChange("enterprise", settings=lists), now)
+        assert isinstance(first, Organization)
+        assert (first.plan, first.settings) == ("enterprise", OrganizationSettings(model_allow_list=("a/b",)))
+        second = await change_organization(store, first.id, OrganizationChange(require_seats=True), now)
+        assert second == replace(first, require_seats=True)
+        for change in (
+            OrganizationChange(),
+            OrganizationChange(plan="gold"),
+            OrganizationChange(settings={"data_collection": "maybe"}),
+        ):
+            assert _code(await change_organization(store, "Acme", change, now)) is Code.BAD_REQUEST
+        assert _code(await change_organization(store, "Who", OrganizationChange("teams"), now)) is Code.NOT_FOUND
+        assert await find_organization(store, "Acme") == second
 
     asyncio.run(scenario())
 

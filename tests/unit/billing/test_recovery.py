@@ -239,6 +239,14 @@ def test_a_free_model_stays_free() -> None:
     assert (outcome.basis, outcome.charge) == (Basis.FREE, 0)
 
 
+def test_what_was_promoted_stays_free() -> None:
+    """Nothing was held, whatever the price is."""
+    entry = encode_entry(opened(hold_worst_case=0, amounts=(0, 0)))
+    outcome = recover("r", entry, encode_entry(Progressed(200, OUTPUT, 80)), None)
+    assert (outcome.basis, outcome.charge) == (Basis.FREE, 0)
+    assert outcome.absorbed > 0
+
+
 def test_where_nothing_had_passed_nothing_is_charged() -> None:
     outcome = interrupted(None)
     assert (outcome.basis, outcome.charge, outcome.absorbed, outcome.usage) == (Basis.ABSORBED, 0, 0, Usage(0, 0))

@@ -4,7 +4,7 @@ import pytest
 import typer
 
 from tollway.cli import arguments
-from tollway.cli.arguments import read_amount, read_instant, read_limit
+from tollway.cli.arguments import read_amount, read_instant, read_limit, read_list
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -19,6 +19,15 @@ def test_amounts_are_usd(text: str, amount: int) -> None:
 def test_what_is_no_amount_is_wrong_usage(text: str) -> None:
     with pytest.raises(typer.BadParameter):
         read_amount(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "entries"),
+    [("a/b", ("a/b",)), ("b,a/*, c", ("b", "a/*", " c")), (" None ", ()), ("", ("",)), ("a,", ("a", ""))],
+)
+def test_lists_are_divided_by_commas(text: str, entries: tuple[str, ...]) -> None:
+    """Nothing given is not none: an empty variable must not lift a restriction."""
+    assert read_list(text) == entries
 
 
 def test_a_limit_may_be_none() -> None:

@@ -1,17 +1,49 @@
 import pytest
 
+FIELDS = (
+    "id",
+    "name",
+    "plan",
+    "created_at",
+    "require_seats",
+    "model_allow_list",
+    "provider_allow_list",
+    "model_deny_list",
+    "provider_deny_list",
+    "data_collection",
+)
+
 
 def test_an_organization_and_its_members(acme) -> None:
     shown = acme("orgs", "show", "Acme", "--json").json
-    assert set(shown) == {"id", "name", "plan", "created_at", "members"}
+    assert set(shown) == {*FIELDS, "members"}
     (member,) = shown["members"]
     assert set(member) == {"organization_id", "user_id", "email", "role", "daily_limit_microdollars"}
     assert (member["email"], member["role"], member["daily_limit_microdollars"]) == ("ann@example.com", "owner", None)
     assert acme("orgs", "show", shown["id"], "--json").json == shown
     listed = acme("orgs", "list", "--json").json
-    assert listed == [{name: shown[name] for name in ("id", "name", "plan", "created_at")}]
+    assert listed == [{name: shown[name] for name in FIELDS}]
     assert "Acme" in acme("orgs", "list").out
     assert "owner" in acme("orgs", "show", "Acme").out
+
+
+def test_what_an_organization_allows_is_set_one_by_one(acme) -> None:
+    def changed(*words: str) -> dict:
+        shown = acme("orgs", "set", "Acme", *words, "--json").json
+        return {name: value for name, value in shown.items() if name not in ("id", "name", "created_at") and value}
+
+    assert changed("--plan", "enterprise") == {"plan": "enterprise"}
+    wanted = {"plan": "enterprise", "require_seats": True, "model_allow_list": ["b/c", "a/*"]}
+    assert changed("--require-seats", "--model-allow-list", "b/c, a/*,b/c") == wanted
+    more = {**wanted, "provider_allow_list": ["x"], "provider_deny_list": ["y"], "data_collection": "deny"}
+    lists = ("--provider-allow-list", "x", "--provider-deny-list", "y")
+    assert changed(*lists, "--data-collection", "deny") == more
+    shown = acme("orgs", "show", "Acme", "--json").json
+    assert {name: shown[name] for name in more} == more
+    assert acme("orgs", "show", "Acme").out.count("b/c, a/*") == 1
+    away = ("--model-allow-list", "none", "--provider-allow-list", "none", "--provider-deny-list", "none")
+    assert changed("--no-require-seats", "--data-collection", "none", *away) == {"plan": "enterprise"}
+    assert changed("--model-deny-list", "a/*", "--plan", "teams") == {"plan": "teams", "model_deny_list": ["a/*"]}
 
 
 @pytest.mark.parametrize(("text", "limit"), [("12.5", 12_500_000), ("$0.000001", 1), ("none", None), ("0", 0)])
@@ -29,6 +61,14 @@ def test_refusals_are_one_line_that_names_the_thing(acme) -> None:
         (["show", "Twin"], "2 organizations are named 'Twin': use the id"),
         (["create", " "], "name: must have 1 to 100 characters"),
         (["create", "X", "--plan", "gold"], "plan: must be one of teams, enterprise"),
+        (["set", "Acme"], "name what is to be changed"),
+        (["set", "Who", "--plan", "teams"], "there is no organization 'Who'"),
+        (["set", "Acme", "--plan", "gold"], "plan: must be one of teams, enterprise"),
+        (["set", "Acme", "--data-collection", "maybe"], "data_collection: must be one of allow, deny"),
+        (
+            ["set", "Acme", "--model-deny-list", "a/b,"],
+            "model_deny_list: entry 2 must have 1 to 256 characters, without spaces",
+        ),
         (["add-member", "Acme", "ann@example.com"], "'ann@example.com' is already a member of 'Acme'"),
         (["remove-member", "Acme", "bob@example.com"], "'bob@example.com' is not a member of 'Acme'"),
         (["remove-member", "Acme", "ann@example.com"], "An organization needs at least one owner"),

@@ -23,6 +23,7 @@ from tollway.gateway.services import ClientListener, Failure, ReplySink, Service
 from tollway.gateway.slots import Slots
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.caller import Caller, Refusal
+from tollway.identity.policy import hosted_rules
 from tollway.money import Microdollars
 from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
@@ -280,12 +281,15 @@ def services(**changes: Any) -> Services:
     clock = changes.pop("clock", Clock())
     settings: Settings = changes.pop("settings", SETTINGS)
     metrics = Metrics()
+    preset: Preset = changes.pop("preset", Preset())
     catalog = build_snapshot([changes.pop("model", model())])
     made = Services(
         settings=settings,
+        preset=preset,
+        hosted_rules=hosted_rules(preset.hosted_models),
+        promotions={},
         deadlines=Deadlines(clock),
         behind_proxy=lambda _: None,
-        preset=Preset(),
         user_hashes=UserHashes(Identity(), "the deployment's secret"),
         authenticator=FakeAuthenticator(),
         funds=FakeFunds(),

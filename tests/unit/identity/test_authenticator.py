@@ -11,6 +11,8 @@ from tollway.identity import authenticator
 from tollway.identity.authenticator import STALE_AFTER_S, Authenticator, AuthenticatorRules
 from tollway.identity.caller import Caller, Refusal, Role
 from tollway.identity.keys import hash_key, make_key
+from tollway.identity.organization import OrganizationSettings
+from tollway.identity.policy import policy_of
 from tollway.identity.store import KeyRow, MembershipRow, UserRow
 from tollway.identity.tokens import TokenRules
 from tollway.money import Microdollars
@@ -239,6 +241,35 @@ def test_no_uuid_reaches_no_query(world: World, header: str) -> None:
     for credential in (KEY, TOKEN):
         assert reason(world.ask(credential, header)) == "Invalid organization ID format"
     assert world.store.asked == 0
+
+
+def as_caller(world: World, credential: str = KEY, organization: str = ORGANIZATION) -> Caller:
+    caller = world.ask(credential, organization)
+    assert isinstance(caller, Caller)
+    return caller
+
+
+@pytest.mark.parametrize(("require_seats", "limit"), [(True, None), (False, 0)])
+def test_paid_by_seat_daily_limits_do_not_count(world: World, require_seats: bool, limit: int | None) -> None:
+    world.store.members = [replace(member(limit=0), require_seats=require_seats)]
+    assert as_caller(world).member_daily_limit == limit
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_the_organization_restricts_goes_with_its_members(world: World, role: Role) -> None:
+    """A billing manager has no plan and no settings, and alone nobody is restricted."""
+    settings = OrganizationSettings(data_collection="deny", model_allow_list=("a/b",))
+    world.store.members = [replace(member(role), plan="enterprise", settings=settings)]
+    policy = None if role is Role.BILLING_MANAGER else policy_of("enterprise", settings)
+    assert as_caller(world).policy == policy
+    assert as_caller(world, organization="").policy is None
+
+
+@pytest.mark.parametrize("credential", [KEY, TOKEN], ids=["key", "token"])
+def test_who_has_paid(world: World, credential: str) -> None:
+    assert not as_caller(world, credential, "").has_paid
+    world.store.users = {ADA.id: replace(ADA, has_paid=True)}
+    assert as_caller(world, credential, "").has_paid
 
 
 # What is kept

@@ -80,7 +80,7 @@ def _ending(exchange: Exchange, reply: Reply, prompt_bytes: int) -> Ending:
         facts.text_bytes,
         0,  # images
         candidate.upstream.provider.reports_cost,
-        price.is_free,
+        price.is_free or exchange.hold.worst_case == 0,  # a promotion held nothing, so nothing is charged
     )
 
 

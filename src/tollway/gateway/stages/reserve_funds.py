@@ -1,6 +1,7 @@
 """Set money aside in every budget the request touches, or in none, before anything goes upstream (guarantees M2).
 
-Refuses: insufficient_credits; ledger_unavailable (nothing is served on credit).
+What costs nothing needs no balance: a free model, a promotion. Refuses: insufficient_credits; ledger_unavailable
+(nothing is served on credit). Source: request-path 9.2 to 9.5.
 """
 
 from collections.abc import Awaitable
@@ -12,48 +13,62 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
-from tollway.identity.caller import Role
-from tollway.money import MICRODOLLARS_PER_USD
+from tollway.identity.caller import Caller, Role
+from tollway.identity.promotions import is_promoted
+from tollway.money import MICRODOLLARS_PER_USD, Microdollars
 
 _POLICIES: Final = {policy.value: policy for policy in HoldPolicy}
 _BILLING_MANAGER: Final = Role.BILLING_MANAGER  # reading a member of an Enum costs as much as a call (Python 3.11)
+_NOTHING: Final = Microdollars(0)
+_NEVER_PAID: Final = "Paid Model - Credits Required"
 
 
 def run(exchange: Exchange, services: Services) -> Hold | Problem | Awaitable[Hold | Problem]:
     caller = exchange.caller
     assert caller
-    if caller.role is _BILLING_MANAGER:  # may pay for the organization, not spend (request-path 9.2)
-        return _refuse(0, "a billing manager has no balance", services)
+    worst_case = exchange.plan.worst_case
+    promotions = services.promotions
+    if promotions and is_promoted(promotions, caller, exchange.model.id, exchange.received_at):
+        worst_case = _NOTHING
+    if worst_case and caller.role is _BILLING_MANAGER:  # may pay for the organization, not spend
+        return _refuse(0, "a billing manager has no balance", caller, services)
     day = exchange.received_at.date()
     order = HoldOrder(
         exchange.id,
-        exchange.plan.worst_case,
+        worst_case,
         budgets_of(caller, day),
         _POLICIES[services.settings.hold_policy],
         day,
     )
     held = services.funds.hold(order)
-    return held if isinstance(held, Hold) else _later(held, services)
+    return held if isinstance(held, Hold) else _later(held, caller, services)
 
 
-async def _later(held: Awaitable[Hold | HoldRefused] | HoldRefused, services: Services) -> Hold | Problem:
+async def _later(
+    held: Awaitable[Hold | HoldRefused] | HoldRefused, caller: Caller, services: Services
+) -> Hold | Problem:
     """The slices did not cover it, or a refusal was known already."""
     try:
         answer = held if isinstance(held, HoldRefused) else await held
     except StoreUnavailableError as error:
         return Problem(Code.LEDGER_UNAVAILABLE, str(error), retry_after_s=1)
     if isinstance(answer, HoldRefused):
-        return _refuse(answer.available, f"{answer.budget.kind} has {answer.available} microdollars left", services)
+        detail = f"{answer.budget.kind} has {answer.available} microdollars left"
+        return _refuse(answer.available, detail, caller, services)
     return answer
 
 
-def _refuse(available: int, detail: str, services: Services) -> Problem:
-    """The balance goes on the wire as a JSON number in USD, whole ones without a fraction (request-path 0.5.3)."""
+def _refuse(available: int, detail: str, caller: Caller, services: Services) -> Problem:
+    """The text depends on whether the user has ever paid, for whomever (9.4). The balance goes on the wire as a JSON
+    number in USD, whole ones without a fraction (0.5.3)."""
     whole, part = divmod(available, MICRODOLLARS_PER_USD)
     balance = whole if part == 0 else available / MICRODOLLARS_PER_USD
     url = f"{services.settings.app_url.rstrip('/')}/profile"
-    return Problem(
-        Code.INSUFFICIENT_CREDITS,
-        detail,
-        extra={"balance": balance, "buyCreditsUrl": url},
-    )
+    extra = {"balance": balance, "buyCreditsUrl": url}
+    if caller.has_paid:
+        return Problem(Code.INSUFFICIENT_CREDITS, detail, extra=extra)
+    bonus = services.settings.first_topup_bonus_usd
+    shown = "This is a paid model. To use paid models, you need to add credits."
+    if bonus:
+        shown += f" Get ${bonus} free on your first topup!"
+    return Problem(Code.INSUFFICIENT_CREDITS, detail, shown=shown, extra=extra, title=_NEVER_PAID)

@@ -3,15 +3,33 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, select
 
 from tollway.identity.caller import Role
+from tollway.identity.organization import read_settings
 from tollway.identity.store import KeyRow, MembershipRow, UserRow
 from tollway.money import Microdollars
 from tollway.storage.sql.database import Database
-from tollway.storage.sql.tables import api_keys, deployment, member_limits, memberships, organizations, users
+from tollway.storage.sql.tables import (
+    api_keys,
+    credit_transactions,
+    deployment,
+    member_limits,
+    memberships,
+    organizations,
+    users,
+)
 
-USER_COLUMNS: Final = (users.c.id, users.c.email, users.c.pepper, users.c.blocked_reason)
+_HAS_PAID: Final = (
+    exists()
+    .where(
+        credit_transactions.c.user_id == users.c.id,
+        credit_transactions.c.is_free.is_(False),
+        credit_transactions.c.amount_microdollars > 0,
+    )
+    .label("has_paid")
+)
+USER_COLUMNS: Final = (users.c.id, users.c.email, users.c.pepper, users.c.blocked_reason, _HAS_PAID)
 KEY_COLUMNS: Final = (
     api_keys.c.id,
     api_keys.c.secret_hash,
@@ -31,7 +49,15 @@ _KEY: Final = (
     .where(api_keys.c.secret_hash == bindparam("secret_hash"))
 )
 _MEMBERSHIP: Final = (
-    select(memberships.c.organization_id, memberships.c.user_id, memberships.c.role, member_limits.c.limit_microdollars)
+    select(
+        memberships.c.organization_id,
+        memberships.c.user_id,
+        memberships.c.role,
+        member_limits.c.limit_microdollars,
+        organizations.c.plan,
+        organizations.c.settings,
+        organizations.c.require_seats,
+    )
     .join_from(memberships, organizations, organizations.c.id == memberships.c.organization_id)
     .outerjoin(
         member_limits,
@@ -74,11 +100,20 @@ class SqlIdentity:
         return key_row(row[:split]), _user_row(row[split:])
 
     async def membership(self, organization_id: str, user_id: str) -> MembershipRow | None:
+        """Raises ValueError when the organization's settings cannot be read: nobody acts for it then."""
         row = await self._first(_MEMBERSHIP, organization_id=organization_id, user_id=user_id)
         if row is None:
             return None
         limit = None if row.limit_microdollars is None else Microdollars(row.limit_microdollars)
-        return MembershipRow(row.organization_id, row.user_id, Role(row.role), limit)
+        return MembershipRow(
+            row.organization_id,
+            row.user_id,
+            Role(row.role),
+            limit,
+            row.plan,
+            read_settings(row.settings),
+            row.require_seats,
+        )
 
     async def revision(self) -> int:
         row = await self._first(_REVISION)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -75,7 +76,8 @@ organizations: Final = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("plan", Text, nullable=False),
-    Column("settings", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("settings", JSON().with_variant(JSONB(), "postgresql"), nullable=False),  # identity/organization.py
+    Column("require_seats", Boolean, nullable=False, server_default=false()),
     Column("deleted_at", UtcInstant),
     Column("created_at", UtcInstant, nullable=False),
     Column("updated_at", UtcInstant, nullable=False),

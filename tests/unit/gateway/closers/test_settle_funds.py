@@ -10,6 +10,7 @@ from tollway.gateway.closers import settle_funds
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind
+from tollway.money import Microdollars
 from tollway.routing.plan import Plan
 from tollway.wire.answer import Answer
 from tollway.wire.chat import parse_chat
@@ -59,6 +60,13 @@ def test_what_no_upstream_has_seen_is_released(reply: Reply | None) -> None:
     one = served(reply)
     funds = settle(one)
     assert (funds.closed, funds.released, one.outcome) == ([], [HOLD], None)
+
+
+def test_what_was_promoted_costs_nothing_whatever_its_price() -> None:
+    one = served(Reply(candidate(), 200, TOLD))
+    one.hold = replace(HOLD, worst_case=Microdollars(0), amounts=(Microdollars(0),))
+    (ended,) = settle(one).closed
+    assert (ended.basis, ended.charge, ended.absorbed) == (Basis.FREE, 0, 22)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ CREATED = {"role": "tool", "tool_call_id": "c1", "content": "Tool execution was 
 def asked(**more: object) -> Exchange:
     one = exchange()
     one.request = parse_chat(body_of(**more))
+    one.provider_config = None
     return one
 
 

@@ -1,5 +1,7 @@
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -8,17 +10,20 @@ from tollway.billing.ledger import Hold, HoldOrder, HoldPolicy, HoldRefused
 from tollway.errors import Code, Problem
 from tollway.gateway.stages import reserve_funds
 from tollway.identity.caller import Caller, Role
+from tollway.identity.promotions import Promoted
 from tollway.money import Microdollars
 from tollway.routing.plan import Plan
 from tollway.settings import parse
-from unit.gateway.fakes import CALLER, NOW, USER, FakeFunds, candidate, exchange, services, settled
+from unit.gateway.fakes import CALLER, NOW, USER, FakeFunds, candidate, exchange, model, services, settled
 
 
-def reserve(funds: FakeFunds, caller: Caller = CALLER, policy: str = "partial") -> Hold | Problem:
-    one = exchange()
-    one.caller, one.plan = caller, Plan((candidate(), candidate("two")), 100, 100)
-    settings = parse({"hold_policy": policy, "app_url": "https://app.example/"})
-    return asyncio.run(settled(reserve_funds.run(one, services(funds=funds, settings=settings))))  # type: ignore[no-any-return]
+def reserve(
+    funds: FakeFunds, caller: Caller = CALLER, policy: str = "partial", cost: int = 1_000, bonus: int = 20, **more: Any
+) -> Hold | Problem:
+    one, dear = exchange(), structs.replace(candidate("two"), worst_case=Microdollars(cost))
+    one.caller, one.model, one.plan = caller, model(), Plan((dear, dear), 100, 100)
+    settings = parse({"hold_policy": policy, "app_url": "https://app.example/", "first_topup_bonus_usd": bonus})
+    return asyncio.run(settled(reserve_funds.run(one, services(funds=funds, settings=settings, **more))))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
@@ -32,14 +37,15 @@ def test_the_worst_case_is_held(waits: bool) -> None:
 
 def test_what_the_slices_cover_is_not_waited_for() -> None:
     one = exchange()
-    one.caller, one.plan = CALLER, Plan((candidate(),), 100, 100)
+    one.caller, one.model, one.plan = CALLER, model(), Plan((candidate(),), 100, 100)
     assert isinstance(reserve_funds.run(one, services(funds=FakeFunds())), Hold)
 
 
 def test_the_dearest_candidate_must_be_covered() -> None:
     one, funds = exchange(), FakeFunds()
     dear = Microdollars(5_000)
-    one.caller, one.plan = CALLER, Plan((candidate(), structs.replace(candidate("two"), worst_case=dear)), 100, 100)
+    one.caller, one.model = CALLER, model()
+    one.plan = Plan((candidate(), structs.replace(candidate("two"), worst_case=dear)), 100, 100)
     reserve_funds.run(one, services(funds=funds))
     assert funds.orders[0].worst_case == dear
 
@@ -91,3 +97,51 @@ def test_a_billing_manager_spends_nothing() -> None:
     assert problem.code is Code.INSUFFICIENT_CREDITS
     assert problem.extra["balance"] == 0
     assert funds.orders == []
+
+
+@pytest.mark.parametrize("caller", [CALLER, replace(CALLER, organization_id="o", role=Role.BILLING_MANAGER)])
+def test_what_costs_nothing_needs_no_balance(caller: Caller) -> None:
+    funds = FakeFunds()
+    hold = reserve(funds, caller, cost=0)
+    assert isinstance(hold, Hold)
+    assert funds.orders[0].worst_case == 0
+
+
+@pytest.mark.parametrize(
+    ("has_paid", "bonus", "title", "shown"),
+    [
+        (
+            False,
+            20,
+            "Paid Model - Credits Required",
+            "This is a paid model. To use paid models, you need to add credits. Get $20 free on your first topup!",
+        ),
+        (
+            False,
+            0,  # nothing is promised that the operator does not give
+            "Paid Model - Credits Required",
+            "This is a paid model. To use paid models, you need to add credits.",
+        ),
+        (True, 20, None, None),  # as in the catalogue
+    ],
+)
+@pytest.mark.parametrize("organization_id", [None, "o"])
+def test_who_never_paid_is_told_how_to_begin(
+    has_paid: bool, bonus: int, title: str | None, shown: str | None, organization_id: str | None
+) -> None:
+    funds = FakeFunds()
+    funds.refuses = HoldRefused(USER, Microdollars(0))
+    caller = replace(CALLER, has_paid=has_paid, organization_id=organization_id)
+    problem = reserve(funds, caller, bonus=bonus)
+    assert isinstance(problem, Problem)
+    assert (problem.title, problem.shown) == (title, shown)
+
+
+def test_a_promotion_waives_the_balance_while_it_lasts() -> None:
+    bot = replace(CALLER, bot_id="reviewer")
+    lasting = {"vendor/name": (Promoted("bot_id", "reviewer", None, NOW + timedelta(seconds=1)),)}
+    over = {"vendor/name": (Promoted("bot_id", "reviewer", None, NOW),)}
+    for caller, promotions, held in ((bot, lasting, 0), (bot, over, 1_000), (CALLER, lasting, 1_000)):
+        funds = FakeFunds()
+        assert isinstance(reserve(funds, caller, promotions=promotions), Hold)
+        assert funds.orders[0].worst_case == held

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, select
 
 from tollway.admin.records import AccountBalance, CreditTransaction, Page
 from tollway.billing.ledger import GRANTS, PAYMENTS, BudgetKind, BudgetRef, EntryKind, Posting
@@ -23,15 +23,6 @@ _COLUMNS: Final = (
     credit_transactions.c.credit_category,
     credit_transactions.c.expiry_date,
     credit_transactions.c.created_at,
-)
-_HAS_PAID: Final = (
-    select(credit_transactions.c.id)
-    .where(
-        credit_transactions.c.user_id == bindparam("user_id"),
-        credit_transactions.c.is_free.is_(False),
-        credit_transactions.c.amount_microdollars > 0,
-    )
-    .limit(1)
 )
 
 
@@ -69,10 +60,6 @@ class SqlCredits(SqlSubject):
 
     async def account_balance(self, account: BudgetRef) -> AccountBalance:
         return _balance(account, await self._database.read(lambda connection: budgets.read(connection, account.id)))
-
-    async def has_paid(self, user_id: str) -> bool:
-        values = {"user_id": user_id}
-        return await self._database.read(lambda connection: connection.execute(_HAS_PAID, values).first() is not None)
 
 
 def _of(account: BudgetRef) -> Select[tuple[object, ...]]:

@@ -1,23 +1,33 @@
 """Rows of organizations, memberships and member limits."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, delete, select
+from msgspec import to_builtins
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
-from tollway.admin.records import Member, Organization, Page
+from tollway.admin.records import Member, Organization, OrganizationChange, Page
 from tollway.admin.store import Removal
 from tollway.identity.caller import Role
+from tollway.identity.organization import merge_settings, read_settings
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import member_limits, memberships, organizations, users
 
 DAILY: Final = "daily"
 
-_COLUMNS: Final = (organizations.c.id, organizations.c.name, organizations.c.plan, organizations.c.created_at)
+_COLUMNS: Final = (
+    organizations.c.id,
+    organizations.c.name,
+    organizations.c.plan,
+    organizations.c.created_at,
+    organizations.c.require_seats,
+    organizations.c.settings,
+)
 _LISTED: Final = select(*_COLUMNS).where(organizations.c.deleted_at.is_(None))
 _BY_ID: Final = _LISTED.where(organizations.c.id == bindparam("id"))
 _BY_NAME: Final = _LISTED.where(organizations.c.name == bindparam("name")).order_by(organizations.c.id)
+_BY_ID_LOCKED: Final = _BY_ID.with_for_update()
 _LOCK: Final = select(organizations.c.id).where(organizations.c.id == bindparam("id")).with_for_update()
 _MEMBERS: Final = (
     select(
@@ -56,7 +66,8 @@ class SqlOrganizations(SqlSubject):
             "id": organization.id,
             "name": organization.name,
             "plan": organization.plan,
-            "settings": {},
+            "settings": merge_settings({}, to_builtins(organization.settings)),
+            "require_seats": organization.require_seats,
             "created_at": organization.created_at,
             "updated_at": organization.created_at,
         }
@@ -71,15 +82,32 @@ class SqlOrganizations(SqlSubject):
         def work(connection: Connection) -> tuple[Organization, ...]:
             by_id = connection.execute(_BY_ID, {"id": id_or_name}).all()
             rows = by_id or connection.execute(_BY_NAME, {"name": id_or_name}).all()
-            return tuple(Organization(*row) for row in rows)
+            return tuple(_organization(row) for row in rows)
 
         return await self._database.read(work)
 
     async def list_organizations(self, page: Page) -> tuple[Organization, ...]:
         statement = newest_first(_LISTED, organizations, page)
         return await self._database.read(
-            lambda connection: tuple(Organization(*row) for row in connection.execute(statement).all())
+            lambda connection: tuple(_organization(row) for row in connection.execute(statement).all())
         )
+
+    async def change_organization(
+        self, organization_id: str, change: OrganizationChange, now: datetime
+    ) -> Organization | None:
+        named: dict[str, Any] = {"plan": change.plan, "require_seats": change.require_seats}
+        changed = {name: value for name, value in named.items() if value is not None}
+
+        def work(connection: Connection) -> Organization | None:
+            row = connection.execute(_BY_ID_LOCKED, {"id": organization_id}).first()
+            if row is None:
+                return None
+            values = {**changed, "settings": merge_settings(row.settings, change.settings), "updated_at": now}
+            connection.execute(update(organizations).where(organizations.c.id == organization_id).values(values))
+            bump_identity(connection)
+            return _organization(connection.execute(_BY_ID, {"id": organization_id}).one())
+
+        return await self._database.write(work)
 
     async def add_member(self, member: Member, membership_id: str, now: datetime) -> bool:
         row = {
@@ -133,6 +161,10 @@ class SqlOrganizations(SqlSubject):
             bump_identity(connection)
 
         await self._database.write(work)
+
+
+def _organization(row: Any) -> Organization:
+    return Organization(row.id, row.name, row.plan, row.created_at, row.require_seats, read_settings(row.settings))
 
 
 def _members(connection: Connection, organization_id: str) -> tuple[Member, ...]:

@@ -1,0 +1,65 @@
+"""Checks of an organization's settings before they are stored: what can never match is refused, because an allow-list
+of such entries locks everybody out. Source: request-path 9.6, 9.7.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tollway.admin.fields import bad
+from tollway.errors import Problem
+from tollway.identity.organization import SETTING_NAMES
+
+LIST_ENTRIES_MAX: Final = 1_000
+ENTRY_CHARS_MAX: Final = 256
+DATA_COLLECTION: Final = ("allow", "deny")
+MODEL_LISTS: Final = frozenset({"model_allow_list", "model_deny_list"})
+PROVIDER_LISTS: Final = frozenset({"provider_allow_list", "provider_deny_list"})
+
+Value = tuple[str, ...] | str | None
+
+
+def check_settings(settings: Mapping[str, Value]) -> dict[str, Value] | Problem:
+    """The settings as they are stored: entries trimmed, each once, in their order. Refuses: bad_request."""
+    checked: dict[str, Value] = {}
+    for name, value in settings.items():
+        found = _check(name, value)
+        if isinstance(found, Problem):
+            return found
+        checked[name] = found
+    return checked
+
+
+def _check(name: str, value: Value) -> Value | Problem:
+    if name not in SETTING_NAMES:
+        return bad(name, "is no setting of an organization")
+    if value is None:
+        return None
+    if name in MODEL_LISTS | PROVIDER_LISTS:
+        return _check_list(name, value) if isinstance(value, tuple) else bad(name, "must be a list")
+    return value if value in DATA_COLLECTION else bad(name, f"must be one of {', '.join(DATA_COLLECTION)}")
+
+
+def _check_list(name: str, entries: tuple[str, ...]) -> tuple[str, ...] | Problem:
+    trimmed = tuple(dict.fromkeys(entry.strip() for entry in entries))
+    if len(trimmed) > LIST_ENTRIES_MAX:
+        return bad(name, f"must have at most {LIST_ENTRIES_MAX} entries")
+    for place, entry in enumerate(trimmed, 1):
+        wrong = _what_is_wrong(entry, may_be_namespace=name in MODEL_LISTS)
+        if wrong:
+            return bad(name, f"entry {place} {wrong}")
+    return trimmed
+
+
+def _what_is_wrong(entry: str, *, may_be_namespace: bool) -> str:
+    if not 0 < len(entry) <= ENTRY_CHARS_MAX or not entry.isprintable() or " " in entry:
+        return f"must have 1 to {ENTRY_CHARS_MAX} characters, without spaces"
+    if entry != entry.lower():
+        return "must be in lower case, as ids are compared"
+    namespace = entry.removesuffix("/*") if may_be_namespace else entry
+    if "*" in namespace or (namespace != entry and "/" in namespace):
+        return (
+            "has a wildcard where none is: only a whole namespace, vendor/*, is one"
+            if may_be_namespace
+            else ("has a wildcard: providers are named one by one")
+        )
+    return ""

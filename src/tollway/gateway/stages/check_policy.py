@@ -1,0 +1,26 @@
+"""What the caller's organization allows, and what the model asks of everybody.
+
+Gives the `provider` object that replaces the caller's, or None. Refuses: model_not_allowed (by the organization's
+lists), data_collection_required (a hosted free model, and what is sent may not be collected; callers who are nobody
+are asked as well). Source: request-path 9.6, 9.9.
+"""
+
+from typing import Any
+
+from tollway.errors import Code, Problem
+from tollway.gateway.exchange import Exchange
+from tollway.gateway.services import Services
+from tollway.identity.policy import forbids_collection
+
+
+def run(exchange: Exchange, services: Services) -> dict[str, Any] | Problem | None:
+    caller, model_id, rules = exchange.caller, exchange.model.id, services.hosted_rules
+    policy = caller.policy if caller else None
+    config = None
+    if policy is not None:
+        if not policy.admits(model_id, rules):
+            return Problem(Code.MODEL_NOT_ALLOWED, model_id)
+        config = policy.provider_config
+    if model_id in rules.collecting and forbids_collection(config or exchange.request.body.get("provider")):
+        return Problem(Code.DATA_COLLECTION_REQUIRED, model_id)
+    return config

@@ -1,0 +1,103 @@
+"""Which models and inference providers a request may use, by its caller's organization and its model. Pure.
+
+Lists are compared by the model's full id and by its normalised id (up to the first `:`), case-sensitively; the only
+wildcard is a whole namespace, `vendor/*`. Source: request-path 9.6, 9.9, 9.13; README, decision 2.
+"""
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from tollway.catalog.preset import HostedModel
+from tollway.identity.organization import ENTERPRISE, OrganizationSettings
+
+POLICIES_KEPT: Final = 1_000
+_NO_PROVIDERS: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class HostedRules:
+    """What follows from the hosted models, by full id: which inference providers one must have, all of them, and which
+    ones are free because what is sent to them may be collected."""
+
+    required_providers: Mapping[str, frozenset[str]]
+    collecting: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationPolicy:
+    """What an organization's plan and settings come to. An empty list restricts nothing."""
+
+    allowed_models: frozenset[str]
+    denied_models: frozenset[str]
+    allowed_providers: tuple[str, ...]
+    denied_providers: tuple[str, ...]
+    data_collection: str | None
+
+    def admits(self, model_id: str, rules: HostedRules) -> bool:
+        """Whether members may use the model (its lower-cased full id)."""
+        if self.allowed_models and not is_named(model_id, self.allowed_models):
+            return False
+        if self.denied_models and is_named(model_id, self.denied_models):
+            return False
+        required = rules.required_providers.get(model_id, _NO_PROVIDERS)
+        if self.allowed_providers and not required.issubset(self.allowed_providers):
+            return False
+        return required.isdisjoint(self.denied_providers)
+
+    @property
+    def provider_config(self) -> dict[str, Any] | None:
+        """The `provider` object that replaces the caller's, anew each time; None leaves theirs as it is."""
+        config: dict[str, Any] = {}
+        if self.allowed_providers:
+            config["only"] = list(self.allowed_providers)
+        if self.denied_providers:
+            config["ignore"] = list(self.denied_providers)
+        if self.data_collection:
+            config["data_collection"] = self.data_collection
+        return config or None
+
+
+@lru_cache(maxsize=POLICIES_KEPT)  # all members of an organization share one
+def policy_of(plan: str, settings: OrganizationSettings) -> OrganizationPolicy | None:
+    """The policy, or None where nothing is restricted: such callers are not looked at any further."""
+    data_collection = settings.data_collection
+    if plan == ENTERPRISE:
+        policy = OrganizationPolicy(
+            frozenset(settings.model_allow_list),
+            frozenset(settings.model_deny_list),
+            settings.provider_allow_list,
+            settings.provider_deny_list,
+            data_collection,
+        )
+    else:
+        policy = OrganizationPolicy(frozenset(), frozenset(), (), (), data_collection)
+    return None if policy == _RESTRICTS_NOTHING else policy
+
+
+_RESTRICTS_NOTHING: Final = OrganizationPolicy(frozenset(), frozenset(), (), (), None)
+
+
+def is_named(model_id: str, entries: Set[str]) -> bool:
+    """Whether one of the entries means the model: itself, all its variants, or its namespace."""
+    normal_id = model_id.partition(":")[0]
+    return model_id in entries or normal_id in entries or f"{normal_id.partition('/')[0]}/*" in entries
+
+
+def hosted_rules(models: Iterable[HostedModel]) -> HostedRules:
+    """The tables for a preset's hosted models."""
+    kept = tuple(models)
+    return HostedRules(
+        {model.public_id: frozenset(model.inference_providers) for model in kept if model.inference_providers},
+        frozenset(model.public_id for model in kept if model.is_enabled),
+    )
+
+
+def forbids_collection(provider: object) -> bool:
+    """Whether a request's `provider` value keeps what is sent from being collected. `zdr` counts by JavaScript's idea
+    of truth, in which empty lists and objects are true."""
+    if not isinstance(provider, dict):
+        return False
+    zdr = provider.get("zdr")
+    return provider.get("data_collection") == "deny" or bool(zdr) or isinstance(zdr, dict | list)

@@ -1,0 +1,82 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tollway.catalog.preset import HostedModel, Preset
+from tollway.errors import Code, Problem
+from tollway.gateway.stages import check_policy, prepare_request
+from tollway.identity.caller import Caller
+from tollway.identity.organization import ENTERPRISE, OrganizationSettings
+from tollway.identity.policy import policy_of
+from tollway.wire.chat import parse_chat
+from unit.gateway.fakes import CALLER, body_of, exchange, model, services
+
+HOSTED = HostedModel("free/one", "one", "sim", 1_000, 100, inference_providers=("host",))
+PRESET = Preset(hosted_models=(HOSTED,))
+
+
+def member(**settings: Any) -> Caller:
+    return replace(CALLER, organization_id="o", policy=policy_of(ENTERPRISE, OrganizationSettings(**settings)))
+
+
+def check(caller: Caller | None, model_id: str = "vendor/name", **body: Any) -> tuple[Any, Any]:
+    """What the stage gave, and the `provider` that is sent then."""
+    one = exchange()
+    one.caller, one.model, one.request = caller, model(id_=model_id), parse_chat(body_of(**body))
+    result = check_policy.run(one, services(preset=PRESET))
+    if isinstance(result, Problem):
+        return result.code, None
+    one.provider_config = result
+    before = dict(one.request.body)
+    prepared = prepare_request.run(one, services())
+    assert one.request.body == before
+    return result, prepared.get("provider", "absent")
+
+
+ORDER = {"order": ["x"], "zdr": True}
+
+
+@pytest.mark.parametrize("caller", [None, CALLER, member(), member(model_allow_list=("vendor/*",))])
+def test_where_nothing_is_restricted_the_callers_wish_stays(caller: Caller | None) -> None:
+    assert check(caller, provider=ORDER) == (None, ORDER)
+    assert check(caller) == (None, "absent")
+
+
+def test_the_organizations_word_replaces_the_callers() -> None:
+    wanted = {"only": ["a"], "data_collection": "allow"}
+    caller = member(provider_allow_list=("a",), data_collection="allow")
+    assert check(caller, provider=ORDER) == (wanted, wanted)
+    assert check(caller) == (wanted, wanted)
+    assert check(caller, provider="garbage") == (wanted, wanted)
+
+
+@pytest.mark.parametrize(
+    ("caller", "model_id"),
+    [
+        (member(model_allow_list=("other/*",)), "vendor/name"),
+        (member(model_deny_list=("vendor/name",)), "vendor/name"),
+        (member(provider_allow_list=("a",)), "free/one"),
+    ],
+)
+def test_a_model_that_is_not_allowed(caller: Caller, model_id: str) -> None:
+    assert check(caller, model_id) == (Code.MODEL_NOT_ALLOWED, None)
+
+
+@pytest.mark.parametrize("caller", [None, CALLER, member(), member(model_allow_list=("free/*", "vendor/*"))])
+@pytest.mark.parametrize("provider", [{"data_collection": "deny"}, {"zdr": True}])
+def test_a_hosted_model_collects_whoever_asks(caller: Caller | None, provider: object) -> None:
+    assert check(caller, "free/one", provider=provider) == (Code.DATA_COLLECTION_REQUIRED, None)
+    assert check(caller, provider=provider) == (None, provider)  # other models leave it to the caller
+    assert check(caller, "free/one") == (None, "absent")
+
+
+def test_what_counts_is_what_is_sent() -> None:
+    """An organization's word stands instead of the caller's, both ways."""
+    deny, allow = {"data_collection": "deny"}, {"data_collection": "allow"}
+    assert check(member(data_collection="deny"), "free/one", provider=allow) == (Code.DATA_COLLECTION_REQUIRED, None)
+    assert check(member(data_collection="allow"), "free/one", provider=deny) == (allow, allow)
+
+
+def test_not_allowed_is_said_before_anything_about_data() -> None:
+    assert check(member(model_deny_list=("free/*",), data_collection="deny"), "free/one")[0] is Code.MODEL_NOT_ALLOWED
