@@ -13,6 +13,7 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
 from tollway.catalog.model import Price
 from tollway.catalog.page import models_page
+from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
@@ -39,11 +40,13 @@ from tollway.ids import new_id, new_request_id
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
+from tollway.providers.rulebook import Rulebook
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
 from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
+from tollway.storage.presets import load_preset
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
@@ -70,7 +73,7 @@ _log = get_log()
 class Worker:
     """One serving process, put together. `run` returns after the drain."""
 
-    def __init__(self, settings: Settings, database: Database, catalog: CatalogSnapshot) -> None:
+    def __init__(self, settings: Settings, preset: Preset, database: Database, catalog: CatalogSnapshot) -> None:
         """Raises SettingsError when a provider is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
         self._settings = settings
@@ -98,7 +101,9 @@ class Worker:
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             claims=SqlClaims(database),
             catalog=lambda: catalog,
-            upstreams=configured(settings),
+            upstreams=configured(settings, preset=preset),
+            preset=preset,
+            rulebook=Rulebook(preset),
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
             slots=Slots(),
@@ -108,8 +113,12 @@ class Worker:
             request_log=self._log,
             loop=loop,
         )
-        for upstream in self.services.upstreams.values():
-            self._client.prepare(upstream)
+        for name in settings.providers:
+            upstream = self.services.upstreams.get(name)
+            if upstream:
+                self._client.prepare(upstream)
+            else:
+                _log.warning("provider_unavailable", provider=name, why="it has no key or no address")
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, loop)
         show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
@@ -220,10 +229,11 @@ async def open_worker(settings: Settings) -> Worker:
 
     Raises StoreUnavailableError and SettingsError.
     """
+    preset = load_preset(settings.preset)
     database = open_database(settings.database_url, pool_size=settings.database_pool_size)
     now = utc_now()
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now)
-    return Worker(settings, database, catalog)
+    return Worker(settings, preset, database, catalog)
 
 
 def _authenticator_rules(settings: Settings) -> AuthenticatorRules:

@@ -9,8 +9,10 @@ from typing import Any
 from msgspec import Struct, ValidationError, field
 from msgspec.toml import decode
 
+from tollway.settings import SettingsError
 
-class PresetError(ValueError):
+
+class PresetError(SettingsError):
     """A preset cannot be read; the text says which and why."""
 
 

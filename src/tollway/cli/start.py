@@ -7,6 +7,7 @@ from tollway.cli.prices import seed_prices
 from tollway.clock import utc_now
 from tollway.providers.registry import configured
 from tollway.settings import Settings, SettingsError
+from tollway.storage.presets import load_preset
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.database import open_database
 from tollway.storage.sql.schema import schema_is_current
@@ -14,7 +15,7 @@ from tollway.storage.sql.schema import schema_is_current
 
 async def prepare(settings: Settings) -> None:
     """Check what a worker relies on. Raises SettingsError or StoreUnavailableError with one clear line."""
-    configured(settings)
+    configured(settings, preset=load_preset(settings.preset))
     settings.pepper()
     settings.jwt_secret()
     try:

@@ -57,7 +57,7 @@ STAGES: Final = (
     Stage(claim_key.run, needs=("caller",), gives="claim"),
     Stage(reserve_funds.run, needs=("caller", "plan"), gives="hold"),
     Stage(prepare_request.run, needs=("request",), gives="prepared"),
-    Stage(send_upstream.run, needs=("request", "prepared", "plan", "hold"), gives="reply"),
+    Stage(send_upstream.run, needs=("request", "model", "prepared", "plan", "hold"), gives="reply"),
 )
 
 _NOT_PARTS: Final = frozenset({Problem, CoroutineType})

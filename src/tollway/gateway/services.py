@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from tollway.billing.store import Claims
+from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
@@ -18,6 +19,7 @@ from tollway.identity.authenticator import Authenticator
 from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
+from tollway.providers.rulebook import Rulebook
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
 from tollway.wire.answer_head import AnswerHead
@@ -156,6 +158,8 @@ class Services:
     claims: Claims
     catalog: Callable[[], CatalogSnapshot]
     upstreams: Mapping[str, Upstream]
+    preset: Preset
+    rulebook: Rulebook
     client: UpstreamClient
     retry_budget: RetryBudget
     slots: Slots

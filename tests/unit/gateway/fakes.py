@@ -12,6 +12,7 @@ from msgspec.json import encode
 from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldOrder, HoldRefused, Outcome
 from tollway.billing.store import JournalUnavailableError, StoreUnavailableError
 from tollway.catalog.model import Model, Offer, Price
+from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import build_snapshot
 from tollway.deadlines import NEVER, Deadlines
 from tollway.errors import Problem
@@ -27,6 +28,7 @@ from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
 from tollway.providers.provider import Provider
 from tollway.providers.registry import Origin, Upstream
+from tollway.providers.rulebook import Rulebook
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
 from tollway.settings import Settings, parse
@@ -277,6 +279,7 @@ def services(**changes: Any) -> Services:
     clock = changes.pop("clock", Clock())
     settings: Settings = changes.pop("settings", SETTINGS)
     metrics = Metrics()
+    preset = changes.pop("preset", Preset())
     catalog = build_snapshot([changes.pop("model", model())])
     made = Services(
         settings=settings,
@@ -286,6 +289,8 @@ def services(**changes: Any) -> Services:
         claims=FakeClaims(),
         catalog=lambda: catalog,
         upstreams={"sim": upstream()},
+        preset=preset,
+        rulebook=Rulebook(preset),
         client=FakeUpstreams(),
         retry_budget=RetryBudget(settings.retries),
         slots=Slots(),

@@ -19,6 +19,8 @@ from tollway.gateway.opening import opening_entry
 from tollway.gateway.relay import Relay
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.providers.extra_headers import with_headers
+from tollway.providers.rule import Attempt, Draft
 from tollway.routing.fallback import Tried, pause_before_retry
 from tollway.routing.plan import Candidate
 from tollway.steps import Later
@@ -83,12 +85,13 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         Later(loop=services.loop),
         services.relays.note,
     )
-    body = _encode_body(exchange, candidate)
+    draft = _draft(exchange, services, candidate)
+    body = _encode(draft.body)
     before, after = upstream.head
     head = b"%b%b%bX-Request-Id: %b-%d\r\nContent-Length: %d\r\n\r\n" % (
         before,
         exchange.inbound.query,
-        after,
+        with_headers(after, draft.headers) if draft.headers else after,
         request_id,
         number,
         len(body),
@@ -109,15 +112,23 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
     return reply
 
 
-def _encode_body(exchange: Exchange, candidate: Candidate) -> bytes:
-    """The body for one candidate: its model id and its provider's own wishes. Source: request-path 2.5, BP10."""
-    request, body, wanted = exchange.request, exchange.prepared, candidate.offer.upstream_model
-    asked = request.model
+def _draft(exchange: Exchange, services: Services, candidate: Candidate) -> Draft:
+    """The request for one candidate: its model id, then the rules of the model's family and of the provider.
+
+    Source: request-path 2.5, 11.5 to 11.10.
+    """
+    request, body, offer = exchange.request, exchange.prepared, candidate.offer
+    asked, wanted = request.model, offer.upstream_model
     model = asked if asked == wanted or asked.lower() == wanted.lower() else wanted
     if body["model"] != model:
         body = {**body, "model": model}
-    shape = candidate.upstream.provider.shape
-    return _encode(shape(body, request.stream) if shape else body)
+    draft = Draft(body)
+    recipe = services.rulebook.recipe(exchange.model.id, offer, candidate.upstream.provider)
+    if recipe.rules:
+        attempt = Attempt(recipe.target, request.stream, ids.new_id)
+        for rule in recipe.rules:
+            draft = rule(draft, attempt)
+    return draft
 
 
 def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:

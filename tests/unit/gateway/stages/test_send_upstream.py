@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.gateway.stages import send_upstream
+from tollway.providers.rule import Attempt, Draft
 from tollway.routing.plan import Candidate, Plan
 from tollway.settings import parse
 from tollway.wire.answer_head import AnswerHead
@@ -226,10 +228,10 @@ def test_a_try_that_the_journal_refuses_leaves_the_one_before(script: Play) -> N
 
 
 def test_what_goes_upstream() -> None:
-    def shape(body: dict[str, object], stream: bool) -> dict[str, object]:
-        return {**body, "shaped": stream}
+    def shape(draft: Draft, attempt: Attempt) -> Draft:
+        return draft.with_members(shaped=attempt.stream).with_headers({"x-shaped": attempt.new_uuid()})
 
-    both = (candidate("plain"), candidate("shaping", shape=shape))
+    both = (candidate("plain"), candidate("shaping", rules=(shape,)))
     _, upstreams, _ = send(REFUSED, GOOD, to=both, body=body_of(model="VENDOR/name"))
     (_, head, plain, _), (_, again, shaped, _) = upstreams.sent
     assert head.startswith(b"POST /v1/chat/completions HTTP/1.1\r\n")
@@ -238,6 +240,8 @@ def test_what_goes_upstream() -> None:
     assert head.endswith(b"Content-Length: %d\r\n\r\n" % len(plain))
     assert json.loads(plain)["model"] == "VENDOR/name"  # the caller's spelling of the same id
     assert json.loads(shaped)["shaped"] is False
+    assert re.search(rb"\r\nx-shaped: [0-9a-f-]{36}\r\nX-Request-Id:", again)
+    assert b"x-shaped" not in head
 
 
 def test_another_id_upstream_replaces_the_callers() -> None:
