@@ -24,6 +24,7 @@ from tollway.providers.rule import Attempt, Draft
 from tollway.routing.fallback import Tried, pause_before_retry
 from tollway.routing.plan import Candidate
 from tollway.steps import Later
+from tollway.wire.json_body import JsonObject
 
 _encode: Final = Encoder().encode
 _UNSENT = frozenset({FailureKind.SATURATED, FailureKind.RESOLVE, FailureKind.CONNECT, FailureKind.SEND})
@@ -85,13 +86,13 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         Later(loop=services.loop),
         services.relays.note,
     )
-    draft = _draft(exchange, services, candidate)
-    body = _encode(draft.body)
+    shaped, headers = _shape(exchange, services, candidate)
+    body = _encode(shaped)
     before, after = upstream.head
     head = b"%b%b%bX-Request-Id: %b-%d\r\nContent-Length: %d\r\n\r\n" % (
         before,
         exchange.inbound.query,
-        with_headers(after, draft.headers) if draft.headers else after,
+        with_headers(after, headers) if headers else after,
         request_id,
         number,
         len(body),
@@ -112,8 +113,9 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
     return reply
 
 
-def _draft(exchange: Exchange, services: Services, candidate: Candidate) -> Draft:
-    """The request for one candidate: its model id, then the rules of the model's family and of the provider.
+def _shape(exchange: Exchange, services: Services, candidate: Candidate) -> tuple[JsonObject, dict[str, str] | None]:
+    """Body and further headers for one candidate: its model id, then the rules of the model's family and of the
+    provider. Without rules nothing is made.
 
     Source: request-path 2.5, 11.5 to 11.10.
     """
@@ -122,13 +124,13 @@ def _draft(exchange: Exchange, services: Services, candidate: Candidate) -> Draf
     model = asked if asked == wanted or asked.lower() == wanted.lower() else wanted
     if body["model"] != model:
         body = {**body, "model": model}
-    draft = Draft(body)
     recipe = services.rulebook.recipe(exchange.model.id, offer, candidate.upstream.provider)
-    if recipe.rules:
-        attempt = Attempt(recipe.target, request.stream, ids.new_id)
-        for rule in recipe.rules:
-            draft = rule(draft, attempt)
-    return draft
+    if not recipe.rules:
+        return body, None
+    draft, attempt = Draft(body), Attempt(recipe.target, request.stream, ids.new_id)
+    for rule in recipe.rules:
+        draft = rule(draft, attempt)
+    return draft.body, draft.headers
 
 
 def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:
