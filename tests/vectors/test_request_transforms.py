@@ -203,7 +203,13 @@ def test_at_mistral_itself(models: list[str]) -> None:
 # through the program
 
 
-_MODELS = ("a/b", "x-ai/grok-4", "anthropic/claude-haiku-4.5", "mistralai/mistral-large")
+_SERVED = {
+    "anthropic/claude-haiku-4.5": "openrouter",
+    "mistralai/mistral-large": "openrouter",
+    "z-ai/glm-5": "vercel",
+    "x-ai/grok-4": "plain",
+    "a/keyless": "fastrouter",
+}
 _MODEL = """
 [[models]]
 id = "{id}"
@@ -217,14 +223,16 @@ completion_usd_per_million = "15"
 def kilo(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Gateway]:
     """With the shipped preset: some models at the default gateway, one at the second, one at a plain server."""
     folder: Path = tmp_path_factory.mktemp("kilo")
-    served = [(id_, "openrouter") for id_ in _MODELS[2:]] + [("z-ai/glm-5", "vercel"), ("x-ai/grok-4", "plain")]
-    models = "".join(_MODEL.replace("{id}", id_).replace("{provider}", provider) for id_, provider in served)
+    models = "".join(_MODEL.replace("{id}", id_).replace("{provider}", name) for id_, name in _SERVED.items())
     settings = settings_for_vectors(folder, upstream) + models
     settings = f"""preset = "kilo"
 {settings}
 [providers.vercel]
 base_url = "{upstream.url}/v1"
 api_key = "sk-v-not-a-real-key"
+
+[providers.fastrouter]
+base_url = "{upstream.url}/f"
 
 [providers.plain]
 kind = "compatible"
@@ -292,3 +300,15 @@ def test_the_second_gateway(kilo: Gateway, account: Account, upstream: Upstream,
     assert sent.body["model"] == "zai/glm-5"
     assert sent.body["providerOptions"] == {"gateway": {"order": ["zai"]}}
     assert "provider" not in sent.body
+
+
+def test_a_provider_without_a_key_is_never_called(kilo: Gateway, account: Account, upstream: Upstream) -> None:
+    """request-path 8.6.3: nobody but the operator learns who it is."""
+    answer = ask(kilo, request(_body("a/keyless"), PATH, account.headers))
+    text = "The service is temporarily unavailable. Please try again later."
+    assert (answer.status, answer.json) == (503, {"error": "Service Unavailable", "message": text})
+    assert upstream.is_untouched
+    line = kilo.wait_for('{"event":"request"')
+    while "no key or address is configured for fastrouter" not in line:
+        line = kilo.wait_for('{"event":"request"')
+    assert any('"event":"provider_unavailable"' in one.replace(": ", ":") for one in kilo.lines)
