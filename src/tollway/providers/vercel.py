@@ -19,7 +19,7 @@ ID: Final = "vercel"
 LONG_CONTEXT: Final = "context-1m-2025-08-07"
 CODING_PLAN_URL: Final = "https://api.z.ai/api/coding/paas/v4"
 
-_VENDORS: Final = {
+_VENDORS: Final = {  # OpenAI's open weights have other hosts, but there they keep their name as well
     "anthropic": "anthropic",
     "google": "google",
     "openai": "openai",
@@ -29,7 +29,6 @@ _VENDORS: Final = {
     "x-ai": "xai",
     "z-ai": "zai",
 }
-_NOT_OPENAIS: Final = "openai/gpt-oss"
 _INFERENCE_PROVIDERS: Final = {
     "amazon-bedrock": "bedrock",
     "google-ai-studio": "google",
@@ -49,7 +48,7 @@ def vercel_id(model: str, hosted: HostedModel | None = None, fixed: str = "") ->
         model = hosted.internal_id
     vendor, slash, name = model.partition("/")
     theirs = _VENDORS.get(vendor)
-    return f"{theirs}/{name}" if slash and theirs and not model.startswith(_NOT_OPENAIS) else model
+    return f"{theirs}/{name}" if slash and theirs else model
 
 
 def translate(draft: Draft, attempt: Attempt) -> Draft:

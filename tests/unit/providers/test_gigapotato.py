@@ -50,5 +50,11 @@ def test_without_a_text_nothing_is_added() -> None:
     assert add_to_system(draft, attempt()) is draft
 
 
+@pytest.mark.parametrize(("flags", "says"), [((), "disabled"), (("vision", "reasoning"), "enabled")])
+def test_models_that_reason_think(flags: tuple[str, ...], says: str) -> None:
+    hosted = HostedModel("p", "q", "gigapotato", 1, 1, flags=flags)
+    assert say_whether_to_think(Draft({}), attempt(hosted=hosted)).body == {"thinking": {"type": says}}
+
+
 def test_who_does_not_say_does_not_think() -> None:
     assert say_whether_to_think(Draft({"thinking": "x"}), attempt()).body == {"thinking": {"type": "disabled"}}

@@ -18,6 +18,14 @@ def test_without_a_fitting_cache_key_there_is_no_header(key: Any) -> None:
     assert (draft.body, draft.headers) == ({}, {"x-a": "1"})
 
 
+def test_details_of_reasoning_go() -> None:
+    message = {"role": "assistant", "content": "x", "reasoning_details": [{}]}
+    assert leave_unknown(Draft({"messages": [message, "odd"]}), attempt()).body == {
+        "messages": [{"role": "assistant", "content": "x"}, "odd"]
+    }
+    assert "reasoning_details" in message
+
+
 def test_what_it_knows_stays() -> None:
     body = {"messages": [{"role": "user", "content": "x", "reasoning": "kept"}], "tools": [], "seed": 1, "unknown": 2}
     sent = leave_unknown(Draft(body), attempt()).body
