@@ -21,7 +21,7 @@ from tollway.http.api import ApiServices, Page, build_api
 from tollway.http.problems import error_type
 from tollway.http.routes import HOT_ROUTES
 from tollway.observability.metrics import Metrics
-from tollway.settings import Settings
+from tollway.settings import PROVIDER_KEYS, PROVIDER_URLS, Settings
 
 ROOT: Final = Path(__file__).parents[2]
 NOTE: Final = "<!-- Written by docs/reference/generate.py (`make docs`). Change the code, not this page. -->\n"
@@ -58,9 +58,10 @@ def _settings() -> Iterator[str]:
         " those by environment variables. A secret may come from a file instead: `…_file`. A name that is not on this"
         " page refuses to start, and so does a value that does not fit; the message names the setting, not the value.\n"
     )
+    names = [f"`{name}`" for name in (*PROVIDER_KEYS, *PROVIDER_URLS)]
     yield (
-        "Two common keys have their usual names as well: `OPENROUTER_API_KEY` and `OPENAI_API_KEY` configure the"
-        " provider of that name. Everything at a glance: [`tollway.example.toml`](../../tollway.example.toml).\n"
+        f"Keys have their usual names as well: {', '.join(names[:-1])} and {names[-1]} configure the provider of that"
+        " name. Everything at a glance: [`tollway.example.toml`](../../tollway.example.toml).\n"
     )
     for path, section in sections():
         yield f"## {f'`[{_table_name(path)}]`' if path else 'Top level'}\n"

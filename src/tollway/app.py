@@ -43,6 +43,7 @@ from tollway.ids import new_id, new_request_id
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
+from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
@@ -111,8 +112,9 @@ class Worker:
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             claims=SqlClaims(database),
             catalog=lambda: catalog,
-            upstreams=configured(settings),
+            upstreams=configured(settings, preset=preset),
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
+            rulebook=Rulebook(preset),
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
             slots=Slots(),
@@ -122,8 +124,12 @@ class Worker:
             request_log=self._log,
             loop=loop,
         )
-        for upstream in self.services.upstreams.values():
-            self._client.prepare(upstream)
+        for name in settings.providers:
+            upstream = self.services.upstreams.get(name)
+            if upstream:
+                self._client.prepare(upstream)
+            else:
+                _log.warning("provider_unavailable", provider=name, why="it has no key or no address")
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
         show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)

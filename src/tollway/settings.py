@@ -99,7 +99,7 @@ class Retries(Section):
 class ProviderSettings(Section):
     """One upstream. `kind` names the provider record; by default it is the table's own name."""
 
-    kind: str = Field("", description="Provider record: openrouter, openai or compatible.")
+    kind: str = Field("", description="Provider record, such as openrouter, vercel or compatible.")
     base_url: str = Field("", description="Base URL, up to and without /chat/completions.")
     api_key: SecretStr | None = Field(None, description="Operator's key for this upstream.")
     api_key_file: Path | None = Field(None, description="File that holds the operator's key.")
@@ -169,8 +169,10 @@ class Settings(Section):
     )
     app_url: str = Field("http://127.0.0.1:8788", description="Where people buy credits; shown in the 402 body.")
     first_topup_bonus_usd: int = Field(20, ge=0, description="Bonus named in the 402 body of a new account.")
-    http_referer: str = Field("https://github.com/tollway/tollway", description="HTTP-Referer sent to OpenRouter.")
-    x_title: str = Field("Tollway", description="X-Title sent to OpenRouter.")
+    http_referer: str = Field(
+        "https://github.com/tollway/tollway", description="HTTP-Referer for providers; a preset may have its own."
+    )
+    x_title: str = Field("Tollway", description="X-Title for providers; a preset may have its own.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     providers: dict[str, ProviderSettings] = Field(default_factory=dict, description="Upstreams by name.")
     models: tuple[ModelSettings, ...] = Field((), description="Models added or overridden by the operator.")
@@ -270,7 +272,14 @@ def secret_text(name: str, value: SecretStr | None, file: Path | None) -> str | 
 PROVIDER_KEYS: Final = {
     "OPENROUTER_API_KEY": "openrouter",
     "OPENAI_API_KEY": "openai",
+    "VERCEL_AI_GATEWAY_API_KEY": "vercel",
+    "MISTRAL_API_KEY": "mistral",
+    "MARTIAN_API_KEY": "martian",
+    "CORETHINK_API_KEY": "corethink",
+    "GIGAPOTATO_API_KEY": "gigapotato",
+    "FASTROUTER_API_KEY": "fastrouter",
 }
+PROVIDER_URLS: Final = {"GIGAPOTATO_API_URL": "gigapotato"}
 
 
 def provider_keys_set(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -289,10 +298,10 @@ def load(config: ConfigPath = None, environ: Mapping[str, str] | None = None) ->
     for name, value in sorted(environ.items()):
         if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
             _place(tree, name.removeprefix(PREFIX).lower().split("__"), value)
-    for name, provider in PROVIDER_KEYS.items():
-        if environ.get(name):
-            section = tree.setdefault("providers", {}).setdefault(provider, {})
-            section.setdefault("api_key", environ[name])
+    for setting, providers in (("api_key", PROVIDER_KEYS), ("base_url", PROVIDER_URLS)):
+        for name, provider in providers.items():
+            if environ.get(name):
+                tree.setdefault("providers", {}).setdefault(provider, {}).setdefault(setting, environ[name])
     return parse(tree)
 
 

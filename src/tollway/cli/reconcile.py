@@ -18,6 +18,7 @@ from tollway.money import format_usd
 from tollway.providers.registry import configured
 from tollway.settings import Settings, load
 from tollway.storage.journal.dead import dead, journals_in, set_aside_in
+from tollway.storage.presets import load_preset
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import Difference, verify_books
 from tollway.storage.sql.catalog import SqlPrices
@@ -99,8 +100,9 @@ async def _ask_upstreams(admin: Administration, settings: Settings, books: SqlBo
         return row.price if row else None
 
     try:
+        upstreams = configured(settings, preset=load_preset(settings.preset))
         return await look_up(
-            books, configured(settings), price_of, lambda upstream, head: fetch(client, upstream, head), admin.now
+            books, upstreams, price_of, lambda upstream, head: fetch(client, upstream, head), admin.now
         )
     finally:
         client.close()

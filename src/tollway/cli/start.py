@@ -16,8 +16,9 @@ from tollway.storage.sql.schema import schema_is_current
 
 async def prepare(settings: Settings) -> None:
     """Check what a worker relies on. Raises SettingsError or StoreUnavailableError with one clear line."""
-    configured(settings)
-    read_promotions(load_preset(settings.preset).promotions)
+    preset = load_preset(settings.preset)
+    read_promotions(preset.promotions)
+    configured(settings, preset=preset)
     settings.pepper()
     settings.hash_secret()
     settings.jwt_secret()

@@ -21,6 +21,7 @@ from tollway.identity.promotions import Promotions
 from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
+from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
@@ -165,6 +166,7 @@ class Services:
     catalog: Callable[[], CatalogSnapshot]
     upstreams: Mapping[str, Upstream]
     user_hashes: UserHashes
+    rulebook: Rulebook
     client: UpstreamClient
     retry_budget: RetryBudget
     slots: Slots

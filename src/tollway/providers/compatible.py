@@ -10,7 +10,7 @@ PROVIDER: Final = Provider(
     name="OpenAI-compatible",
     dialect="openai",
     base_url="",
-    shape=without_stray_stream_options,
+    rules=(without_stray_stream_options,),
     source="https://platform.openai.com/docs/api-reference/chat",
     checked="2026-11-20",
 )

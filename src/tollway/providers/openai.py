@@ -10,7 +10,8 @@ PROVIDER: Final = Provider(
     name="OpenAI",
     dialect="openai",
     base_url="https://api.openai.com/v1",
-    shape=without_stray_stream_options,
+    needs_key=True,
+    rules=(without_stray_stream_options,),
     source="https://platform.openai.com/docs/api-reference/chat",
     checked="2026-11-20",
 )

@@ -2,15 +2,8 @@
 
 from typing import Final
 
+from tollway.providers.dialect import ask_for_cost
 from tollway.providers.provider import Provider
-from tollway.wire.json_body import JsonObject
-
-
-def _ask_for_cost(body: JsonObject, _: bool) -> JsonObject:
-    """Without this an answer may carry tokens but no money; a caller cannot switch it off (guarantees M3)."""
-    given = body.get("usage")
-    return {**body, "usage": {**(given if isinstance(given, dict) else {}), "include": True}}
-
 
 PROVIDER: Final = Provider(
     id="openrouter",
@@ -20,7 +13,9 @@ PROVIDER: Final = Provider(
     reports_cost=True,
     identifies_application=True,
     generation_lookup=True,
-    shape=_ask_for_cost,
+    needs_key=True,
+    obeys_order=True,
+    rules=(ask_for_cost,),
     source="https://openrouter.ai/docs/api-reference/chat-completion",
     checked="2026-11-20",
 )

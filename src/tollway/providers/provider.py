@@ -1,10 +1,9 @@
 """The provider record: what Tollway must know about one upstream besides what its dialect already says."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tollway.wire.json_body import JsonObject
+from tollway.providers.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +13,9 @@ class Provider:
     `dialect` says how it is spoken to, `id` who it is. `reports_cost`: its answers carry what it charges, and that is
     what the caller pays. `stops_billing_on_abort`: closing the connection ends the charge, so an answer nobody waits
     for is aborted instead of read to its end. `identifies_application`: HTTP-Referer and X-Title are sent.
-    `generation_lookup`: it tells about an answer afterwards, at GENERATION.
+    `generation_lookup`: it tells about an answer afterwards, at GENERATION. `needs_key`: without a key (or address) it
+    is unavailable, never called without one. `obeys_order`: it hands requests on to inference providers and obeys
+    `provider.order`. `rules` make a request fit it, after those of the model's family.
     `source` and `checked` (ISO date) prove the facts.
     """
 
@@ -28,7 +29,9 @@ class Provider:
     stops_billing_on_abort: bool = False
     identifies_application: bool = False
     generation_lookup: bool = False
-    shape: Callable[[JsonObject, bool], JsonObject] | None = None  # (body, stream) → body this upstream wants
+    needs_key: bool = False
+    obeys_order: bool = False
+    rules: tuple[Rule, ...] = ()
 
 
 CHAT_COMPLETIONS: Final = "/chat/completions"

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from typing import Final
 from urllib.parse import urlsplit
 
+from tollway.catalog.preset import Preset
 from tollway.providers.provider import CHAT_COMPLETIONS, GENERATION, Provider
 from tollway.settings import ProviderSettings, Settings, SettingsError, secret_text
 
@@ -55,16 +56,36 @@ def load_providers() -> dict[str, Provider]:
     return records
 
 
-def configured(settings: Settings, records: Mapping[str, Provider] | None = None) -> dict[str, Upstream]:
-    """The upstreams of the settings by name. Raises SettingsError naming the setting that is wrong."""
+def configured(
+    settings: Settings, records: Mapping[str, Provider] | None = None, preset: Preset | None = None
+) -> dict[str, Upstream]:
+    """The upstreams of the settings by name, without those that lack a key or address (request-path 8.6.3).
+
+    Raises SettingsError naming the setting that is wrong.
+    """
     records = load_providers() if records is None else records
-    return {name: _join(name, one, records, settings) for name, one in settings.providers.items()}
+    application = _application(settings, preset or Preset())
+    joined = {name: _join(name, one, records, application) for name, one in settings.providers.items()}
+    return {name: upstream for name, upstream in joined.items() if upstream is not None}
 
 
-def _join(name: str, one: ProviderSettings, records: Mapping[str, Provider], settings: Settings) -> Upstream:
+def _application(settings: Settings, preset: Preset) -> tuple[str, str]:
+    """HTTP-Referer and X-Title: the operator's, else the preset's, else ours."""
+    identity, given = preset.identity, settings.model_fields_set
+    referer = settings.http_referer if "http_referer" in given else identity.http_referer or settings.http_referer
+    title = settings.x_title if "x_title" in given else identity.x_title or settings.x_title
+    return referer, title
+
+
+def _join(
+    name: str, one: ProviderSettings, records: Mapping[str, Provider], application: tuple[str, str]
+) -> Upstream | None:
     record = records.get(one.kind or name)
     if record is None:
         raise SettingsError(f"providers.{name}.kind: must be one of {', '.join(sorted(records))}")
+    key = secret_text(f"providers.{name}.api_key", one.api_key, one.api_key_file)
+    if record.needs_key and not (key and (one.base_url or record.base_url)):
+        return None
     if one.stops_billing_on_abort is not None:
         record = replace(record, stops_billing_on_abort=one.stops_billing_on_abort)
     if one.reports_cost is not None:
@@ -73,10 +94,9 @@ def _join(name: str, one: ProviderSettings, records: Mapping[str, Provider], set
         record = replace(record, generation_lookup=one.generation_lookup)
     base_url = one.base_url or record.base_url
     origin, path = _locate(name, base_url, one)
-    key = secret_text(f"providers.{name}.api_key", one.api_key, one.api_key_file)
     if key:
         _check_header_value(f"providers.{name}.api_key", key)
-    rest = _rest_of_head(origin, key, record, settings)
+    rest = _rest_of_head(origin, key, application if record.identifies_application else None)
     return Upstream(
         id=name,
         provider=record,
@@ -104,7 +124,7 @@ def _locate(name: str, base_url: str, one: ProviderSettings) -> tuple[Origin, st
     return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], ca_file), parts.path.rstrip("/")
 
 
-def _rest_of_head(origin: Origin, key: str | None, record: Provider, settings: Settings) -> bytes:
+def _rest_of_head(origin: Origin, key: str | None, application: tuple[str, str] | None) -> bytes:
     """The constant part of every request to this upstream, from the HTTP version on.
 
     Source: request-path 11.12, guarantees N2.
@@ -118,10 +138,11 @@ def _rest_of_head(origin: Origin, key: str | None, record: Provider, settings: S
     ]
     if key:
         lines.append(f"Authorization: Bearer {key}")
-    if record.identifies_application:
-        _check_header_value("http_referer", settings.http_referer)
-        _check_header_value("x_title", settings.x_title)
-        lines += [f"HTTP-Referer: {settings.http_referer}", f"X-Title: {settings.x_title}"]
+    if application:
+        referer, title = application
+        _check_header_value("http_referer", referer)
+        _check_header_value("x_title", title)
+        lines += [f"HTTP-Referer: {referer}", f"X-Title: {title}"]
     rest = "".join(f"{line}\r\n" for line in lines)
     return f" HTTP/1.1\r\n{rest}".encode()
 

@@ -29,6 +29,7 @@ from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
 from tollway.providers.provider import Provider
 from tollway.providers.registry import Origin, Upstream
+from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
@@ -296,6 +297,7 @@ def services(**changes: Any) -> Services:
         claims=FakeClaims(),
         catalog=lambda: catalog,
         upstreams={"sim": upstream()},
+        rulebook=Rulebook(preset),
         client=FakeUpstreams(),
         retry_budget=RetryBudget(settings.retries),
         slots=Slots(),

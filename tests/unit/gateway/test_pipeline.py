@@ -96,7 +96,7 @@ AWAY = FakeAuthenticator(later=True, away=True)
         (None, {**KEY, b"idempotency-key": b""}, {"funds": broke()}, Code.BAD_REQUEST),
         (None, KEYED, {"claims": TAKEN, "funds": broke()}, Code.CONFLICT),  # 409 before 402
         (None, KEYED, {"claims": FakeClaims(away=True)}, Code.LEDGER_UNAVAILABLE),
-        (None, KEY, {"upstreams": {}, "funds": broke()}, Code.MODEL_NOT_FOUND),
+        (None, KEY, {"upstreams": {}, "funds": broke()}, Code.SERVICE_UNAVAILABLE),
         (None, KEY, {"funds": broke()}, Code.INSUFFICIENT_CREDITS),  # 402 before anything goes upstream
         (None, KEY, {"funds": away()}, Code.LEDGER_UNAVAILABLE),
         (None, KEY, {"funds": FakeFunds(opens_left=0)}, Code.JOURNAL_UNAVAILABLE),

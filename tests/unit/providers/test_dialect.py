@@ -1,13 +1,34 @@
-from tollway.providers.dialect import without_stray_stream_options
+import pytest
+
+from tollway.providers.dialect import ask_for_cost, without_stray_stream_options
+from tollway.providers.rule import Draft
+from unit.providers.attempts import attempt
 
 
 def test_stream_options_stay_with_a_stream() -> None:
-    body = {"model": "m", "stream": True, "stream_options": {"include_usage": True}}
-    assert without_stray_stream_options(body, True) is body
+    draft = Draft({"model": "m", "stream": True, "stream_options": {"include_usage": True}})
+    assert without_stray_stream_options(draft, attempt(stream=True)) is draft
 
 
 def test_without_a_stream_they_go() -> None:
-    body = {"model": "m", "stream_options": {"include_usage": True}}
-    assert without_stray_stream_options(body, False) == {"model": "m"}
-    assert "stream_options" in body
-    assert without_stray_stream_options({"model": "m"}, False) == {"model": "m"}
+    draft = Draft({"model": "m", "stream_options": {"include_usage": True}})
+    assert without_stray_stream_options(draft, attempt()).body == {"model": "m"}
+    assert "stream_options" in draft.body
+    plain = Draft({"model": "m"})
+    assert without_stray_stream_options(plain, attempt()) is plain
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({}, {"include": True}),
+        ({"usage": None}, {"include": True}),
+        ({"usage": "x"}, {"include": True}),
+        ({"usage": {"include": False, "other": 1}}, {"include": True, "other": 1}),
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False])
+def test_cost_is_always_asked_for(given: dict[str, object], sent: dict[str, object], stream: bool) -> None:
+    body = {"model": "m", **given}
+    assert ask_for_cost(Draft(body), attempt(stream=stream)).body == {"model": "m", "usage": sent}
+    assert body == {"model": "m", **given}

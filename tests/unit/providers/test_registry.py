@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from tollway.catalog.preset import Identity, Preset
 from tollway.providers import registry
 from tollway.providers.openai import PROVIDER as OPENAI
 from tollway.providers.openrouter import PROVIDER as OPENROUTER
+from tollway.providers.provider import Provider
 from tollway.providers.registry import Upstream, configured, load_providers
-from tollway.settings import SettingsError, parse
+from tollway.settings import SettingsError, load, parse
 
 CANARY = "sk-canary-0123456789"
 
@@ -22,6 +24,38 @@ def test_the_built_in_records() -> None:
     records = load_providers()
     assert {"openrouter", "openai", "compatible"} <= set(records)
     assert all(record.id == id_ and record.source.startswith("https://") for id_, record in records.items())
+
+
+@pytest.mark.parametrize(
+    ("id_", "variable", "base_url", "can_be_asked_later"),
+    [
+        ("openrouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", True),
+        ("vercel", "VERCEL_AI_GATEWAY_API_KEY", "https://ai-gateway.vercel.sh/v1", True),
+        ("mistral", "MISTRAL_API_KEY", "https://api.mistral.ai/v1", False),
+        ("martian", "MARTIAN_API_KEY", "https://api.withmartian.com/v1", False),
+        ("corethink", "CORETHINK_API_KEY", "https://api.corethink.ai/v1/code", False),
+        ("gigapotato", "GIGAPOTATO_API_KEY", "https://potato.example/v3", False),
+        ("fastrouter", "FASTROUTER_API_KEY", "https://go.fastrouter.ai/api/v1", False),
+    ],
+)
+def test_the_providers_of_the_page(id_: str, variable: str, base_url: str, can_be_asked_later: bool) -> None:
+    """request-path 8.6: one environment variable each, and the address of the one that has none."""
+    environ = {variable: CANARY, "GIGAPOTATO_API_URL": "https://potato.example/v3", "TOLLWAY_CONFIG": "/dev/null"}
+    (one,) = configured(load(environ=environ)).values()
+    host, _, path = base_url.removeprefix("https://").partition("/")
+    assert (one.id, one.provider.id, one.origin.host) == (id_, id_, host)
+    assert one.head[0] == f"POST /{path}/chat/completions".encode()
+    assert f"\r\nAuthorization: Bearer {CANARY}\r\n".encode() in one.head[1]
+    assert (one.lookup_head is not None) is can_be_asked_later
+
+
+@pytest.mark.parametrize("record", [one for one in load_providers().values() if one.needs_key], ids=lambda one: one.id)
+def test_without_a_key_or_address_it_is_unavailable(record: Provider) -> None:
+    """Never a request with an empty bearer token."""
+    for section in ({}, {"api_key": ""}, {"base_url": "https://a.example"}):
+        assert configured(parse({"providers": {record.id: section}})) == {}
+    keyed = configured(parse({"providers": {record.id: {"api_key": CANARY}}}))
+    assert set(keyed) == ({record.id} if record.base_url else set())
 
 
 def test_two_packages_of_one_id_refuse_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +84,7 @@ def test_a_provider_by_its_own_name() -> None:
 def test_the_address_keeps_its_spelling(base_url: str) -> None:
     """Hashes of users are made of it."""
     assert upstream(base_url).base_url == base_url
-    assert configured(parse({"providers": {"openai": {}}}))["openai"].base_url == OPENAI.base_url
+    assert configured(parse({"providers": {"openai": {"api_key": "sk-x"}}}))["openai"].base_url == OPENAI.base_url
 
 
 def test_the_key_is_in_no_description() -> None:
@@ -78,20 +112,32 @@ def test_a_key_that_would_break_out_of_its_header(key: str) -> None:
 @pytest.mark.parametrize("name", ["http_referer", "x_title"])
 def test_a_title_that_would_break_out_of_its_header(name: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name}: must be printable ASCII$"):
-        configured(parse({"providers": {"openrouter": {}}, name: "x\r\nX-Evil: 1"}))
+        configured(parse({"providers": {"openrouter": {"api_key": CANARY}}, name: "x\r\nX-Evil: 1"}))
 
 
 def test_only_who_wants_it_learns_the_application() -> None:
-    head = configured(parse({"providers": {"openrouter": {}}, "x_title": "Mine"}))["openrouter"].head[1]
+    settings = parse({"providers": {"openrouter": {"api_key": CANARY}}, "x_title": "Mine"})
+    head = configured(settings)["openrouter"].head[1]
     assert b"\r\nX-Title: Mine\r\n" in head
     assert b"\r\nHTTP-Referer: https://" in head
     assert b"X-Title" not in upstream().head[1]
 
 
+@pytest.mark.parametrize(
+    ("given", "title"), [({}, b"Theirs"), ({"x_title": "Mine"}, b"Mine"), ({"x_title": "Tollway"}, b"Tollway")]
+)
+def test_the_operators_title_counts_then_the_presets(given: dict[str, str], title: bytes) -> None:
+    settings = parse({"providers": {"openrouter": {"api_key": CANARY}}, **given})
+    preset = Preset(identity=Identity(x_title="Theirs"))
+    assert b"\r\nX-Title: %b\r\n" % title in configured(settings, preset=preset)["openrouter"].head[1]
+    assert b"\r\nHTTP-Referer: https://github.com/" in configured(settings, preset=preset)["openrouter"].head[1]
+
+
 def test_facts_may_be_overridden() -> None:
     assert upstream(reports_cost=True).provider.reports_cost
     assert not upstream().provider.reports_cost
-    one = configured(parse({"providers": {"openrouter": {"reports_cost": False, "stops_billing_on_abort": True}}}))
+    changed = {"api_key": CANARY, "reports_cost": False, "stops_billing_on_abort": True}
+    one = configured(parse({"providers": {"openrouter": changed}}))
     assert one["openrouter"].provider == replace(OPENROUTER, reports_cost=False, stops_billing_on_abort=True)
 
 
@@ -159,12 +205,12 @@ def test_an_unknown_kind() -> None:
 
 def test_who_can_be_asked_about_an_answer_afterwards() -> None:
     assert upstream(api_key=CANARY).lookup_head is None
-    assert upstream(kind="openrouter", generation_lookup=False).lookup_head is None
+    assert upstream(kind="openrouter", api_key=CANARY, generation_lookup=False).lookup_head is None
     asked = upstream("https://api.example.com/v1/", api_key=CANARY, generation_lookup=True)
     assert asked.lookup_head
     before, after = asked.lookup_head
     assert before == b"GET /v1/generation?id="
     assert after == asked.head[1]  # key and all, up to the last header
-    (openrouter,) = configured(parse({"providers": {"openrouter": {}}})).values()
+    (openrouter,) = configured(parse({"providers": {"openrouter": {"api_key": CANARY}}})).values()
     assert openrouter.lookup_head
     assert openrouter.lookup_head[0] == b"GET /api/v1/generation?id="

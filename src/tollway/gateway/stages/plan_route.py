@@ -1,4 +1,8 @@
-"""Decide who may serve the request, and what that could cost. Refuses: model_not_found (nobody here serves it)."""
+"""Decide who may serve the request, and what that could cost.
+
+Refuses: service_unavailable. Who would serve the model has no key or address here; the caller is not told who that is.
+Source: request-path 8.6.3.
+"""
 
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
@@ -8,4 +12,7 @@ from tollway.routing.plan import Plan, plan_route
 
 def run(exchange: Exchange, services: Services) -> Plan | Problem:
     plan = plan_route(exchange.request, exchange.model, services.upstreams)
-    return plan or Problem(Code.MODEL_NOT_FOUND, "no configured upstream serves it")
+    if plan is None:
+        providers = ", ".join(offer.provider_id for offer in exchange.model.offers)
+        return Problem(Code.SERVICE_UNAVAILABLE, f"no key or address is configured for {providers}")
+    return plan

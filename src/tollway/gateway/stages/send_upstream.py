@@ -19,10 +19,12 @@ from tollway.gateway.opening import opening_entry
 from tollway.gateway.relay import Relay
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind, Services
-from tollway.providers.user_hashes import UserHashes
+from tollway.providers.extra_headers import with_headers
+from tollway.providers.rule import Attempt, Draft
 from tollway.routing.fallback import Tried, pause_before_retry
 from tollway.routing.plan import Candidate
 from tollway.steps import Later
+from tollway.wire.json_body import JsonObject
 
 _encode: Final = Encoder().encode
 _UNSENT = frozenset({FailureKind.SATURATED, FailureKind.RESOLVE, FailureKind.CONNECT, FailureKind.SEND})
@@ -84,12 +86,13 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         Later(loop=services.loop),
         services.relays.note,
     )
-    body = _encode_body(exchange, candidate, services.user_hashes)
+    shaped, headers = _shape(exchange, services, candidate)
+    body = _encode(shaped)
     before, after = upstream.head
     head = b"%b%b%bX-Request-Id: %b-%d\r\nContent-Length: %d\r\n\r\n" % (
         before,
         exchange.inbound.query,
-        after,
+        with_headers(after, headers) if headers else after,
         request_id,
         number,
         len(body),
@@ -110,19 +113,25 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
     return reply
 
 
-def _encode_body(exchange: Exchange, candidate: Candidate, user_hashes: UserHashes) -> bytes:
-    """The body for one candidate: its model id, its name for the user and its provider's own wishes.
+def _shape(exchange: Exchange, services: Services, candidate: Candidate) -> tuple[JsonObject, dict[str, str] | None]:
+    """Body and further headers for one candidate: its model id, its name for the user, then the rules of the model's
+    family and of the provider.
 
-    Source: request-path 2.5, 11.1, BP10.
+    Source: request-path 2.5, 11.1, 11.5 to 11.10.
     """
-    request, upstream, wanted = exchange.request, candidate.upstream, candidate.offer.upstream_model
-    asked, caller = request.model, exchange.caller
+    request, upstream, offer, caller = exchange.request, candidate.upstream, candidate.offer, exchange.caller
     assert caller
+    asked, wanted = request.model, offer.upstream_model
     model = asked if asked == wanted or asked.lower() == wanted.lower() else wanted
-    user = user_hashes.user(upstream.id, upstream.base_url, caller.user_id)
+    user = services.user_hashes.user(upstream.id, upstream.base_url, caller.user_id)
     body = {**exchange.prepared, "model": model, "user": user, "safety_identifier": user}
-    shape = upstream.provider.shape
-    return _encode(shape(body, request.stream) if shape else body)
+    recipe = services.rulebook.recipe(exchange.model.id, offer, upstream.provider)
+    if not recipe.rules:
+        return body, None
+    draft, attempt = Draft(body), Attempt(recipe.target, request.stream, ids.new_id)
+    for rule in recipe.rules:
+        draft = rule(draft, attempt)
+    return draft.body, draft.headers
 
 
 def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:

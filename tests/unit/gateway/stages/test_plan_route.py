@@ -17,7 +17,8 @@ def test_who_serves_it() -> None:
     assert [one.upstream.id for one in found.candidates] == ["sim"]
 
 
-def test_nobody_serves_it() -> None:
+def test_who_would_serve_it_has_no_key() -> None:
     problem = plan("absent")
     assert isinstance(problem, Problem)
-    assert problem.code is Code.MODEL_NOT_FOUND
+    assert "absent" in problem.detail
+    assert problem.code is Code.SERVICE_UNAVAILABLE

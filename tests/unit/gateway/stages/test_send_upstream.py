@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.gateway.stages import send_upstream
+from tollway.providers.rule import Attempt, Draft
 from tollway.providers.user_hashes import CUSTOM
 from tollway.routing.plan import Candidate, Plan
 from tollway.settings import parse
@@ -227,10 +229,10 @@ def test_a_try_that_the_journal_refuses_leaves_the_one_before(script: Play) -> N
 
 
 def test_what_goes_upstream() -> None:
-    def shape(body: dict[str, object], stream: bool) -> dict[str, object]:
-        return {**body, "shaped": stream}
+    def shape(draft: Draft, attempt: Attempt) -> Draft:
+        return draft.with_members(shaped=attempt.stream).with_headers({"x-shaped": attempt.new_uuid()})
 
-    both = (candidate("plain"), candidate("shaping", shape=shape))
+    both = (candidate("plain"), candidate("shaping", rules=(shape,)))
     _, upstreams, _ = send(REFUSED, GOOD, to=both, body=body_of(model="VENDOR/name"))
     (_, head, plain, _), (_, again, shaped, _) = upstreams.sent
     assert head.startswith(b"POST /v1/chat/completions HTTP/1.1\r\n")
@@ -239,6 +241,8 @@ def test_what_goes_upstream() -> None:
     assert head.endswith(b"Content-Length: %d\r\n\r\n" % len(plain))
     assert json.loads(plain)["model"] == "VENDOR/name"  # the caller's spelling of the same id
     assert json.loads(shaped)["shaped"] is False
+    assert re.search(rb"\r\nx-shaped: [0-9a-f-]{36}\r\nX-Request-Id:", again)
+    assert b"x-shaped" not in head
 
 
 def test_another_id_upstream_replaces_the_callers() -> None:
@@ -249,10 +253,10 @@ def test_another_id_upstream_replaces_the_callers() -> None:
 def test_upstreams_know_the_user_by_a_hash_of_their_own() -> None:
     """Whatever the client said about that; a provider's own wishes come last."""
 
-    def without_user(body: dict[str, object], stream: bool) -> dict[str, object]:
-        return {name: value for name, value in body.items() if name != "user"}
+    def without_user(draft: Draft, _: Attempt) -> Draft:
+        return draft.with_body({name: value for name, value in draft.body.items() if name != "user"})
 
-    both = (candidate("first"), candidate("second"), candidate("shy", shape=without_user))
+    both = (candidate("first"), candidate("second"), candidate("shy", rules=(without_user,)))
     _, upstreams, one = send(REFUSED, REFUSED, GOOD, to=both, body=body_of(user="mine", safety_identifier=["x"]))
     first, second, shy = (json.loads(body) for _, _, body, _ in upstreams.sent)
     hashes = services().user_hashes
