@@ -11,11 +11,14 @@ from typing import Any, Final
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
+from tollway.catalog.classification import Classification
 from tollway.catalog.model import Price
 from tollway.catalog.page import models_page
+from tollway.catalog.preset import Preset, PresetError
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
+from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
@@ -39,11 +42,13 @@ from tollway.ids import new_id, new_request_id
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
+from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
-from tollway.settings import Settings
+from tollway.settings import Settings, SettingsError
 from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
+from tollway.storage.presets import load_preset
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
@@ -73,6 +78,7 @@ class Worker:
     def __init__(self, settings: Settings, database: Database, catalog: CatalogSnapshot) -> None:
         """Raises SettingsError when a provider is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
+        preset = _preset_of(settings)
         self._settings = settings
         self._database = database
         self._background = Background()
@@ -97,6 +103,11 @@ class Worker:
             authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             claims=SqlClaims(database),
+            preset=preset,
+            contexts=Contexts(preset),
+            auto_models=auto_models(preset.auto_models),
+            classification=Classification(preset),
+            anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=configured(settings),
             client=self._client,
@@ -236,6 +247,13 @@ def _authenticator_rules(settings: Settings) -> AuthenticatorRules:
         callers_max=settings.limits.identities,
         blocked_domains=read_domains(settings.blocked_email_domains),
     )
+
+
+def _preset_of(settings: Settings) -> Preset:
+    try:
+        return load_preset(settings.preset)
+    except PresetError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _page_of(catalog: CatalogSnapshot) -> Page:

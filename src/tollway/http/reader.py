@@ -278,7 +278,9 @@ class RequestReader:
         self.is_chunked = coding is not None
         if coding is not None and not (self.speaks_1_1 and is_chunked(coding) and b"content-length" not in fields):
             return Code.MALFORMED_HTTP
-        return Code.MALFORMED_HTTP if self._repeated else self._check_host()
+        if self._repeated:  # two credentials, for one; on the drop-in prefixes that is request-path 13.11
+            return Code.INVALID_REQUEST if self.is_historic else Code.MALFORMED_HTTP
+        return self._check_host()
 
     def _check_host(self) -> Code | None:
         return None if is_host(self.fields.get(b"host", b"")) else Code.MALFORMED_HTTP

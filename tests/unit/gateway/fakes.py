@@ -11,10 +11,13 @@ from msgspec.json import encode
 
 from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldOrder, HoldRefused, Outcome
 from tollway.billing.store import JournalUnavailableError, StoreUnavailableError
+from tollway.catalog.classification import Classification
 from tollway.catalog.model import Model, Offer, Price
+from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import build_snapshot
 from tollway.deadlines import NEVER, Deadlines
 from tollway.errors import Problem
+from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.open_relays import OpenRelays
@@ -27,6 +30,7 @@ from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
 from tollway.providers.provider import Provider
 from tollway.providers.registry import Origin, Upstream
+from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
 from tollway.settings import Settings, parse
@@ -278,12 +282,18 @@ def services(**changes: Any) -> Services:
     settings: Settings = changes.pop("settings", SETTINGS)
     metrics = Metrics()
     catalog = build_snapshot([changes.pop("model", model())])
+    preset: Preset = changes.pop("preset", Preset())
     made = Services(
         settings=settings,
         deadlines=Deadlines(clock),
         authenticator=FakeAuthenticator(),
         funds=FakeFunds(),
         claims=FakeClaims(),
+        preset=preset,
+        contexts=Contexts(preset),
+        auto_models=auto_models(preset.auto_models),
+        classification=Classification(preset),
+        anon_id_key=b"anon-test-key",
         catalog=lambda: catalog,
         upstreams={"sim": upstream()},
         client=FakeUpstreams(),
