@@ -1,4 +1,7 @@
-"""Vectors AN2, AN4 and AN5 of request-path, and that no book knows anonymous callers; AN1 and AN3 are with the tokens."""
+"""Vectors AN2, AN4 and AN5 of request-path, and that no book knows anonymous callers.
+
+AN1 and AN3 are with the tokens, in test_request_authentication.py.
+"""
 
 from urllib.request import urlopen
 

@@ -8,12 +8,8 @@ from flow.raw import Response, ask, request
 from vectors.upstream import Upstream
 
 PATH = b"/api/openrouter/chat/completions"
-OUTAGE = (
-    b'{"error":"Service Unavailable","message":"The service is temporarily unavailable. Please try again later."}'
-)
-ENDED = (
-    b'{"error":"The alpha period for this model has ended.","message":"The alpha period for this model has ended."}'
-)
+OUTAGE = b'{"error":"Service Unavailable","message":"The service is temporarily unavailable. Please try again later."}'
+ENDED = b'{"error":"The alpha period for this model has ended.","message":"The alpha period for this model has ended."}'
 NOT_FOUND = b'{"error":"Model not found","message":"The requested model could not be found."}'
 SIGN_IN = b'{"error":{"code":"PAID_MODEL_AUTH_REQUIRED","message":"You need to sign in to use this model."}}'
 DEAD, UNAVAILABLE = "x-ai/grok-code-fast-1:optimized:free", "deepseek/deepseek-r1-0528:free"
@@ -42,7 +38,9 @@ def test_beyond_the_cap(kilo: Gateway, upstream: Upstream, kilo_caller: Account,
     assert "100000000000" in kilo_caller_line
 
 
-@pytest.mark.parametrize("model", [pytest.param(DEAD, id="request:RV4"), pytest.param(DEAD.upper(), id="request:RV4-X")])
+@pytest.mark.parametrize(
+    "model", [pytest.param(DEAD, id="request:RV4"), pytest.param(DEAD.upper(), id="request:RV4-X")]
+)
 def test_dead(kilo: Gateway, upstream: Upstream, kilo_caller: Account, model: str) -> None:
     for account in (kilo_caller, None):
         answer = _ask(kilo, account, model)

@@ -62,7 +62,16 @@ def test_limiting_is_a_cut_and_a_trim(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("1e3x", 1_000.0), ("-.5", -0.5), ("5.", 5.0), (" 7", 7.0), ("1e999", None), ("", None), (".", None), ("e5", None)],
+    [
+        ("1e3x", 1_000.0),
+        ("-.5", -0.5),
+        ("5.", 5.0),
+        (" 7", 7.0),
+        ("1e999", None),
+        ("", None),
+        (".", None),
+        ("e5", None),
+    ],
 )
 def test_numbers(text: str, number: float | None) -> None:
     assert leading_number(text) == number
