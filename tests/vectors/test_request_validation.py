@@ -33,9 +33,11 @@ def test_beyond_the_cap(kilo: Gateway, upstream: Upstream, kilo_caller: Account,
     answer = _ask(kilo, kilo_caller, **{name: 100_000_000_000})
     assert (answer.status, answer.body) == (503, OUTAGE)
     assert upstream.is_untouched
-    kilo_caller_line = kilo.wait_for('{"user":"')
-    assert kilo_caller_line.startswith(kilo_caller.user_id)
-    assert "100000000000" in kilo_caller_line
+    line = kilo.wait_for('{"user":')
+    while '"event":"impossible_token_limit"' not in line:
+        line = kilo.wait_for('{"user":')
+    assert line.startswith(f'"{kilo_caller.user_id}"')
+    assert '"tokens":100000000000' in line
 
 
 @pytest.mark.parametrize(

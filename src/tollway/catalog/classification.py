@@ -5,6 +5,8 @@ lower-cased ones of resolved models; all tests are case-sensitive. Source: reque
 """
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -34,21 +36,27 @@ class ModelKind(Struct, frozen=True):
         return self.entry is not None and not self.entry.is_enabled
 
 
+IDS_KEPT: Final = 10_000
 PAID: Final = ModelKind()
 FREE_ELSEWHERE: Final = ModelKind(is_free=True)
 
 
 class Classification:
-    """The kinds of all ids: a table for those the preset names, patterns for the rest."""
+    """The kinds of all ids: a table for those the preset names, patterns for the rest.
+
+    `kind_of` takes a resolved, lower-cased id. What it found of those asked about lately is kept.
+    """
+
+    kind_of: Callable[[str], ModelKind]
 
     def __init__(self, preset: Preset) -> None:
         self._free = _any_of(preset.free_models)
+        self.kind_of = lru_cache(IDS_KEPT)(self._kind_of)
         self._named = {id_.lower(): self._unavailable(id_.lower()) for id_ in preset.unavailable_models}
         for entry in preset.hosted_models:
             self._named[entry.public_id.lower()] = self._hosted(entry, preset.stealth_provider)
 
-    def kind_of(self, model_id: str) -> ModelKind:
-        """`model_id`: resolved, lower-cased."""
+    def _kind_of(self, model_id: str) -> ModelKind:
         kind = self._named.get(model_id)
         if kind is None:
             kind = FREE_ELSEWHERE if self._is_free(model_id) else PAID

@@ -1,4 +1,3 @@
-from tollway.gateway.context import Context
 from tollway.gateway.stages import resolve_model
 from tollway.storage.presets import load_preset
 from tollway.wire.chat import ChatRequest, parse_chat
@@ -9,9 +8,10 @@ KILO = load_preset("kilo")
 
 def resolve(model: str, mode: str | None = None) -> tuple[ChatRequest, ChatRequest]:
     """What was asked, and what it means."""
-    one = exchange()
-    one.asked, one.context = parse_chat(body_of(model=model)), Context(mode=mode)
-    return one.asked, resolve_model.run(one, services(preset=KILO))
+    one, everything = exchange(), services(preset=KILO)
+    headers = {b"x-kilocode-mode": mode.encode()} if mode else {}
+    one.asked, one.context = parse_chat(body_of(model=model)), everything.contexts.read(headers, "")
+    return one.asked, resolve_model.run(one, everything)
 
 
 def test_an_ordinary_request_is_the_very_same() -> None:
