@@ -97,6 +97,18 @@ def test_the_name_of_a_repository_from_either_address(name: str, ending: str) ->
     assert web in (expected, None)
 
 
+def test_it_is_cut_before_it_is_trimmed() -> None:
+    assert limited(500 * " " + "b") is None
+    assert limited(499 * " " + "bc") == "b"
+
+
+@pytest.mark.parametrize("around", [" ", "\n", "\t"])
+def test_an_address_with_white_space_is_none(around: str) -> None:
+    for address in ("https://host/org/repo.git", "git@host:org/repo.git"):
+        assert project_id(address + around) == address + around
+        assert project_id(around + address) == around + address
+
+
 @given(st.text(max_size=300))
 def test_a_project_is_a_part_of_what_was_sent(text: str) -> None:
     found = project_id(text)
