@@ -78,7 +78,7 @@ class Worker:
     def __init__(self, settings: Settings, database: Database, catalog: CatalogSnapshot) -> None:
         """Raises SettingsError when a provider is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
-        preset = _preset_of(settings)
+        preset = preset_of(settings)
         self._settings = settings
         self._database = database
         self._background = Background()
@@ -249,7 +249,8 @@ def _authenticator_rules(settings: Settings) -> AuthenticatorRules:
     )
 
 
-def _preset_of(settings: Settings) -> Preset:
+def preset_of(settings: Settings) -> Preset:
+    """The preset that the settings name. Raises SettingsError."""
     try:
         return load_preset(settings.preset)
     except PresetError as error:

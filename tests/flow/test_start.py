@@ -36,6 +36,12 @@ BAD_SETTINGS = {
     ),
     "missing pepper file": ("key_pepper_file = '/nowhere/hunter2-do-not-print'", "key_pepper_file: "),
     "empty pepper file": ("key_pepper_file = '/dev/null'", "key_pepper_file: "),
+    "missing file of the key of anonymous ids": (
+        "anon_id_key_file = '/nowhere/hunter2-do-not-print'",
+        "anon_id_key_file: ",
+    ),
+    "unknown preset": ("preset = 'kiro'", "preset: there is none called 'kiro'"),
+    "preset that is not there": ("preset = '/nowhere.toml'", "preset: /nowhere.toml cannot be read"),
     "missing token secret file": ("[jwt]\nsecret_file = '/nowhere/hunter2-do-not-print'", "jwt.secret_file: "),
     "model of an unknown provider": (
         "[[models]]\nid = 'a/b'\nprovider = 'x'\nprompt_usd_per_million = 1\ncompletion_usd_per_million = 1",

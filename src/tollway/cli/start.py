@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tollway.app import preset_of
 from tollway.catalog.assemble import own_prices
 from tollway.cli.prices import seed_prices
 from tollway.clock import utc_now
@@ -15,6 +16,7 @@ from tollway.storage.sql.schema import schema_is_current
 async def prepare(settings: Settings) -> None:
     """Check what a worker relies on. Raises SettingsError or StoreUnavailableError with one clear line."""
     configured(settings)
+    preset_of(settings)
     settings.pepper()
     settings.anonymous_key()
     settings.jwt_secret()
