@@ -185,6 +185,8 @@ _SAMPLES: Final = {
     "key_pepper_file": '"/run/secrets/key-pepper"',
     "user_hash_secret": '"at least 32 random characters"',
     "user_hash_secret_file": '"/run/secrets/user-hash-secret"',
+    "anon_id_key": '"at least 32 random characters"',
+    "anon_id_key_file": '"/run/secrets/anon-id-key"',
     "jwt.secret": '"at least 32 random characters"',
     "jwt.secret_file": '"/run/secrets/jwt-secret"',
     "providers.openrouter.kind": '"openrouter"',

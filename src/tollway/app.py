@@ -11,12 +11,14 @@ from typing import Any, Final
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
+from tollway.catalog.classification import Classification
 from tollway.catalog.model import Price
 from tollway.catalog.page import models_page
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
+from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
@@ -45,6 +47,7 @@ from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
+from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
 from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
@@ -111,6 +114,10 @@ class Worker:
             authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             claims=SqlClaims(database),
+            contexts=Contexts(preset),
+            auto_models=auto_models(preset.auto_models),
+            classification=Classification(preset),
+            anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=configured(settings, preset=preset),
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),

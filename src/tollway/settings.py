@@ -159,6 +159,8 @@ class Settings(Section):
         None, description="Secret in the hashes by which upstreams know users; made and kept if unset."
     )
     user_hash_secret_file: Path | None = Field(None, description="File that holds the secret of the users' hashes.")
+    anon_id_key: SecretStr | None = Field(None, description="Key of anonymous callers' ids; made and kept if unset.")
+    anon_id_key_file: Path | None = Field(None, description="File that holds the key of anonymous callers' ids.")
     jwt: JwtSettings = Field(default=JwtSettings(), description="Bearer tokens signed by another system.")
     blocked_email_domains: str = Field(
         "", description="Users with an address in or below one of these domains are refused; separated by |."
@@ -230,6 +232,10 @@ class Settings(Section):
     def hash_secret(self) -> bytes:
         """What makes the hashes by which upstreams know users this deployment's own."""
         return self._kept("user_hash_secret", self.user_hash_secret, self.user_hash_secret_file)
+
+    def anonymous_key(self) -> bytes:
+        """The key of anonymous callers' ids. With another one they are others."""
+        return self._kept("anon_id_key", self.anon_id_key, self.anon_id_key_file)
 
     def _kept(self, name: str, value: SecretStr | None, file: Path | None) -> bytes:
         """A secret as set; without a setting one is made once and kept in the state folder. Raises SettingsError."""

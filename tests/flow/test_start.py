@@ -42,6 +42,10 @@ BAD_SETTINGS = {
         "user_hash_secret_file = '/nowhere/hunter2-do-not-print'",
         "user_hash_secret_file: ",
     ),
+    "missing file of the key of anonymous ids": (
+        "anon_id_key_file = '/nowhere/hunter2-do-not-print'",
+        "anon_id_key_file: ",
+    ),
     "unknown preset": ("preset = 'hunter2-do-not-print'", "preset: "),
     "missing preset": ("preset = '/nowhere/hunter2-do-not-print.toml'", "preset: "),
     "missing token secret file": ("[jwt]\nsecret_file = '/nowhere/hunter2-do-not-print'", "jwt.secret_file: "),

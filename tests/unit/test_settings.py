@@ -121,10 +121,14 @@ def test_addresses() -> None:
     assert (Settings().host, Settings().port) == ("127.0.0.1", 8788)
 
 
-@pytest.mark.parametrize(
-    ("name", "secret_of"),
-    [("key-pepper", Settings.pepper), ("user-hash-secret", Settings.hash_secret)],
-)
+KEPT = [
+    ("key-pepper", Settings.pepper),
+    ("user-hash-secret", Settings.hash_secret),
+    ("anon-id-key", Settings.anonymous_key),
+]
+
+
+@pytest.mark.parametrize(("name", "secret_of"), KEPT)
 def test_a_secret_that_is_not_set_is_made_once_and_kept(
     tmp_path: Path, name: str, secret_of: Callable[[Settings], bytes]
 ) -> None:
@@ -138,16 +142,18 @@ def test_a_secret_that_is_not_set_is_made_once_and_kept(
         secret_of(parse({"state_dir": str(tmp_path)}))
 
 
-def test_the_two_secrets_differ(tmp_path: Path) -> None:
+def test_the_kept_secrets_differ(tmp_path: Path) -> None:
     settings = parse({"state_dir": str(tmp_path)})
-    assert settings.pepper() != settings.hash_secret()
+    assert len({secret_of(settings) for _, secret_of in KEPT}) == len(KEPT)
 
 
 def test_secrets_come_from_a_value_or_a_file(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(f"{SECRET}\n")
-    settings = parse({"key_pepper": "given", "user_hash_secret": "too", "jwt": {"secret_file": str(file)}})
-    assert (settings.pepper(), settings.hash_secret()) == (b"given", b"too")
+    settings = parse(
+        {"key_pepper": "given", "user_hash_secret": "too", "anon_id_key": "other", "jwt": {"secret_file": str(file)}}
+    )
+    assert (settings.pepper(), settings.hash_secret(), settings.anonymous_key()) == (b"given", b"too", b"other")
     assert parse({"user_hash_secret_file": str(file)}).hash_secret() == SECRET.encode()
     assert settings.jwt_secret() == SECRET.encode()
     assert Settings().jwt_secret() is None

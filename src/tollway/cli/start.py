@@ -21,6 +21,7 @@ async def prepare(settings: Settings) -> None:
     configured(settings, preset=preset)
     settings.pepper()
     settings.hash_secret()
+    settings.anonymous_key()
     settings.jwt_secret()
     try:
         database = open_database(settings.database_url, pool_size=1)

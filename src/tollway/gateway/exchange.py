@@ -11,8 +11,10 @@ from typing import Final
 from msgspec import Struct
 
 from tollway.billing.ledger import Hold, Outcome
+from tollway.catalog.classification import ModelKind
 from tollway.catalog.model import Model
 from tollway.errors import Problem
+from tollway.gateway.context import Context
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Client
 from tollway.identity.caller import Caller
@@ -45,14 +47,18 @@ class Exchange:
 
     __slots__ = (
         "address",
+        "asked",
         "attempts",
         "caller",
         "claim",
         "client",
+        "context",
         "counted",
         "hold",
         "id",
         "inbound",
+        "kind",
+        "known",
         "model",
         "outcome",
         "plan",
@@ -72,15 +78,19 @@ class Exchange:
     received_at: datetime
     started: float  # monotonic seconds
     # parts, in the order in which stages give them
-    request: ChatRequest
+    asked: ChatRequest  # as the caller sent it
     address: str  # of the client, canonical
-    caller: Caller | None
-    model: Model
+    context: Context
+    request: ChatRequest  # the same, or for an auto model the one for the model it stands for
+    kind: ModelKind
+    known: Caller | None  # None: without a usable credential
+    caller: Caller  # who it is then: anonymous, if that may be
     counted: tuple[str, ...]  # the concurrency slots taken, given back at the end
+    model: Model
     plan: Plan
     provider_config: dict[str, object] | None  # replaces the caller's `provider`; None leaves it
     claim: str  # the Idempotency-Key; "" for none
-    hold: Hold
+    hold: Hold | None  # None: nobody pays
     prepared: dict[str, object]
     reply: Reply
     # the end

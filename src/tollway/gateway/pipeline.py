@@ -20,13 +20,16 @@ from tollway.gateway.stages import (
     check_request,
     choose_model,
     claim_key,
+    classify_model,
     find_address,
     gate_anonymous,
     limit_concurrency,
     parse_request,
     plan_route,
     prepare_request,
+    read_context,
     reserve_funds,
+    resolve_model,
     send_upstream,
 )
 
@@ -49,14 +52,17 @@ class Stage:
 
 
 STAGES: Final = (
-    Stage(parse_request.run, gives="request"),
+    Stage(parse_request.run, gives="asked"),
     Stage(find_address.run, gives="address"),
-    Stage(authenticate.run, gives="caller"),
-    Stage(gate_anonymous.run, needs=("caller", "request")),
+    Stage(read_context.run, gives="context"),
+    Stage(resolve_model.run, needs=("asked", "context"), gives="request"),
+    Stage(classify_model.run, needs=("request",), gives="kind"),
+    Stage(authenticate.run, gives="known"),
+    Stage(gate_anonymous.run, needs=("address", "known", "kind"), gives="caller"),
     Stage(limit_concurrency.run, needs=("caller",), gives="counted"),
+    Stage(check_request.run, needs=("caller", "request", "kind")),
     Stage(choose_model.run, needs=("request",), gives="model"),
     Stage(plan_route.run, needs=("request", "model"), gives="plan"),
-    Stage(check_request.run, needs=("caller", "request")),
     Stage(check_policy.run, needs=("caller", "request", "model"), gives="provider_config"),
     Stage(claim_key.run, needs=("caller",), gives="claim"),
     Stage(reserve_funds.run, needs=("caller", "model", "plan"), gives="hold"),

@@ -7,10 +7,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from tollway.billing.store import Claims
+from tollway.catalog.classification import Classification
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
+from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
@@ -23,6 +25,7 @@ from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
+from tollway.routing.auto_model import AutoModels
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
 from tollway.wire.answer_head import AnswerHead
@@ -163,6 +166,10 @@ class Services:
     authenticator: Authenticator
     funds: Funds
     claims: Claims
+    contexts: Contexts
+    auto_models: AutoModels
+    classification: Classification
+    anon_id_key: bytes
     catalog: Callable[[], CatalogSnapshot]
     upstreams: Mapping[str, Upstream]
     user_hashes: UserHashes

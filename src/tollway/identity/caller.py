@@ -15,7 +15,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated caller.
+    """An authenticated caller, or somebody of whom only the address is known (`is_anonymous`).
 
     `organization_id` is set only after the membership was read from the database; `key_id` only for API keys.
     `member_daily_limit` (µ$ per UTC day) applies inside the organization; None means unlimited. `policy` is what the
@@ -33,6 +33,7 @@ class Caller:
     token_source: str | None = None
     policy: OrganizationPolicy | None = None
     has_paid: bool = False
+    is_anonymous: bool = False  # `user_id` is no user's then, and `email` is empty
 
     def __hash__(self) -> int:
         return hash((self.user_id, self.key_id))  # what follows from a caller is cached: all the fields cost ten times

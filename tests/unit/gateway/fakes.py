@@ -11,11 +11,13 @@ from msgspec.json import encode
 
 from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldOrder, HoldRefused, Outcome
 from tollway.billing.store import JournalUnavailableError, StoreUnavailableError
+from tollway.catalog.classification import Classification
 from tollway.catalog.model import Model, Offer, Price
 from tollway.catalog.preset import Identity, Preset
 from tollway.catalog.snapshot import build_snapshot
 from tollway.deadlines import NEVER, Deadlines
 from tollway.errors import Problem
+from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.open_relays import OpenRelays
@@ -31,6 +33,7 @@ from tollway.providers.provider import Provider
 from tollway.providers.registry import Origin, Upstream
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
+from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
 from tollway.settings import Settings, parse
@@ -295,6 +298,10 @@ def services(**changes: Any) -> Services:
         authenticator=FakeAuthenticator(),
         funds=FakeFunds(),
         claims=FakeClaims(),
+        contexts=Contexts(preset),
+        auto_models=auto_models(preset.auto_models),
+        classification=Classification(preset),
+        anon_id_key=b"anon-test-key",
         catalog=lambda: catalog,
         upstreams={"sim": upstream()},
         rulebook=Rulebook(preset),

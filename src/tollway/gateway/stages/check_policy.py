@@ -15,7 +15,7 @@ from tollway.identity.policy import forbids_collection
 
 def run(exchange: Exchange, services: Services) -> dict[str, Any] | Problem | None:
     caller, model_id, rules = exchange.caller, exchange.model.id, services.hosted_rules
-    policy = caller.policy if caller else None
+    policy = caller.policy
     config = None
     if policy is not None:
         if not policy.admits(model_id, rules):

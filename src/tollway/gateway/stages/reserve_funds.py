@@ -1,7 +1,8 @@
 """Set money aside in every budget the request touches, or in none, before anything goes upstream (guarantees M2).
 
-What costs nothing needs no balance: a free model, a promotion. Refuses: insufficient_credits; ledger_unavailable
-(nothing is served on credit). Source: request-path 9.2 to 9.5.
+What costs nothing needs no balance: a free model, a promotion. Nothing is held for anonymous callers: they pay nothing
+and have no accounts. Refuses: insufficient_credits; ledger_unavailable (nothing is served on credit). Source:
+request-path 7.5, 9.2 to 9.5.
 """
 
 from collections.abc import Awaitable
@@ -23,9 +24,10 @@ _NOTHING: Final = Microdollars(0)
 _NEVER_PAID: Final = "Paid Model - Credits Required"
 
 
-def run(exchange: Exchange, services: Services) -> Hold | Problem | Awaitable[Hold | Problem]:
+def run(exchange: Exchange, services: Services) -> Hold | Problem | Awaitable[Hold | Problem] | None:
     caller = exchange.caller
-    assert caller
+    if caller.is_anonymous:
+        return None
     worst_case = exchange.plan.worst_case
     promotions = services.promotions
     if promotions and is_promoted(promotions, caller, exchange.model.id, exchange.received_at):

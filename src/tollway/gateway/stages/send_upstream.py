@@ -43,7 +43,8 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
             return standing or Problem(Code.CLIENT_GONE, "before the request was sent")
         candidate = candidates[retries % len(candidates)]
         try:
-            services.funds.open(exchange.id, opening_entry(exchange, candidate))
+            if exchange.hold is not None:
+                services.funds.open(exchange.id, opening_entry(exchange, candidate))
         except JournalUnavailableError as error:
             return standing or Problem(Code.JOURNAL_UNAVAILABLE, str(error), retry_after_s=1)
         reply = await _attempt(exchange, services, candidate, retries + 1, fresh)
@@ -120,7 +121,6 @@ def _shape(exchange: Exchange, services: Services, candidate: Candidate) -> tupl
     Source: request-path 2.5, 11.1, 11.5 to 11.10.
     """
     request, upstream, offer, caller = exchange.request, candidate.upstream, candidate.offer, exchange.caller
-    assert caller
     asked, wanted = request.model, offer.upstream_model
     model = asked if asked == wanted or asked.lower() == wanted.lower() else wanted
     user = services.user_hashes.user(upstream.id, upstream.base_url, caller.user_id)

@@ -6,6 +6,7 @@ import pytest
 from tollway.catalog.preset import HostedModel, Preset
 from tollway.errors import Code, Problem
 from tollway.gateway.stages import check_policy, prepare_request
+from tollway.identity.anonymous import anonymous_caller
 from tollway.identity.caller import Caller
 from tollway.identity.organization import ENTERPRISE, OrganizationSettings
 from tollway.identity.policy import policy_of
@@ -13,6 +14,7 @@ from tollway.wire.chat import parse_chat
 from unit.gateway.fakes import CALLER, body_of, exchange, model, services
 
 HOSTED = HostedModel("free/one", "one", "sim", 1_000, 100, inference_providers=("host",))
+NOBODY = anonymous_caller(b"key", "::1")
 PRESET = Preset(hosted_models=(HOSTED,))
 
 
@@ -20,7 +22,7 @@ def member(**settings: Any) -> Caller:
     return replace(CALLER, organization_id="o", policy=policy_of(ENTERPRISE, OrganizationSettings(**settings)))
 
 
-def check(caller: Caller | None, model_id: str = "vendor/name", **body: Any) -> tuple[Any, Any]:
+def check(caller: Caller, model_id: str = "vendor/name", **body: Any) -> tuple[Any, Any]:
     """What the stage gave, and the `provider` that is sent then."""
     one = exchange()
     one.caller, one.model, one.request = caller, model(id_=model_id), parse_chat(body_of(**body))
@@ -37,8 +39,8 @@ def check(caller: Caller | None, model_id: str = "vendor/name", **body: Any) -> 
 ORDER = {"order": ["x"], "zdr": True}
 
 
-@pytest.mark.parametrize("caller", [None, CALLER, member(), member(model_allow_list=("vendor/*",))])
-def test_where_nothing_is_restricted_the_callers_wish_stays(caller: Caller | None) -> None:
+@pytest.mark.parametrize("caller", [NOBODY, CALLER, member(), member(model_allow_list=("vendor/*",))])
+def test_where_nothing_is_restricted_the_callers_wish_stays(caller: Caller) -> None:
     assert check(caller, provider=ORDER) == (None, ORDER)
     assert check(caller) == (None, "absent")
 
@@ -63,9 +65,9 @@ def test_a_model_that_is_not_allowed(caller: Caller, model_id: str) -> None:
     assert check(caller, model_id) == (Code.MODEL_NOT_ALLOWED, None)
 
 
-@pytest.mark.parametrize("caller", [None, CALLER, member(), member(model_allow_list=("free/*", "vendor/*"))])
+@pytest.mark.parametrize("caller", [NOBODY, CALLER, member(), member(model_allow_list=("free/*", "vendor/*"))])
 @pytest.mark.parametrize("provider", [{"data_collection": "deny"}, {"zdr": True}])
-def test_a_hosted_model_collects_whoever_asks(caller: Caller | None, provider: object) -> None:
+def test_a_hosted_model_collects_whoever_asks(caller: Caller, provider: object) -> None:
     assert check(caller, "free/one", provider=provider) == (Code.DATA_COLLECTION_REQUIRED, None)
     assert check(caller, provider=provider) == (None, provider)  # other models leave it to the caller
     assert check(caller, "free/one") == (None, "absent")
