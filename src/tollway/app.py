@@ -11,13 +11,16 @@ from typing import Any, Final
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
+from tollway.catalog.classification import Classification
 from tollway.catalog.model import Price
 from tollway.catalog.page import models_page
+from tollway.catalog.preset import Preset, PresetError
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
+from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
 from tollway.gateway.lookups import look_up
 from tollway.gateway.money_metrics import show_money
@@ -40,21 +43,25 @@ from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
 from tollway.routing.fallback import RetryBudget
-from tollway.settings import Settings
+from tollway.settings import Settings, SettingsError
 from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
+from tollway.storage.presets import load_preset
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
+from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
 
 LOG_FLUSH_S: Final = 0.5
 SETTLE_S: Final = 0.1
+SWEEP_S: Final = 1.0
 NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
@@ -70,7 +77,7 @@ _log = get_log()
 class Worker:
     """One serving process, put together. `run` returns after the drain."""
 
-    def __init__(self, settings: Settings, database: Database, catalog: CatalogSnapshot) -> None:
+    def __init__(self, settings: Settings, database: Database, catalog: CatalogSnapshot, preset: Preset) -> None:
         """Raises SettingsError when a provider is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
         self._settings = settings
@@ -90,6 +97,7 @@ class Worker:
         self._prices = SqlPrices(database)
         self._verify_at = 0.0  # monotonic seconds
         self._journals_are_well = True  # all that are dead could be read
+        self._windows = open_windows(settings, preset.free, metrics)
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
         self.services = Services(
             settings=settings,
@@ -102,6 +110,13 @@ class Worker:
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
             slots=Slots(),
+            free=FreeUses(
+                Classification(preset),
+                self._windows.windows,
+                SqlFreeUse(database),
+                settings.pepper(),
+                preset.free.promotion_text,
+            ),
             drains=Drains(settings.limits.drains, metrics.drains.set),
             relays=OpenRelays(self._journal.progress),
             metrics=metrics,
@@ -140,6 +155,7 @@ class Worker:
         finally:
             await self._background.stop()
             await self._end_money()
+            await self._windows.close()
             self._client.close()
             self._log.flush()
             await self._database.close()
@@ -149,6 +165,7 @@ class Worker:
         every(self._settings.timeouts.identity_poll_s, "identity", services.authenticator.refresh)
         every(LOG_FLUSH_S, "log", self._flush_log)
         every(SETTLE_S, "settlement", self._settlement.settle)
+        every(SWEEP_S, "windows", self._windows.sweep)
         every(NOTE_PROGRESS_S, "progress", services.relays.note_all)
         every(PROBE_JOURNAL_S, "journal", self._journal.probe)
         every(REPORT_S, "report", services.funds.report)
@@ -220,10 +237,18 @@ async def open_worker(settings: Settings) -> Worker:
 
     Raises StoreUnavailableError and SettingsError.
     """
+    preset = _preset_of(settings)
     database = open_database(settings.database_url, pool_size=settings.database_pool_size)
     now = utc_now()
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now)
-    return Worker(settings, database, catalog)
+    return Worker(settings, database, catalog, preset)
+
+
+def _preset_of(settings: Settings) -> Preset:
+    try:
+        return load_preset(settings.preset)
+    except PresetError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _authenticator_rules(settings: Settings) -> AuthenticatorRules:

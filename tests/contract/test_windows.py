@@ -1,4 +1,4 @@
-"""Windows of free use: one suite for the process's own and for those in a real Redis, and both against a naive model."""
+"""Windows of free use: one suite for the process's own and those in a real Redis, and both against a naive model."""
 
 import asyncio
 from collections.abc import Iterator
@@ -173,7 +173,7 @@ def test_checking_changes_nothing(store: Store) -> None:
     for _ in range(10):
         assert store.run(windows.check(KEY)) is None
     if store.client is None:
-        assert len(windows) == 0  # type: ignore[arg-type]
+        assert len(windows) == 0
     else:
         assert store.run(store.client.keys()) == []
 
@@ -335,4 +335,3 @@ def test_an_address_takes_bounded_room_in_redis(redis_server: RedisServer) -> No
 
     assert made.run(scenario()) <= 1_441 + 2
     made.close()
-

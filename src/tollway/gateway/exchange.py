@@ -50,8 +50,10 @@ class Exchange:
         "hold",
         "id",
         "inbound",
+        "is_logged",
         "model",
         "outcome",
+        "place",
         "plan",
         "prepared",
         "problem",
@@ -69,7 +71,9 @@ class Exchange:
     started: float  # monotonic seconds
     # parts, in the order in which stages give them
     request: ChatRequest
+    place: str  # under which name a place for a hosted free model is held; "" for other models
     caller: Caller | None
+    is_logged: bool  # the place has become an entry
     model: Model
     counted: tuple[str, ...]  # the concurrency slots taken, given back at the end
     plan: Plan

@@ -11,7 +11,15 @@ from types import CoroutineType, TracebackType
 from typing import Any, Final, Protocol
 
 from tollway.errors import Code, Problem
-from tollway.gateway.closers import answer_client, emit_metrics, free_key, free_slots, record_request, settle_funds
+from tollway.gateway.closers import (
+    answer_client,
+    emit_metrics,
+    free_key,
+    free_slots,
+    record_request,
+    release_place,
+    settle_funds,
+)
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
 from tollway.gateway.stages import (
@@ -21,6 +29,9 @@ from tollway.gateway.stages import (
     claim_key,
     gate_anonymous,
     limit_concurrency,
+    limit_free,
+    limit_promotion,
+    log_free_use,
     parse_request,
     plan_route,
     prepare_request,
@@ -48,9 +59,12 @@ class Stage:
 
 STAGES: Final = (
     Stage(parse_request.run, gives="request"),
+    Stage(limit_free.run, needs=("request",), gives="place"),
     Stage(authenticate.run, gives="caller"),
     Stage(gate_anonymous.run, needs=("caller", "request")),
     Stage(limit_concurrency.run, needs=("caller",), gives="counted"),
+    Stage(limit_promotion.run, needs=("caller", "request")),
+    Stage(log_free_use.run, needs=("caller", "request", "place"), gives="is_logged"),
     Stage(choose_model.run, needs=("request",), gives="model"),
     Stage(plan_route.run, needs=("request", "model"), gives="plan"),
     Stage(check_request.run, needs=("caller", "request")),
@@ -67,6 +81,7 @@ CLOSERS: Final[tuple[Closer, ...]] = (
     free_key.run,
     answer_client.run,
     free_slots.run,
+    release_place.run,
     emit_metrics.run,
     record_request.run,
 )

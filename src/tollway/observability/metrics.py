@@ -73,6 +73,12 @@ class Metrics:
         self.drains = Gauge(
             "tollway_drains", "Answers read to their end for a client that left.", registry=self.registry
         )
+        self.window_fallbacks = Counter(
+            "tollway_window_fallbacks", "Decisions about free use made without Redis.", registry=self.registry
+        )
+        self.free_addresses = Gauge(
+            "tollway_free_addresses", "Client addresses whose free use this worker counts.", registry=self.registry
+        )
         self.dropped_log_lines = Counter("tollway_dropped_log_lines", "Log lines dropped.", registry=self.registry)
 
     def count_upstream_failure(self, upstream: str, kind: str) -> None:

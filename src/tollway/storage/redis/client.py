@@ -8,8 +8,8 @@ CONNECTIONS_MAX = 32
 
 
 def open_client(url: str, timeout_s: float) -> Redis:
-    """Nothing is contacted yet. `url`: redis://, rediss:// (TLS) or unix://. `timeout_s` bounds connecting, sending, each
-    read, and waiting for one of CONNECTIONS_MAX connections. Raises ValueError for a URL we cannot use."""
+    """Nothing is contacted yet. `url`: redis://, rediss:// (TLS) or unix://. `timeout_s` bounds connecting, sending,
+    each read, and waiting for one of CONNECTIONS_MAX connections. Raises ValueError for a URL we cannot use."""
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS_MAX,

@@ -1,7 +1,7 @@
 """The scripts of `windows.py`: each decision is one of them, which Redis runs whole before it looks at anything else.
 
-Keys of one limiting key, whose name is in braces so that a cluster keeps them together; all of them expire by themselves
-once everything in them is past:
+Keys of one limiting key, whose name is in braces so that a cluster keeps them together. All of them expire by
+themselves once everything in them is past:
   tollway:free:{<key>}:hosted     sorted set: request id → when it was logged, in milliseconds
   tollway:free:{<key>}:held       sorted set: request id → when its place ends, in milliseconds
   tollway:free:{<key>}:promotion  hash: minute since 1970 → entries; `total` of all, `first` minute that may be there

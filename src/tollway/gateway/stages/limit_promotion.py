@@ -1,0 +1,23 @@
+"""Callers who are nobody may use free models only so often a day from one address, whoever hosts the model.
+
+Refuses: promotion_limit_reached. Only looks: what counts is logged in `log_free_use`. Source: request-path 5.3.
+"""
+
+from collections.abc import Awaitable
+
+from tollway.errors import Problem
+from tollway.gateway.exchange import Exchange
+from tollway.gateway.free_use import FreeUses, refusal
+from tollway.gateway.services import Services
+from tollway.limits.addresses import window_name
+
+
+def run(exchange: Exchange, services: Services) -> Awaitable[Problem | None] | None:
+    if exchange.caller is not None or not services.free.classes.is_free(exchange.request.model.lower()):
+        return None
+    return _check(exchange, services.free)
+
+
+async def _check(exchange: Exchange, free: FreeUses) -> Problem | None:
+    full = await free.windows.check(window_name(free.secret, exchange.inbound.peer))
+    return refusal(full, free.promotion_text) if full else None
