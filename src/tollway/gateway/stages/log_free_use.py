@@ -1,8 +1,8 @@
 """A use of a hosted free model counts from here on, whatever the upstream makes of it. Source: request-path 5.4, 5.5.2.
 
 Ends the request of a client who left: it does not count. Refuses only in a race: rate_limit_exceeded when the place had
-ended and went to somebody else, promotion_limit_reached when the last of the day went meanwhile. A row that cannot be stored is logged, and the request goes on. Gives whether
-the use was counted.
+ended and went to somebody else, promotion_limit_reached when the last of the day went meanwhile. A row that cannot be
+stored is logged, and the request goes on. Gives whether the use was counted.
 """
 
 from collections.abc import Awaitable

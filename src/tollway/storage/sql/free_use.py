@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tollway.billing.store import StoreUnavailableError
 from tollway.limits.store import FreeUse
 from tollway.storage.sql.database import Database
-from tollway.storage.sql.insertion import insert_missing
+from tollway.storage.sql.insertion import insert_all_missing
 from tollway.storage.sql.tables import free_model_usage
 
 WAITING_MAX: Final = 1_000
@@ -83,12 +83,14 @@ class SqlFreeUse:
 
 def _insert(connection: Connection, uses: list[FreeUse]) -> None:
     """A transaction may be run twice: a row that is there already is left alone."""
-    for use in uses:
-        row = {
+    rows = [
+        {
             "id": use.request_id,
             "address_hash": use.address_hash,
             "model": use.model,
             "user_id": use.user_id,
             "created_at": use.used_at,
         }
-        insert_missing(connection, free_model_usage, row)
+        for use in uses
+    ]
+    insert_all_missing(connection, free_model_usage, rows)
