@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
+from time import sleep
 from typing import TypeVar
 
 import pytest
@@ -66,8 +67,8 @@ class Worker:
 
 
 @contextmanager
-def nonsense(answer: bytes) -> Iterator[str]:
-    """A server that gives the same answer to everything; its address."""
+def nonsense(answer: bytes, *more: bytes, pause_s: float = 0) -> Iterator[str]:
+    """A server that gives the same answer to everything, with a pause before each piece of it; its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -80,7 +81,9 @@ def nonsense(answer: bytes) -> Iterator[str]:
                     connection.settimeout(5)
                     try:
                         while connection.recv(65_536):
-                            connection.sendall(answer)
+                            for piece in (answer, *more):
+                                sleep(pause_s)
+                                connection.sendall(piece)
                     except OSError:
                         continue
 
@@ -205,6 +208,34 @@ def test_nonsense_is_an_outage(answer: bytes) -> None:
         await worker.redis.close()
 
     with nonsense(answer) as url:
+        run(lambda: scenario(url))
+
+
+def test_one_that_drips_is_left_at_the_time_out_all_the_same() -> None:
+    """Each read is short enough, all of them together are not."""
+
+    async def scenario(url: str) -> None:
+        worker = Worker(url)
+        begun = monotonic()
+        assert await worker.log(1) == 1
+        assert monotonic() - begun < TIMEOUT_S + SLACK_S
+        assert worker.fallbacks > 0
+        await worker.redis.close()
+
+    with nonsense(b"$100\r\n", *[b"x"] * 100, pause_s=TIMEOUT_S / 5) as url:
+        run(lambda: scenario(url))
+
+
+def test_all_questions_of_a_decision_together_have_one_time_out() -> None:
+    """A script that Redis does not know is sent to it and asked for again."""
+
+    async def scenario(url: str) -> None:
+        worker = Worker(url)
+        with pytest.raises(WindowsUnavailableError, match="TimeoutError"):
+            await worker.redis.check("k")
+        await worker.redis.close()
+
+    with nonsense(b"-NOSCRIPT it is not here\r\n", pause_s=TIMEOUT_S * 0.7) as url:
         run(lambda: scenario(url))
 
 

@@ -16,10 +16,11 @@ SHARED, OWN = rules_of(FreeLimits(hosted_count=6)), rules_of(FreeLimits(hosted_c
 
 
 class Away(MemoryWindows):
-    """As `is_away` it fails, after it has done what was asked if `too_late`."""
+    """As `is_away` it fails, after it has done what was asked if `too_late`; as `is_slow` others come first."""
 
     is_away = False
     too_late = False
+    is_slow = False
     asked = 0
 
     async def reserve(self, key: str, request_id: str) -> Full | None:
@@ -36,6 +37,8 @@ class Away(MemoryWindows):
 
     async def _answer(self, work: Any) -> Any:
         self.asked += 1
+        if self.is_slow:
+            await asyncio.sleep(0)
         if not self.is_away:
             return await work
         if self.too_late:
@@ -107,6 +110,19 @@ def test_an_outage_costs_one_question_a_second_and_one_line_a_minute(both: Both,
         both.seconds += PAUSE_S
     assert both.shared.asked == 3 * SAY_AGAIN_S / PAUSE_S
     assert len(said) == 3
+
+
+def test_one_alone_finds_out_whether_they_are_back(both: Both, said: list[str]) -> None:
+    both.shared.is_away = True
+    both.reserve("a")
+    both.seconds += PAUSE_S
+
+    async def all_at_once() -> None:
+        both.shared.is_slow = True
+        await asyncio.gather(*(both.windows.check("k") for _ in range(5)))
+
+    asyncio.run(all_at_once())
+    assert both.shared.asked == 2
 
 
 def test_they_are_back_with_the_first_answer(both: Both, said: list[str]) -> None:
