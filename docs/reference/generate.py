@@ -179,6 +179,8 @@ def _unit(name: str, field: FieldInfo) -> str:
 _SAMPLES: Final = {
     "key_pepper": '"at least 32 random characters"',
     "key_pepper_file": '"/run/secrets/key-pepper"',
+    "anon_id_key": '"at least 32 random characters"',
+    "anon_id_key_file": '"/run/secrets/anon-id-key"',
     "jwt.secret": '"at least 32 random characters"',
     "jwt.secret_file": '"/run/secrets/jwt-secret"',
     "providers.openrouter.kind": '"openrouter"',

@@ -18,6 +18,7 @@ from tollway.catalog.preset import Preset, PresetError
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
+from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
@@ -42,6 +43,7 @@ from tollway.ids import new_id, new_request_id
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
+from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings, SettingsError
 from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
@@ -105,13 +107,17 @@ class Worker:
             authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             claims=SqlClaims(database),
+            preset=preset,
+            contexts=Contexts(preset),
+            auto_models=auto_models(preset.auto_models),
+            classification=Classification(preset),
+            anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=configured(settings),
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
             slots=Slots(),
             free=FreeUses(
-                Classification(preset),
                 self._windows.windows,
                 SqlFreeUse(database),
                 settings.pepper(),

@@ -21,6 +21,7 @@ class Code(StrEnum):
     BAD_REQUEST = "bad_request"
     MALFORMED_HTTP = "malformed_http"
     MODEL_NOT_FOUND = "model_not_found"
+    MODEL_ENDED = "model_ended"
     MODEL_NOT_PRICED = "model_not_priced"
     MISSING_CLIENT_IP = "missing_client_ip"
     AUTHENTICATION_REQUIRED = "authentication_required"
@@ -106,6 +107,14 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
     Code.MALFORMED_HTTP: Entry(400, Fault.CALLER, False, "The request is not valid HTTP/1.1."),
     Code.MODEL_NOT_FOUND: Entry(
         404, Fault.CALLER, False, "The requested model could not be found.", Shape.TITLED, "Model not found"
+    ),
+    Code.MODEL_ENDED: Entry(
+        404,
+        Fault.CALLER,
+        False,
+        "The alpha period for this model has ended.",
+        Shape.TITLED,
+        "The alpha period for this model has ended.",
     ),
     Code.MODEL_NOT_PRICED: Entry(
         503, Fault.OPERATOR, False, "The requested model has no price yet.", Shape.TITLED, "Service Unavailable"

@@ -153,6 +153,8 @@ class Settings(Section):
     migrate_on_start: bool = Field(True, description="Bring the schema up to date when serving starts.")
     key_pepper: SecretStr | None = Field(None, description="Pepper of stored key hashes; made and kept if unset.")
     key_pepper_file: Path | None = Field(None, description="File that holds the key pepper.")
+    anon_id_key: SecretStr | None = Field(None, description="Key of anonymous callers' ids; made and kept if unset.")
+    anon_id_key_file: Path | None = Field(None, description="File that holds the key of anonymous callers' ids.")
     jwt: JwtSettings = Field(default=JwtSettings(), description="Bearer tokens signed by another system.")
     blocked_email_domains: str = Field(
         "", description="Users with an address in or below one of these domains are refused; separated by |."
@@ -212,12 +214,12 @@ class Settings(Section):
     def pepper(self) -> bytes:
         """The pepper of key hashes; without a setting one is made once and kept in the state folder, mode 0600."""
         text = secret_text("key_pepper", self.key_pepper, self.key_pepper_file)
-        if text:
-            return text.encode()
-        try:
-            return _kept_pepper(self.state_dir / "key-pepper")
-        except OSError as error:
-            raise SettingsError(f"state_dir: the key pepper cannot be kept there: {error.strerror}") from None
+        return text.encode() if text else _kept_secret(self.state_dir / "key-pepper")
+
+    def anonymous_key(self) -> bytes:
+        """The key of anonymous callers' ids, made and kept like the pepper. With another one they are others."""
+        text = secret_text("anon_id_key", self.anon_id_key, self.anon_id_key_file)
+        return text.encode() if text else _kept_secret(self.state_dir / "anon-id-key")
 
 
 def secret_text(name: str, value: SecretStr | None, file: Path | None) -> str | None:
@@ -233,23 +235,31 @@ def secret_text(name: str, value: SecretStr | None, file: Path | None) -> str | 
     return value.get_secret_value() if value else None
 
 
-def _kept_pepper(path: Path) -> bytes:
-    """Read or make the pepper file; the link makes two starting processes agree on one."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(random_bytes(32).hex())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    pepper = path.read_text().strip()
-    if not pepper:
+def _kept_secret(path: Path) -> bytes:
+    """Read or make the file of a secret. Raises SettingsError when that cannot be done."""
+    try:
+        if not path.exists():
+            _make_secret(path)
+        secret = path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"state_dir: {path.name} cannot be kept there: {error.strerror}") from None
+    if not secret:
         raise SettingsError(f"state_dir: {path.name} is empty")
-    return pepper.encode()
+    return secret.encode()
+
+
+def _make_secret(path: Path) -> None:
+    """The link makes two starting processes agree on one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(random_bytes(32).hex())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
 
 
 PROVIDER_KEYS: Final = {

@@ -5,7 +5,7 @@ LONG_FILES: dict[str, str] = {
     "gateway/relay.py": "one state machine; its parts would share every attribute",
     "http/reader.py": "one reader with three ways to read a head; they would share every attribute",
     "upstream/connection.py": "one exchange; the parser's callbacks would share every attribute",
-    "settings.py": "every setting there is, one tree",
+    "settings.py": "every knob, one beside the other, and how they are read",
     "storage/sql/tables.py": "the schema, table after table",
 }
 

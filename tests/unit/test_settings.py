@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -102,28 +103,43 @@ def test_addresses() -> None:
     assert (Settings().host, Settings().port) == ("127.0.0.1", 8788)
 
 
-def test_the_pepper_is_made_once_and_kept_private(tmp_path: Path) -> None:
+KEPT = [("key-pepper", Settings.pepper), ("anon-id-key", Settings.anonymous_key)]
+Kept = pytest.mark.parametrize(("name", "secret_of"), KEPT, ids=["pepper", "key of anonymous ids"])
+
+
+@Kept
+def test_a_secret_is_made_once_and_kept_private(
+    tmp_path: Path, name: str, secret_of: Callable[[Settings], bytes]
+) -> None:
     settings = parse({"state_dir": str(tmp_path / "new")})
-    pepper = settings.pepper()
-    assert len(pepper) == 64
-    assert settings.pepper() == pepper
+    secret = secret_of(settings)
+    assert len(secret) == 64
+    assert secret_of(settings) == secret
     (kept,) = (tmp_path / "new").iterdir()
-    assert kept.stat().st_mode & 0o777 == 0o600
+    assert (kept.name, kept.stat().st_mode & 0o777) == (name, 0o600)
 
 
-def test_a_pepper_that_cannot_be_kept(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^state_dir: "):
-        parse({"state_dir": "/dev/null/state"}).pepper()
-    (tmp_path / "key-pepper").write_text("\n")
-    with pytest.raises(SettingsError, match=r"^state_dir: key-pepper is empty"):
-        parse({"state_dir": str(tmp_path)}).pepper()
+@Kept
+def test_a_secret_that_cannot_be_kept(tmp_path: Path, name: str, secret_of: Callable[[Settings], bytes]) -> None:
+    with pytest.raises(SettingsError, match=rf"^state_dir: {name} cannot be kept there: "):
+        secret_of(parse({"state_dir": "/dev/null/state"}))
+    (tmp_path / name).write_text("\n")
+    with pytest.raises(SettingsError, match=rf"^state_dir: {name} is empty"):
+        secret_of(parse({"state_dir": str(tmp_path)}))
+
+
+def test_the_two_kept_secrets_differ(tmp_path: Path) -> None:
+    settings = parse({"state_dir": str(tmp_path)})
+    assert settings.pepper() != settings.anonymous_key()
 
 
 def test_secrets_come_from_a_value_or_a_file(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(f"{SECRET}\n")
-    settings = parse({"key_pepper": "given", "jwt": {"secret_file": str(file)}})
+    settings = parse({"key_pepper": "given", "anon_id_key": "other", "jwt": {"secret_file": str(file)}})
     assert settings.pepper() == b"given"
+    assert settings.anonymous_key() == b"other"
+    assert parse({"anon_id_key_file": str(file)}).anonymous_key() == SECRET.encode()
     assert settings.jwt_secret() == SECRET.encode()
     assert Settings().jwt_secret() is None
 

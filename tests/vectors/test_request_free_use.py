@@ -17,7 +17,7 @@ from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.pipeline import CLOSERS, STAGES, Stage, handle
 from tollway.gateway.services import Services
-from tollway.gateway.stages import authenticate, limit_free, limit_promotion, log_free_use, parse_request
+from tollway.gateway.stages import log_free_use
 from tollway.http.problems import problem_body, problem_headers
 from tollway.identity.caller import Refusal
 from tollway.limits.addresses import window_name
@@ -58,10 +58,9 @@ SIGN_UP = {
 }
 ALLOWED = None
 
-# What of the pipeline these rows are about: stages 3, 6, 7, 9 and 10 in the order they have there. The gate between
-# them has rows of its own.
-_OURS = {one.run for one in (parse_request, limit_free, authenticate, limit_promotion, log_free_use)}
-OURS: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage.run in _OURS)
+# As far as these rows are about it.
+OURS: tuple[Stage, ...] = STAGES[: [stage.name for stage in STAGES].index("log_free_use") + 1]
+_GIVING_BACK = [closer for closer in CLOSERS if closer.__module__.endswith(("release_place", "free_slots"))]
 
 
 class Guard:
@@ -84,7 +83,7 @@ class House:
         self.now = 10 * DAY
         self.log = changes.pop("log", FakeFreeUseLog())
         self.free = free_uses(PRESET, lambda: self.now, log=self.log, **changes)
-        self.services: Services = services(free=self.free)
+        self.services: Services = services(free=self.free, preset=PRESET)
         self._number = 0
 
     def logged(self, count: int, address: str = A, anonymous: bool = False) -> None:
@@ -136,11 +135,10 @@ class House:
 
         async def whole() -> Problem | None:
             problem = await self.pass_stages(one)
-            for closer in CLOSERS:
-                if closer.__module__.endswith("release_place"):
-                    waiting = closer(one, self.services)
-                    if waiting:
-                        await waiting
+            for closer in _GIVING_BACK:
+                waiting = closer(one, self.services)
+                if waiting:
+                    await waiting
             return problem
 
         return told(asyncio.run(whole()))

@@ -4,6 +4,7 @@ The shipped `kilo` preset is Appendix A of the request-path page; the neutral on
 edits it and names it: `preset = "my.toml"`. Ids are lower-case, as resolved models are.
 """
 
+from collections import Counter
 from typing import Any
 
 from msgspec import Struct, ValidationError, field
@@ -109,9 +110,12 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     auto_models: tuple[AutoModel, ...] = ()
     hosted_models: tuple[HostedModel, ...] = ()
     unavailable_models: tuple[str, ...] = ()  # answered as if they did not exist
+    free_models: tuple[str, ...] = ()  # besides the hosted ones; `*` in a pattern stands for any text
+    stealth_provider: str = ""  # hosted models of this inference provider do not say what they are
     inference_order: dict[str, tuple[str, ...]] = {}  # by prefix of the model
     second_gateway_ids: dict[str, str] = {}  # our model id → its id at the split's provider
-    features: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()  # what the feature header may say
+    feature_if_absent: str = ""  # without that header, except on paths with /openrouter; empty: none
     promotions: tuple[Promotion, ...] = ()
     custom_llm_prefix: str = ""
     split: Split = Split()
@@ -122,6 +126,18 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
 def parse_preset(text: bytes, name: str) -> Preset:
     """The preset of a TOML file. Raises PresetError, which names it."""
     try:
-        return decode(text, type=Preset)
+        preset = decode(text, type=Preset)
     except (ValidationError, ValueError) as error:
         raise PresetError(f"preset: {name}: {error}") from None
+    _check_once(f"preset: {name}: hosted_models", [model.public_id for model in preset.hosted_models])
+    _check_once(
+        f"preset: {name}: auto_models", [one for model in preset.auto_models for one in (model.id, *model.aliases)]
+    )
+    return preset
+
+
+def _check_once(what: str, ids: list[str]) -> None:
+    """Ids are looked up in lower case. Raises PresetError when one has two entries."""
+    for id_, count in Counter(id_.lower() for id_ in ids).items():
+        if count > 1:
+            raise PresetError(f"{what}: {id_} occurs twice")

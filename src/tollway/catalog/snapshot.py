@@ -24,6 +24,13 @@ class CatalogSnapshot:
             model = self.models.get(alias)
         return model
 
+    def id_of(self, requested: str) -> str:
+        """The id of the model a caller means; of one that is not here, what is asked for in its normal form."""
+        if requested in self.models:
+            return requested
+        wanted = normal_id(requested)
+        return wanted if wanted in self.models else self.aliases.get(wanted, wanted)
+
 
 def build_snapshot(models: Iterable[Model]) -> CatalogSnapshot:
     """Join models of the same id (offers in order of arrival); the first one's facts count."""

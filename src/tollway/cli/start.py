@@ -16,6 +16,7 @@ async def prepare(settings: Settings) -> None:
     """Check what a worker relies on. Raises SettingsError or StoreUnavailableError with one clear line."""
     configured(settings)
     settings.pepper()
+    settings.anonymous_key()
     settings.jwt_secret()
     try:
         database = open_database(settings.database_url, pool_size=1)

@@ -11,8 +11,10 @@ from typing import Final
 from msgspec import Struct
 
 from tollway.billing.ledger import Hold, Outcome
+from tollway.catalog.classification import ModelKind
 from tollway.catalog.model import Model
 from tollway.errors import Problem
+from tollway.gateway.context import Context
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Client
 from tollway.identity.caller import Caller
@@ -42,15 +44,19 @@ class Exchange:
     """One request from its first byte to the end of its answer."""
 
     __slots__ = (
+        "asked",
         "attempts",
         "caller",
         "claim",
         "client",
+        "context",
         "counted",
         "hold",
         "id",
         "inbound",
         "is_logged",
+        "kind",
+        "known",
         "model",
         "outcome",
         "place",
@@ -70,15 +76,19 @@ class Exchange:
     received_at: datetime
     started: float  # monotonic seconds
     # parts, in the order in which stages give them
-    request: ChatRequest
+    asked: ChatRequest  # as the caller sent it
+    context: Context
+    request: ChatRequest  # the same, or for an auto model the one for the model it stands for
+    kind: ModelKind
     place: str  # under which name a place for a hosted free model is held; "" for other models
-    caller: Caller | None
+    known: Caller | None  # None: without a usable credential
+    caller: Caller  # who it is then: anonymous, if that may be
+    counted: tuple[str, ...]  # the concurrency slots taken, given back at the end
     is_logged: bool  # the place has become an entry
     model: Model
-    counted: tuple[str, ...]  # the concurrency slots taken, given back at the end
     plan: Plan
     claim: str  # the Idempotency-Key; "" for none
-    hold: Hold
+    hold: Hold | None  # None: nobody pays
     prepared: dict[str, object]
     reply: Reply
     # the end

@@ -1,26 +1,16 @@
 """What the stages about free use share: the ports they use, and how a full window is told to the caller."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from tollway.errors import Code, Problem, Quota
 from tollway.limits.rules import Window
 from tollway.limits.store import FreeUseLog, Full, Windows
 
 
-class Classes(Protocol):
-    """What kind of free a resolved model is; ids are lower-case."""
-
-    def is_hosted_free(self, model: str) -> bool: ...
-
-    def is_free(self, model: str) -> bool: ...
-
-
 @dataclass(frozen=True, slots=True)
 class FreeUses:
     """`secret` makes the names that stand for addresses; `promotion_text` is what those are told who must sign in."""
 
-    classes: Classes
     windows: Windows
     log: FreeUseLog
     secret: bytes

@@ -18,11 +18,11 @@ _offers: Final[dict[tuple[str, str, str, str], Raw]] = {}
 
 def opening_entry(exchange: Exchange, candidate: Candidate) -> bytes:
     """An encoded `Opened`, field by field in its order."""
-    hold, request, plan, caller = exchange.hold, exchange.request, exchange.plan, exchange.caller
-    assert caller
+    hold, request, plan = exchange.hold, exchange.request, exchange.plan
+    assert hold
     return encode_entry(
         (
-            payer_part(caller, hold.usage_day),
+            payer_part(exchange.caller, hold.usage_day),
             _offer_part(exchange.model.id, candidate),
             hold.usage_day,
             hold.worst_case,
@@ -30,7 +30,7 @@ def opening_entry(exchange: Exchange, candidate: Candidate) -> bytes:
             candidate.worst_case,
             plan.prompt_tokens_max,
             plan.completion_tokens_max * request.choices,
-            request.model,
+            request.requested_model,
             request.stream,
             plan.route,
             exchange.attempts,

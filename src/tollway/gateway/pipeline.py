@@ -27,6 +27,7 @@ from tollway.gateway.stages import (
     check_request,
     choose_model,
     claim_key,
+    classify_model,
     gate_anonymous,
     limit_concurrency,
     limit_free,
@@ -35,7 +36,9 @@ from tollway.gateway.stages import (
     parse_request,
     plan_route,
     prepare_request,
+    read_context,
     reserve_funds,
+    resolve_model,
     send_upstream,
 )
 
@@ -58,16 +61,19 @@ class Stage:
 
 
 STAGES: Final = (
-    Stage(parse_request.run, gives="request"),
-    Stage(limit_free.run, needs=("request",), gives="place"),
-    Stage(authenticate.run, gives="caller"),
-    Stage(gate_anonymous.run, needs=("caller", "request")),
+    Stage(parse_request.run, gives="asked"),
+    Stage(read_context.run, gives="context"),
+    Stage(resolve_model.run, needs=("asked", "context"), gives="request"),
+    Stage(classify_model.run, needs=("request",), gives="kind"),
+    Stage(limit_free.run, needs=("kind",), gives="place"),
+    Stage(authenticate.run, gives="known"),
+    Stage(gate_anonymous.run, needs=("known", "kind"), gives="caller"),
     Stage(limit_concurrency.run, needs=("caller",), gives="counted"),
-    Stage(limit_promotion.run, needs=("caller", "request")),
+    Stage(limit_promotion.run, needs=("caller", "kind")),
     Stage(log_free_use.run, needs=("caller", "request", "place"), gives="is_logged"),
+    Stage(check_request.run, needs=("caller", "request", "kind")),
     Stage(choose_model.run, needs=("request",), gives="model"),
     Stage(plan_route.run, needs=("request", "model"), gives="plan"),
-    Stage(check_request.run, needs=("caller", "request")),
     Stage(claim_key.run, needs=("caller",), gives="claim"),
     Stage(reserve_funds.run, needs=("caller", "plan"), gives="hold"),
     Stage(prepare_request.run, needs=("request",), gives="prepared"),

@@ -7,9 +7,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from tollway.billing.store import Claims
+from tollway.catalog.classification import Classification
+from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
+from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
@@ -19,6 +22,7 @@ from tollway.identity.authenticator import Authenticator
 from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
+from tollway.routing.auto_model import AutoModels
 from tollway.routing.fallback import RetryBudget
 from tollway.settings import Settings
 from tollway.wire.answer_head import AnswerHead
@@ -155,6 +159,11 @@ class Services:
     authenticator: Authenticator
     funds: Funds
     claims: Claims
+    preset: Preset
+    contexts: Contexts
+    auto_models: AutoModels
+    classification: Classification
+    anon_id_key: bytes
     catalog: Callable[[], CatalogSnapshot]
     upstreams: Mapping[str, Upstream]
     client: UpstreamClient

@@ -33,8 +33,9 @@ _METHODS: Final = {method.encode(): method for method in ("POST", "GET", "HEAD",
 # What decides on framing or reading: a head with one of these is for the parser.
 _DOUBTFUL: Final = frozenset({b"transfer-encoding", b"content-encoding", b"upgrade", b"expect"})
 _SINGLE_HEADERS: Final = frozenset(
-    {b"host", b"authorization", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"}
+    {b"host", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"}
 )
+_CREDENTIAL: Final = b"authorization"
 
 
 class RequestReader:
@@ -68,7 +69,7 @@ class RequestReader:
         self._left = 0  # bytes of a body of known length that have not come
         self._framing_bytes = 0  # of a chunked body since its last data
         self._in_head = False
-        self._repeated = False
+        self._repeated = self._two_credentials = False
         self._too_large = False
 
     @property
@@ -195,7 +196,7 @@ class RequestReader:
             self.problem = Problem(code)
             return
         self._framing_bytes = 0
-        self._repeated = False
+        self._repeated = self._two_credentials = False
         self._too_large = False
         self.speaks_1_1 = head.startswith(b"1.1\r\n", head.find(b"\r\n") - 3)
         self._parser = httptools.HttpRequestParser(self)
@@ -258,6 +259,7 @@ class RequestReader:
             return
         if name in self.fields:
             self._repeated = self._repeated or name in _SINGLE_HEADERS
+            self._two_credentials = self._two_credentials or name == _CREDENTIAL
             value = b"%b, %b" % (self.fields[name], value)
         self.fields[name] = value
 
@@ -278,7 +280,11 @@ class RequestReader:
         self.is_chunked = coding is not None
         if coding is not None and not (self.speaks_1_1 and is_chunked(coding) and b"content-length" not in fields):
             return Code.MALFORMED_HTTP
-        return Code.MALFORMED_HTTP if self._repeated else self._check_host()
+        if self._repeated:
+            return Code.MALFORMED_HTTP
+        if self._two_credentials:  # request-path 13.11
+            return Code.INVALID_REQUEST if self.is_historic else Code.MALFORMED_HTTP
+        return self._check_host()
 
     def _check_host(self) -> Code | None:
         return None if is_host(self.fields.get(b"host", b"")) else Code.MALFORMED_HTTP

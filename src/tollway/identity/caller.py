@@ -14,7 +14,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated caller.
+    """An authenticated caller, or somebody of whom only the address is known (`is_anonymous`).
 
     `organization_id` is set only after the membership was read from the database; `key_id` only for API keys.
     `member_daily_limit` (µ$ per UTC day) applies inside the organization; None means unlimited.
@@ -29,9 +29,10 @@ class Caller:
     key_limit: Microdollars | None = None
     bot_id: str | None = None
     token_source: str | None = None
+    is_anonymous: bool = False  # `user_id` is no user's then, and `email` is empty
 
     def __hash__(self) -> int:
-        return hash((self.user_id, self.key_id))  # what follows from a caller is cached: all nine fields cost ten times
+        return hash((self.user_id, self.key_id))  # what follows from a caller is cached: all ten fields cost ten times
 
 
 @dataclass(frozen=True, slots=True)

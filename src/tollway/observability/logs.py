@@ -52,7 +52,8 @@ def get_log() -> Any:
 
 
 class RequestLine(Struct, frozen=True, tag_field="event", tag="request"):
-    """What is told about one request, in this order. `attempts` were made before it ended, `ms` is how long it took."""
+    """What is told about one request, in this order. `auto_model`: what `model` was asked for as. `attempts` were made
+    before it ended, `ms` is how long it took."""
 
     time: datetime
     request_id: str
@@ -61,6 +62,7 @@ class RequestLine(Struct, frozen=True, tag_field="event", tag="request"):
     user: str | None
     organization: str | None
     model: str | None
+    auto_model: str | None
     attempts: Sequence[str]
     client_gone: bool
     ms: float

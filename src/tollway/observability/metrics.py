@@ -35,6 +35,11 @@ class Metrics:
         self.connections = Gauge("tollway_connections", "Open client connections.", registry=self.registry)
         self.charged = Tally("tollway_charged_microdollars", "Charged to callers.", self.registry)
         self.absorbed = Tally("tollway_absorbed_microdollars", "Borne by the operator.", self.registry)
+        self.given_away = Tally(
+            "tollway_given_away_microdollars",
+            "What requests of anonymous callers were worth: borne by the operator, and in no books.",
+            self.registry,
+        )
         self.price_differences = Tally(
             "tollway_price_differences", "Answers whose reported cost differs from list price.", self.registry
         )

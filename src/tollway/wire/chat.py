@@ -25,7 +25,7 @@ class ChatRequest(Struct, frozen=True):
     """`body` is the whole decoded object and is never edited; stages that change it copy the top level first.
 
     `model` keeps the caller's spelling, trimmed. `completion_tokens_max` is what the caller allows (None: no limit
-    given), `body_bytes` the length as received.
+    given), `body_bytes` the length as received. `auto_model`: the auto id that `model` was resolved from, if any.
     """
 
     body: JsonObject
@@ -35,6 +35,12 @@ class ChatRequest(Struct, frozen=True):
     choices: int
     messages: int
     body_bytes: int
+    auto_model: str | None = None
+
+    @property
+    def requested_model(self) -> str:
+        """What was asked for, whatever it came to mean."""
+        return self.auto_model or self.model
 
 
 def parse_chat(body: bytes) -> ChatRequest:

@@ -9,6 +9,38 @@ def test_what_is_not_named_has_its_default() -> None:
     assert (preset.name, preset.free.hosted_count, preset.free.hosted_window_s) == ("mine", 5, 3_600)
 
 
+HOSTED = b"""[[hosted_models]]
+public_id = "%b"
+internal_id = "i"
+gateway = "g"
+context_length = 1
+completion_tokens_max = 1
+"""
+AUTO = b"""[[auto_models]]
+id = "%b"
+aliases = ["%b"]
+default = { model = "m" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (HOSTED % b"a" + HOSTED % b"A", "x.toml: hosted_models: a occurs twice"),
+        (AUTO % (b"a", b"b") + AUTO % (b"c", b"B"), "x.toml: auto_models: b occurs twice"),
+        (AUTO % (b"a", b"a"), "x.toml: auto_models: a occurs twice"),
+    ],
+)
+def test_a_name_has_one_meaning(text: bytes, error: str) -> None:
+    with pytest.raises(PresetError, match=error):
+        parse_preset(text, "x.toml")
+
+
+def test_names_that_differ() -> None:
+    preset = parse_preset(HOSTED % b"a" + HOSTED % b"b" + AUTO % (b"a", b"b"), "x.toml")
+    assert len(preset.hosted_models) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [

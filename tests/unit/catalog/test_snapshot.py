@@ -46,6 +46,16 @@ def test_offers_of_one_model_are_joined_in_order() -> None:
     assert snapshot.find("b") is joined
 
 
+@given(
+    st.lists(st.from_regex(r"\A(?:[ab]/)?[xyz]{1,2}\Z")),
+    st.sampled_from(["a/x", "A/X", " x ", "X", "xy", "b/", "c/x"]),
+)
+def test_the_id_is_that_of_the_model_which_is_found(ids: list[str], asked: str) -> None:
+    snapshot = build_snapshot(model(id_) for id_ in ids)
+    found = snapshot.find(asked)
+    assert snapshot.id_of(asked) == (found.id if found else asked.strip().lower())
+
+
 @given(st.lists(st.from_regex(r"\A(?:[ab]/)?[xyz]{1,2}\Z")))
 def test_every_model_is_found_and_no_alias_lies(ids: list[str]) -> None:
     snapshot = build_snapshot(model(id_) for id_ in ids)

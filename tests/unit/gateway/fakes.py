@@ -17,12 +17,14 @@ from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import build_snapshot
 from tollway.deadlines import NEVER, Deadlines
 from tollway.errors import Problem
+from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.services import ClientListener, Failure, ReplySink, Services
 from tollway.gateway.slots import Slots
+from tollway.identity.anonymous import anonymous_caller
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.caller import Caller, Refusal
 from tollway.limits.rules import rules_of
@@ -32,6 +34,7 @@ from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
 from tollway.providers.provider import Provider
 from tollway.providers.registry import Origin, Upstream
+from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
 from tollway.settings import Settings, parse
@@ -42,6 +45,7 @@ from tollway.wire.answer_head import read_answer_head
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PRICE = Price("test/1", NOW, Decimal("0.000002"), Decimal("0.000008"))
 CALLER = Caller("user-1", "ada@example.com", key_id="key-1")
+ANONYMOUS = anonymous_caller(b"key", "::1")
 USER = BudgetRef(BudgetKind.USER, "user-1")
 HOLD = Hold("request-1", Microdollars(1_000), (USER,), (Microdollars(1_000),), NOW.date())
 SETTINGS = parse({"retries": {"backoff_s": 0}})
@@ -257,7 +261,7 @@ class FakeFreeUseLog:
 def free_uses(preset: Preset = PRESET, now_ms: Callable[[], int] = lambda: 0, **changes: Any) -> FreeUses:
     """Free use with windows of the process's own; name what a test looks at."""
     windows = MemoryWindows(rules_of(preset.free), 100, now_ms)
-    made = FreeUses(Classification(preset), windows, FakeFreeUseLog(), b"secret", preset.free.promotion_text)
+    made = FreeUses(windows, FakeFreeUseLog(), b"secret", preset.free.promotion_text)
     return replace(made, **changes)
 
 
@@ -308,12 +312,18 @@ def services(**changes: Any) -> Services:
     settings: Settings = changes.pop("settings", SETTINGS)
     metrics = Metrics()
     catalog = build_snapshot([changes.pop("model", model())])
+    preset: Preset = changes.pop("preset", Preset())
     made = Services(
         settings=settings,
         deadlines=Deadlines(clock),
         authenticator=FakeAuthenticator(),
         funds=FakeFunds(),
         claims=FakeClaims(),
+        preset=preset,
+        contexts=Contexts(preset),
+        auto_models=auto_models(preset.auto_models),
+        classification=Classification(preset),
+        anon_id_key=b"anon-test-key",
         catalog=lambda: catalog,
         upstreams={"sim": upstream()},
         client=FakeUpstreams(),

@@ -16,8 +16,8 @@ def test_a_part_that_nobody_gave_is_a_bug() -> None:
 
 def test_a_part_may_be_none() -> None:
     one = exchange()
-    one.caller = None
-    assert one.has("caller")
+    one.hold = None
+    assert one.has("hold")
 
 
 def test_there_are_no_other_parts() -> None:

@@ -41,6 +41,12 @@ def offer_of(entry: bytes) -> OfferPart:
     return Decoder(OfferPart).decode(decode(entry).offer)
 
 
+def test_what_was_asked_for_is_the_auto_id() -> None:
+    one = served(None)
+    one.request = replace(one.request, auto_model="house/auto")
+    assert decode(opening_entry(one, candidate())).requested_model == "house/auto"
+
+
 def test_it_is_an_opened_entry_field_by_field() -> None:
     one = served(None)
     one.attempts += ["other:503"]

@@ -12,8 +12,11 @@ from tollway.gateway.exchange import Exchange
 from tollway.gateway.pipeline import CLOSERS, STAGES, handle
 from tollway.gateway.services import Failure, FailureKind, Services
 from tollway.gateway.slots import Slots
+from tollway.identity.anonymous import anonymous_id
 from tollway.identity.caller import Refusal
 from tollway.money import Microdollars
+from tollway.settings import parse
+from tollway.storage.presets import load_preset
 from unit.gateway.fakes import (
     USER,
     FakeAuthenticator,
@@ -25,6 +28,7 @@ from unit.gateway.fakes import (
     body_of,
     exchange,
     fails,
+    model,
     services,
 )
 
@@ -122,6 +126,71 @@ def test_a_served_request() -> None:
     assert (client.status, client.problem, client.endings) == (200, None, 1)
     assert len(funds.closed) == 1
     assert everything.slots.take([("user-1", 1), ("key-1", 1)]) is None  # its places are free again
+
+
+KILO = load_preset("kilo")
+DEAD, UNAVAILABLE = body_of(model="z-ai/glm-5:free", max_tokens=10**11), body_of(model="qwen/qwen3-coder:free")
+FREE = "vendor/name:free"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "changes", "code"),
+    [
+        (body_of(max_tokens=10**11), {}, {}, Code.SIGN_IN_REQUIRED),  # 401 before 503
+        (body_of(model="no/such", max_tokens=10**11), KEY, {}, Code.SERVICE_UNAVAILABLE),  # 503 before 404
+        (DEAD, {}, {}, Code.SERVICE_UNAVAILABLE),
+        (DEAD, KEY, {"slots": FullSlots()}, Code.TOO_MANY_REQUESTS),
+        (body_of(model="z-ai/glm-5:free"), {}, {}, Code.MODEL_ENDED),  # although the catalog has neither
+        (body_of(model="z-ai/glm-5:free"), KEY, {"funds": broke()}, Code.MODEL_ENDED),
+        (UNAVAILABLE, {}, {}, Code.MODEL_NOT_FOUND),
+        (UNAVAILABLE, KEY, {"model": model(id_="qwen/qwen3-coder:free")}, Code.MODEL_NOT_FOUND),  # although it is there
+        (body_of(model="kilo/auto"), {}, {}, Code.SIGN_IN_REQUIRED),
+        (body_of(model="kilo/auto-free"), {}, {}, Code.MODEL_NOT_FOUND),  # free, hence past the gate
+    ],
+)
+def test_which_refusal_wins_with_rules_for_models(
+    body: bytes, headers: dict[bytes, bytes], changes: dict[str, Any], code: Code
+) -> None:
+    upstreams = FakeUpstreams()
+    client = run(exchange(body, headers), services(client=upstreams, preset=KILO, **changes))
+    assert client.problem
+    assert client.problem.code is code
+    assert upstreams.sent == []
+
+
+@pytest.mark.parametrize("ends_with", [200, 400, Failure(FailureKind.BROKEN, "reset", True)], ids=str)
+def test_a_stranger_gets_a_free_model_and_no_money_moves(ends_with: int | Failure) -> None:
+    funds = FakeFunds(waits=True)
+    play = fails(ends_with) if isinstance(ends_with, Failure) else answers(ends_with, BODY)
+    everything = services(client=FakeUpstreams(play), funds=funds, preset=KILO, model=model(id_=FREE))
+    one = exchange(body_of(model=FREE), {b"x-kilocode-organizationid": b"org-1"})
+    client = run(one, everything)
+    assert (client.status, client.endings) == (502 if isinstance(ends_with, Failure) else ends_with, 1)
+    assert (funds.orders, funds.opened, funds.closed, funds.released) == ([], [], [], [])
+    assert one.caller.is_anonymous
+    assert one.caller.organization_id is None
+    assert everything.slots.take([(one.caller.user_id, 1)]) is None
+
+
+def test_strangers_at_one_address_have_so_many_requests_at_once() -> None:
+    everything = services(preset=KILO, model=model(id_=FREE), settings=parse({"limits": {"in_flight_per_account": 1}}))
+    everything.slots.take([(anonymous_id(everything.anon_id_key, "::1"), 1)])
+    client = run(exchange(body_of(model=FREE)), everything)
+    assert client.problem
+    assert client.problem.code is Code.TOO_MANY_REQUESTS
+
+
+def test_the_model_an_auto_model_stands_for_is_served() -> None:
+    upstreams = FakeUpstreams(answers(200, BODY))
+    everything = services(client=upstreams, preset=KILO, model=model(id_="anthropic/claude-opus-4.6"))
+    asked = body_of(model="KILO/Auto", verbosity="low")
+    one = exchange(asked, {**KEY, b"x-kilocode-mode": b"plan"})
+    assert run(one, everything).status == 200
+    ((_, _, sent, _),) = upstreams.sent
+    assert b'"verbosity":"high"' in sent
+    assert (one.asked.model, one.model.id) == ("KILO/Auto", "anthropic/claude-opus-4.6")
+    assert one.outcome
+    assert one.outcome.record.requested_model == "kilo/auto"
 
 
 def test_the_money_is_settled_before_the_answer_ends() -> None:

@@ -169,6 +169,12 @@ def test_invalid_paths_under_a_drop_in_prefix_have_their_own_code() -> None:
     assert (reader.problem.code, reader.is_historic) == (Code.INVALID_PATH, True)
 
 
+def test_two_credentials_under_a_drop_in_prefix_are_an_invalid_request() -> None:
+    head = b"POST /api/gateway/chat/completions HTTP/1.1\r\nHost: a\r\n%b\r\n"
+    assert _code(head % (2 * b"Authorization: Bearer a\r\n")) is Code.INVALID_REQUEST
+    assert _code(head % b"Authorization: Bearer a\r\n") is None
+
+
 def test_an_encoded_hot_path_is_the_hot_path() -> None:
     assert _read(HEAD_LINES.replace(b"chat", b"%63hat") + b"\r\n").route == ("/v1/chat/completions", False)
 

@@ -234,8 +234,8 @@ def test_a_request_is_one_line_whose_detail_is_redacted(
     sink: Sink, request_log: RequestLog, detail: str | None
 ) -> None:
     line = RequestLine(
-        datetime(2026, 1, 2, tzinfo=UTC), "id-1", "/v1", 200, "u", None, "m", ["sim:200"], False, 1.5, None, detail,
-        3, 4, 5, "reported",
+        datetime(2026, 1, 2, tzinfo=UTC), "id-1", "/v1", 200, "u", None, "m", "auto", ["sim:200"], False, 1.5, None,
+        detail, 3, 4, 5, "reported",
     )  # fmt: skip
     request_log.add(line)
     request_log.flush()

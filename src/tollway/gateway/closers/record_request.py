@@ -19,6 +19,7 @@ def run(exchange: Exchange, services: Services) -> None:
             caller.user_id if caller else None,
             caller.organization_id if caller else None,
             exchange.model.id if exchange.has("model") else None,
+            exchange.request.auto_model if exchange.has("request") else None,
             exchange.attempts,
             client.gone,
             round(seconds * 10_000) / 10,

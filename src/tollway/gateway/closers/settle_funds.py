@@ -1,13 +1,16 @@
 """End the hold: with an outcome when an upstream saw the request, without one when none did.
 
+Where nobody pays (anonymous callers of free models) there is no hold to end and no row to write: what the operator
+bears is counted in a metric alone.
+
 Runs before the last bytes of the answer are written, so what a client has seen complete is never forgotten: the outcome
 is in the journal then, and goes into the books with the next batch.
 """
 
 from collections.abc import Awaitable
 
-from tollway.billing.charge import Ending, decide_charge
-from tollway.billing.ledger import Outcome, UsageRecord
+from tollway.billing.charge import Charge, Ending, decide_charge
+from tollway.billing.ledger import Hold, Outcome, UsageRecord
 from tollway.billing.store import StoreUnavailableError
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
@@ -21,10 +24,15 @@ _log = get_log()
 def run(exchange: Exchange, services: Services) -> Awaitable[None] | None:
     if not exchange.has("hold"):
         return None
-    if not (exchange.has("reply") and exchange.reply.was_sent):
-        services.funds.release(exchange.hold)
+    hold, was_sent = exchange.hold, exchange.has("reply") and exchange.reply.was_sent
+    if hold is None:
+        if was_sent:
+            services.metrics.given_away.inc(_decide(exchange, exchange.reply).market_cost)
         return None
-    exchange.outcome = _outcome_of(exchange, services)
+    if not was_sent:
+        services.funds.release(hold)
+        return None
+    exchange.outcome = _outcome_of(exchange, hold, services)
     return _close(exchange.outcome, services)
 
 
@@ -35,15 +43,13 @@ async def _close(outcome: Outcome, services: Services) -> None:
         _log.error("settlement_postponed", request_id=outcome.hold.request_id, error=error)
 
 
-def _outcome_of(exchange: Exchange, services: Services) -> Outcome:
+def _outcome_of(exchange: Exchange, hold: Hold, services: Services) -> Outcome:
     """What the answer cost and what is stored about it. Values that are wide are made by place, in the order of their
     fields: naming these costs more than making them."""
     reply = exchange.reply
-    charge = decide_charge(_ending(exchange, reply, 0))
-    if charge.usage is not reply.facts.usage:  # estimated, so the prompt counts as well: seldom, hence only now
-        charge = decide_charge(_ending(exchange, reply, _prompt_bytes(exchange)))
+    charge = _decide(exchange, reply)
     return Outcome(
-        exchange.hold,
+        hold,
         charge.usage,
         charge.basis,
         charge.charge,
@@ -53,6 +59,13 @@ def _outcome_of(exchange: Exchange, services: Services) -> Outcome:
         charge.reported_cost,
         _record(exchange, reply, services.deadlines.now() - exchange.started),
     )
+
+
+def _decide(exchange: Exchange, reply: Reply) -> Charge:
+    charge = decide_charge(_ending(exchange, reply, 0))
+    if charge.usage is not reply.facts.usage:  # estimated, so the prompt counts as well: seldom, hence only now
+        charge = decide_charge(_ending(exchange, reply, _prompt_bytes(exchange)))
+    return charge
 
 
 def _prompt_bytes(exchange: Exchange) -> int:
@@ -88,13 +101,12 @@ def _record(exchange: Exchange, reply: Reply, seconds: float) -> UsageRecord:
     caller, request, plan = exchange.caller, exchange.request, exchange.plan
     facts, offer = reply.facts, reply.candidate.offer
     price = offer.price
-    assert caller
     return UsageRecord(
         caller.user_id,
         caller.organization_id,
         caller.key_id,
         reply.candidate.upstream.id,
-        request.model.replace("\0", ""),
+        request.requested_model.replace("\0", ""),
         facts.model or exchange.model.id,
         offer.upstream_model,
         facts.inference_provider,

@@ -1,4 +1,5 @@
-"""Find out who is calling. Ends nothing by itself: without a usable credential the caller is anonymous (None).
+"""Find out who is calling. Ends nothing by itself: without a usable credential nobody is known (None)
+and the gate for anonymous callers decides.
 
 Refuses only when nobody can know: ledger_unavailable. Source: request-path §6.
 """

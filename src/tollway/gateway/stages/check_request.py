@@ -1,6 +1,8 @@
 """Refuse what no upstream could serve, now that the caller is known to be allowed to ask.
 
-Refuses: service_unavailable (an impossible number of tokens). Source: request-path §10.1.
+Before the catalog is asked: models that have ended or are unavailable have answers of their own, whether or not they
+are in it. Refuses: service_unavailable (an impossible number of tokens), model_ended, model_not_found (unavailable).
+Source: request-path 10.
 """
 
 from tollway.errors import Code, Problem
@@ -13,9 +15,12 @@ _log = get_log()
 
 
 def run(exchange: Exchange, _: Services) -> Problem | None:
-    asked = exchange.request.completion_tokens_max
-    if asked is None or asked <= COMPLETION_TOKENS_MAX:
-        return None
-    caller = exchange.caller
-    _log.warning("impossible_token_limit", user=caller.user_id if caller else None, tokens=asked)
-    return Problem(Code.SERVICE_UNAVAILABLE, "more completion tokens asked for than any model has")
+    asked, kind = exchange.request.completion_tokens_max, exchange.kind
+    if asked is not None and asked > COMPLETION_TOKENS_MAX:
+        _log.warning("impossible_token_limit", user=exchange.caller.user_id, tokens=asked)
+        return Problem(Code.SERVICE_UNAVAILABLE, "more completion tokens asked for than any model has")
+    if kind.is_dead:
+        return Problem(Code.MODEL_ENDED, exchange.request.model)
+    if kind.is_unavailable:
+        return Problem(Code.MODEL_NOT_FOUND, exchange.request.model)
+    return None

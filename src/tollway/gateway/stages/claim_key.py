@@ -27,7 +27,6 @@ def run(exchange: Exchange, services: Services) -> Awaitable[str | Problem] | Pr
 
 async def _claim(exchange: Exchange, services: Services, key: str) -> str | Problem:
     caller = exchange.caller
-    assert caller
     payer = budgets_of(caller, exchange.received_at.date())[0]
     try:
         first = await services.claims.claim(f"{payer.id}:{exchange.inbound.path}", key, exchange.id)

@@ -1,6 +1,7 @@
 """Take this request's places among those under way: of its payer and of its API key.
 
-Refuses: too_many_requests (429 is about you, guarantees O3). The places come back in `closers/free_slots.py`.
+An anonymous caller's payer is its address. Refuses: too_many_requests (429 is about you, guarantees O3). The places
+come back in `closers/free_slots.py`.
 """
 
 from tollway.errors import Code, Problem
@@ -10,7 +11,6 @@ from tollway.gateway.services import Services
 
 def run(exchange: Exchange, services: Services) -> tuple[str, ...] | Problem:
     caller, limits = exchange.caller, services.settings.limits
-    assert caller
     payer, key = caller.organization_id or caller.user_id, caller.key_id
     of_payer = (payer, limits.in_flight_per_account)
     full = services.slots.take((of_payer, (key, limits.in_flight_per_key)) if key else (of_payer,))

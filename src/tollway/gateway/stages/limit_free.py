@@ -15,7 +15,7 @@ from tollway.limits.addresses import window_name
 
 
 def run(exchange: Exchange, services: Services) -> str | Awaitable[str | Problem]:
-    if not services.free.classes.is_hosted_free(exchange.request.model.lower()):
+    if not exchange.kind.is_hosted_free:
         return ""
     return _reserve(exchange, services.free)
 

@@ -13,7 +13,7 @@ from tollway.limits.addresses import window_name
 
 
 def run(exchange: Exchange, services: Services) -> Awaitable[Problem | None] | None:
-    if exchange.caller is not None or not services.free.classes.is_free(exchange.request.model.lower()):
+    if not (exchange.caller.is_anonymous and exchange.kind.is_free):
         return None
     return _check(exchange, services.free)
 

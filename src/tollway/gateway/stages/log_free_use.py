@@ -29,11 +29,11 @@ def run(exchange: Exchange, services: Services) -> bool | Problem | Awaitable[bo
 
 async def _count(exchange: Exchange, free: FreeUses) -> bool | Problem:
     caller, at = exchange.caller, exchange.received_at
-    full = await free.windows.commit(exchange.place, exchange.id, is_anonymous=caller is None)
+    full = await free.windows.commit(exchange.place, exchange.id, is_anonymous=caller.is_anonymous)
     if full:
         return refusal(full, free.promotion_text)
     address = row_name(free.secret, exchange.inbound.peer, at.date())
-    model, user = exchange.request.model.lower(), caller.user_id if caller else None
+    model, user = exchange.request.model.lower(), None if caller.is_anonymous else caller.user_id
     try:
         await free.log.add(FreeUse(exchange.id, address, model, user, at))
     except StoreUnavailableError as error:

@@ -1,4 +1,4 @@
-"""Read the body as a chat request.
+"""Read the body as a chat request, as the caller sent it.
 
 Refuses: invalid_request (not JSON, or beyond the input limits), model_not_found (no model named).
 Source: request-path §2.

@@ -1,5 +1,6 @@
 """Set money aside in every budget the request touches, or in none, before anything goes upstream (guarantees M2).
 
+Nothing is held for anonymous callers: they pay nothing and have no accounts (request-path 7.5).
 Refuses: insufficient_credits; ledger_unavailable (nothing is served on credit).
 """
 
@@ -19,9 +20,10 @@ _POLICIES: Final = {policy.value: policy for policy in HoldPolicy}
 _BILLING_MANAGER: Final = Role.BILLING_MANAGER  # reading a member of an Enum costs as much as a call (Python 3.11)
 
 
-def run(exchange: Exchange, services: Services) -> Hold | Problem | Awaitable[Hold | Problem]:
+def run(exchange: Exchange, services: Services) -> Hold | Problem | Awaitable[Hold | Problem] | None:
     caller = exchange.caller
-    assert caller
+    if caller.is_anonymous:
+        return None
     if caller.role is _BILLING_MANAGER:  # may pay for the organization, not spend (request-path 9.2)
         return _refuse(0, "a billing manager has no balance", services)
     day = exchange.received_at.date()

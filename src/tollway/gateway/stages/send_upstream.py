@@ -40,7 +40,8 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
             return standing or Problem(Code.CLIENT_GONE, "before the request was sent")
         candidate = candidates[retries % len(candidates)]
         try:
-            services.funds.open(exchange.id, opening_entry(exchange, candidate))
+            if exchange.hold is not None:
+                services.funds.open(exchange.id, opening_entry(exchange, candidate))
         except JournalUnavailableError as error:
             return standing or Problem(Code.JOURNAL_UNAVAILABLE, str(error), retry_after_s=1)
         reply = await _attempt(exchange, services, candidate, retries + 1, fresh)

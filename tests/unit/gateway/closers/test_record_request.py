@@ -1,6 +1,8 @@
 import json
 from typing import Any
 
+from msgspec.structs import replace
+
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import record_request
 from tollway.gateway.exchange import Exchange
@@ -32,6 +34,13 @@ def test_a_served_request() -> None:
     )
     assert (line["charge_microdollars"], line["basis"], line["completion_tokens"]) == (22, "reported", 2)
     assert "hello" not in json.dumps(line)
+
+
+def test_an_auto_model_is_told_beside_what_it_stood_for() -> None:
+    one = served(Reply(candidate(), 200, TOLD))
+    assert line_of(one)["auto_model"] is None
+    one.request = replace(one.request, auto_model="house/auto")
+    assert (line_of(one)["auto_model"], line_of(one)["model"]) == ("house/auto", "vendor/name")
 
 
 def test_a_request_that_came_to_nothing() -> None:

@@ -10,6 +10,7 @@ from tollway.gateway.closers import settle_funds
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind
+from tollway.observability.metrics import Metrics
 from tollway.routing.plan import Plan
 from tollway.wire.answer import Answer
 from tollway.wire.chat import parse_chat
@@ -48,6 +49,32 @@ def settle(one: Exchange, funds: FakeFunds | None = None, **changes: Any) -> Fak
 def test_a_request_without_a_hold_ends_none() -> None:
     funds = settle(exchange())
     assert (funds.closed, funds.released) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("reply", "worth"),
+    [
+        (None, 0),
+        (Reply(candidate(), 0, NO_FACTS, failure=UNSENT), 0),
+        (Reply(candidate(), 200, TOLD), 22),
+        (Reply(candidate(), 200, replace(TOLD, usage=None)), 2 + 8),
+        (Reply(candidate(), 500, replace(TOLD, has_error=True, has_output=False)), 22),
+    ],
+    ids=["refused", "not sent", "reported", "estimated", "failed"],
+)
+def test_where_nobody_pays_only_a_metric_tells(reply: Reply | None, worth: int) -> None:
+    one, metrics = served(reply), Metrics()
+    one.hold = None
+    funds = settle(one, metrics=metrics)
+    assert (funds.closed, funds.released, one.outcome) == ([], [], None)
+    assert f"tollway_given_away_microdollars_total {worth}.0" in metrics.render().decode()
+
+
+def test_the_row_tells_the_auto_id() -> None:
+    one = served(Reply(candidate(), 200, TOLD))
+    one.request = replace(one.request, auto_model="house/auto")
+    (told,) = settle(one).closed
+    assert (told.record.requested_model, told.record.model) == ("house/auto", "vendor/name")
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,18 @@ import asyncio
 
 import pytest
 
+from tollway.catalog.classification import Classification
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.stages import limit_free
-from tollway.wire.chat import parse_chat
-from unit.gateway.fakes import HOSTED, body_of, exchange, free_uses, services, settled
+from unit.gateway.fakes import HOSTED, PRESET, exchange, free_uses, services, settled
+
+CLASSES = Classification(PRESET)
 
 
 def asks(model: str) -> Exchange:
     one = exchange()
-    one.request = parse_chat(body_of(model=model))
+    one.kind = CLASSES.kind_of(model)
     return one
 
 
@@ -20,7 +22,7 @@ def test_other_models_are_let_through_at_once(model: str) -> None:
     assert limit_free.run(asks(model), services(free=free_uses())) == ""
 
 
-@pytest.mark.parametrize("model", [HOSTED, HOSTED.upper()])
+@pytest.mark.parametrize("model", [HOSTED])
 def test_a_place_is_held_under_a_name_that_is_not_the_address(model: str) -> None:
     free, one = free_uses(), asks(model)
     place = asyncio.run(settled(limit_free.run(one, services(free=free))))

@@ -2,34 +2,33 @@ import asyncio
 
 import pytest
 
+from tollway.catalog.classification import Classification
 from tollway.catalog.preset import FreeLimits, Preset
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.stages import limit_promotion
 from tollway.identity.caller import Caller
 from tollway.limits.addresses import window_name
-from tollway.wire.chat import parse_chat
-from unit.gateway.fakes import CALLER, body_of, exchange, free_uses, services, settled
+from unit.gateway.fakes import ANONYMOUS, CALLER, PRESET, exchange, free_uses, services, settled
 
 ONE_A_DAY = Preset(free=FreeLimits(promotion_count=1, promotion_text="Sign in, please."))
 
 
-def asks(model: str, caller: Caller | None) -> Exchange:
+def asks(model: str, caller: Caller) -> Exchange:
     one = exchange()
-    one.request, one.caller = parse_chat(body_of(model=model)), caller
+    one.kind, one.caller = Classification(PRESET).kind_of(model), caller
     return one
 
 
 @pytest.mark.parametrize(
     ("model", "caller", "is_refused"),
     [
-        ("x/y:free", None, True),
-        ("X/Y:Free", None, True),
+        ("x/y:free", ANONYMOUS, True),
         ("x/y:free", CALLER, False),
-        ("vendor/name", None, False),
+        ("vendor/name", ANONYMOUS, False),
     ],
 )
-def test_nobody_is_told_to_sign_in_once_the_day_is_full(model: str, caller: Caller | None, is_refused: bool) -> None:
+def test_nobody_is_told_to_sign_in_once_the_day_is_full(model: str, caller: Caller, is_refused: bool) -> None:
     free, one = free_uses(ONE_A_DAY), asks(model, caller)
     everything, key = services(free=free), window_name(free.secret, one.inbound.peer)
     assert asyncio.run(settled(limit_promotion.run(one, everything))) is None

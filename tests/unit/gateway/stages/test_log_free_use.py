@@ -10,12 +10,23 @@ from tollway.identity.caller import Caller
 from tollway.limits.addresses import row_name
 from tollway.limits.store import FreeUse
 from tollway.wire.chat import parse_chat
-from unit.gateway.fakes import CALLER, HOSTED, NOW, FakeFreeUseLog, body_of, exchange, free_uses, services, settled
+from unit.gateway.fakes import (
+    ANONYMOUS,
+    CALLER,
+    HOSTED,
+    NOW,
+    FakeFreeUseLog,
+    body_of,
+    exchange,
+    free_uses,
+    services,
+    settled,
+)
 
 ONE = Preset(free=FreeLimits(hosted_count=1, promotion_count=1))
 
 
-def holding(place: str = "k", caller: Caller | None = CALLER) -> Exchange:
+def holding(place: str = "k", caller: Caller = CALLER) -> Exchange:
     one = exchange()
     one.request, one.caller, one.place = parse_chat(body_of(model=HOSTED.upper())), caller, place
     return one
@@ -27,8 +38,8 @@ def test_without_a_place_nothing_is_counted() -> None:
     assert log.uses == []
 
 
-@pytest.mark.parametrize(("caller", "user"), [(CALLER, "user-1"), (None, None)])
-def test_a_use_is_counted_and_stored(caller: Caller | None, user: str | None) -> None:
+@pytest.mark.parametrize(("caller", "user"), [(CALLER, "user-1"), (ANONYMOUS, None)])
+def test_a_use_is_counted_and_stored(caller: Caller, user: str | None) -> None:
     log, one = FakeFreeUseLog(), holding(caller=caller)
     free = free_uses(ONE, log=log)
     asyncio.run(free.windows.reserve("k", one.id))
@@ -36,7 +47,7 @@ def test_a_use_is_counted_and_stored(caller: Caller | None, user: str | None) ->
     address = row_name(free.secret, one.inbound.peer, NOW.date())
     assert log.uses == [FreeUse("request-1", address, HOSTED, user, NOW)]
     assert asyncio.run(free.windows.reserve("k", "next"))
-    assert bool(asyncio.run(free.windows.check("k"))) == (caller is None)
+    assert bool(asyncio.run(free.windows.check("k"))) == (caller is ANONYMOUS)
 
 
 def test_a_row_that_cannot_be_stored_is_no_reason_to_refuse() -> None:
@@ -48,11 +59,11 @@ def test_a_row_that_cannot_be_stored_is_no_reason_to_refuse() -> None:
     ("others", "caller", "code"),
     [
         ([("other", False)], CALLER, Code.FREE_LIMIT_REACHED),
-        ([("other", True)], None, Code.PROMOTION_LIMIT_REACHED),
+        ([("other", True)], ANONYMOUS, Code.PROMOTION_LIMIT_REACHED),
     ],
 )
 def test_who_lost_the_place_is_refused_and_not_stored(
-    others: list[tuple[str, bool]], caller: Caller | None, code: Code
+    others: list[tuple[str, bool]], caller: Caller, code: Code
 ) -> None:
     log = FakeFreeUseLog()
     free = free_uses(ONE, log=log)

@@ -7,6 +7,7 @@ from msgspec import structs
 from tollway.billing.ledger import Hold, HoldOrder, HoldPolicy, HoldRefused
 from tollway.errors import Code, Problem
 from tollway.gateway.stages import reserve_funds
+from tollway.identity.anonymous import anonymous_caller
 from tollway.identity.caller import Caller, Role
 from tollway.money import Microdollars
 from tollway.routing.plan import Plan
@@ -14,7 +15,7 @@ from tollway.settings import parse
 from unit.gateway.fakes import CALLER, NOW, USER, FakeFunds, candidate, exchange, services, settled
 
 
-def reserve(funds: FakeFunds, caller: Caller = CALLER, policy: str = "partial") -> Hold | Problem:
+def reserve(funds: FakeFunds, caller: Caller = CALLER, policy: str = "partial") -> Hold | Problem | None:
     one = exchange()
     one.caller, one.plan = caller, Plan((candidate(), candidate("two")), 100, 100)
     settings = parse({"hold_policy": policy, "app_url": "https://app.example/"})
@@ -28,6 +29,13 @@ def test_the_worst_case_is_held(waits: bool) -> None:
     assert isinstance(hold, Hold)
     assert (hold.request_id, hold.amount) == ("request-1", 1_000)
     assert funds.orders == [HoldOrder("request-1", Microdollars(1_000), (USER,), HoldPolicy.STRICT, NOW.date())]
+
+
+def test_nothing_is_held_for_anonymous_callers() -> None:
+    """Their ids are in no book."""
+    funds = FakeFunds()
+    assert reserve(funds, anonymous_caller(b"key", "::1")) is None
+    assert funds.orders == []
 
 
 def test_what_the_slices_cover_is_not_waited_for() -> None:

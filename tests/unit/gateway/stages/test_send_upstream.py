@@ -114,6 +114,14 @@ def test_how_often_it_is_tried(scripts: list[Play], attempts: int) -> None:
         assert (reply.status, reply.failure) == (200, None)
 
 
+def test_without_a_hold_the_journal_is_not_told() -> None:
+    one, funds = ready(), FakeFunds(opens_left=0)
+    one.hold = None
+    reply = asyncio.run(send_upstream.run(one, services(client=FakeUpstreams(REFUSED, GOOD), funds=funds)))
+    assert isinstance(reply, Reply)
+    assert (reply.status, funds.opened) == (200, [])
+
+
 def test_after_a_dead_connection_a_new_one_is_taken() -> None:
     assert [fresh for *_, fresh in send(STALE, GOOD)[1].sent] == [False, True]
     assert [fresh for *_, fresh in send(answers(503, {}), GOOD)[1].sent] == [False, False]
