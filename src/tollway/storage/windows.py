@@ -28,7 +28,7 @@ def open_windows(settings: Settings, limits: FreeLimits, metrics: Metrics) -> Op
     """Nothing is contacted yet. Raises SettingsError for an address of Redis that cannot be used."""
     sharers = settings.instances * settings.workers
     own = MemoryWindows(rules_of(limits, sharers), settings.limits.free_addresses, _milliseconds)
-    metrics.free_addresses.set_function(lambda: len(own))
+    metrics.free_use.addresses.set_function(lambda: len(own))
     address = settings.redis_address()
     if not address:
         return OpenWindows(own, own.sweep, _nothing)
@@ -38,7 +38,7 @@ def open_windows(settings: Settings, limits: FreeLimits, metrics: Metrics) -> Op
     except ValueError:
         raise SettingsError("redis_url: is not an address of Redis") from None
     shared = RedisWindows(client, rules_of(limits), timeout_s)
-    windows = FallbackWindows(shared, own, monotonic, metrics.window_fallbacks.inc)
+    windows = FallbackWindows(shared, own, monotonic, metrics.free_use.fallbacks.inc)
     return OpenWindows(windows, own.sweep, shared.close)
 
 
