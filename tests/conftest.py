@@ -1,10 +1,11 @@
-"""What the machine decides about the tests, said at the end of a run: PostgreSQL, and whether Node is here."""
+"""What the machine decides about the tests, said at the end of a run: PostgreSQL, Redis, and whether Node is here."""
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from flow import node_client
 from servers.postgres import find_binaries
+from servers.redis import find_server
 
 # How long an example takes says something of the machine, nothing of the code.
 settings.register_profile("tollway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -16,4 +17,4 @@ _NODE = "Node client: tested" if node_client.IS_HERE else "Node client: not test
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     folder, origin = find_binaries()
-    terminalreporter.write_line(f"PostgreSQL: {origin}, {folder}. {_NODE}.")
+    terminalreporter.write_line(f"PostgreSQL: {origin}, {folder}. Redis: {find_server()}. {_NODE}.")

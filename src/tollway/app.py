@@ -21,6 +21,7 @@ from tollway.deadlines import Deadlines
 from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
+from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
 from tollway.gateway.lookups import look_up
 from tollway.gateway.money_metrics import show_money
@@ -59,12 +60,15 @@ from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
+from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
 
 LOG_FLUSH_S: Final = 0.5
 SETTLE_S: Final = 0.1
+SWEEP_S: Final = 1.0
 NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
@@ -103,6 +107,7 @@ class Worker:
         addresses = ClientAddresses(
             settings.trusted_proxies, settings.client_ip_header, settings.rate_limit_ipv6_prefix
         )
+        self._windows = open_windows(settings, preset.free, metrics)
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
         self.services = Services(
             settings=settings,
@@ -125,6 +130,12 @@ class Worker:
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
             slots=Slots(),
+            free=FreeUses(
+                self._windows.windows,
+                SqlFreeUse(database),
+                settings.pepper(),
+                preset.free.promotion_text,
+            ),
             drains=Drains(settings.limits.drains, metrics.drains.set),
             relays=OpenRelays(self._journal.progress),
             metrics=metrics,
@@ -169,6 +180,7 @@ class Worker:
         finally:
             await self._background.stop()
             await self._end_money()
+            await self._windows.close()
             self._client.close()
             self._log.flush()
             await self._database.close()
@@ -178,6 +190,7 @@ class Worker:
         every(self._settings.timeouts.identity_poll_s, "identity", services.authenticator.refresh)
         every(LOG_FLUSH_S, "log", self._flush_log)
         every(SETTLE_S, "settlement", self._settlement.settle)
+        every(SWEEP_S, "windows", self._windows.sweep)
         every(NOTE_PROGRESS_S, "progress", services.relays.note_all)
         every(PROBE_JOURNAL_S, "journal", self._journal.probe)
         every(REPORT_S, "report", services.funds.report)

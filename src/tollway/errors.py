@@ -28,6 +28,7 @@ class Code(StrEnum):
     MISSING_CLIENT_IP = "missing_client_ip"
     AUTHENTICATION_REQUIRED = "authentication_required"
     SIGN_IN_REQUIRED = "paid_model_auth_required"
+    PROMOTION_LIMIT_REACHED = "promotion_limit_reached"
     FORBIDDEN = "forbidden"
     INSUFFICIENT_CREDITS = "insufficient_credits"
     CONFLICT = "conflict"
@@ -37,6 +38,7 @@ class Code(StrEnum):
     HEADERS_TOO_LARGE = "headers_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     RATE_LIMITED = "rate_limited"
+    FREE_LIMIT_REACHED = "rate_limit_exceeded"
     TOO_MANY_REQUESTS = "too_many_requests"
     OVERLOADED = "overloaded"
     DRAINING = "draining"
@@ -145,6 +147,14 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
     Code.SIGN_IN_REQUIRED: Entry(
         401, Fault.CALLER, False, "You need to sign in to use this model.", Shape.CODED, "PAID_MODEL_AUTH_REQUIRED"
     ),
+    Code.PROMOTION_LIMIT_REACHED: Entry(
+        401,
+        Fault.CALLER,
+        False,
+        "Sign in to use more of the free models, or come back later.",
+        Shape.CODED,
+        "PROMOTION_MODEL_LIMIT_REACHED",
+    ),
     Code.FORBIDDEN: Entry(403, Fault.CALLER, False, "You may not do this."),
     Code.INSUFFICIENT_CREDITS: Entry(
         402,
@@ -161,6 +171,14 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
     Code.HEADERS_TOO_LARGE: Entry(431, Fault.CALLER, False, "The request headers are too large."),
     Code.UNSUPPORTED_MEDIA_TYPE: Entry(415, Fault.CALLER, False, "Send JSON, without a content coding."),
     Code.RATE_LIMITED: Entry(429, Fault.CALLER, True, "Rate limit exceeded.", Shape.TITLED, "Rate limit exceeded"),
+    Code.FREE_LIMIT_REACHED: Entry(
+        429,
+        Fault.CALLER,
+        True,
+        "Free model usage limit reached. Please try again later or upgrade to a paid model.",
+        Shape.TITLED,
+        "Rate limit exceeded",
+    ),
     Code.TOO_MANY_REQUESTS: Entry(
         429, Fault.CALLER, True, "Too many requests at once.", Shape.TITLED, "Too many requests"
     ),
@@ -197,11 +215,20 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What a full window tells its caller: how many it takes, and in how many seconds (at least 1) one comes free."""
+
+    limit: int
+    resets_in_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One refusal. `detail` is for logs only; callers read the catalogue's message, or `shown` where a spec gives one.
 
     `status`, `shown` and `title` override the entry (an upstream's own 4xx and its redacted message, the 402 of one who
-    has never paid); `extra` carries the fields of a shape that has some (the balance of a 402).
+    has never paid); `extra` carries the fields of a shape that has some (the balance of a 402). `quota` is told in
+    headers.
     """
 
     code: Code
@@ -211,6 +238,7 @@ class Problem:
     shown: str | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
     title: str | None = None
+    quota: Quota | None = None
 
     @property
     def entry(self) -> Entry:

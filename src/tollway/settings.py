@@ -57,6 +57,9 @@ class Limits(Section):
     upstream_idle: int = Field(256, ge=0, description="Idle connections kept to one upstream.")
     drains: int = Field(100, ge=0, description="Answers read to their end at once after their client went away.")
     identities: int = Field(200_000, gt=0, description="Cached verdicts about credentials.")
+    free_addresses: int = Field(
+        20_000, gt=0, description="Client addresses whose free use a worker counts itself; it never forgets a full one."
+    )
 
 
 class Timeouts(Section):
@@ -84,6 +87,7 @@ class Timeouts(Section):
     shutdown_s: float = Field(120, gt=0, description="Streams may finish for this long after SIGTERM.")
     identity_cache_s: float = Field(60, gt=0, le=60, description="Longest life of a cached verdict.")
     identity_poll_s: float = Field(2, gt=0, le=5, description="How often revocations are looked for.")
+    redis_s: float = Field(0.05, gt=0, description="Question to Redis; then the worker decides by itself.")
 
 
 class Retries(Section):
@@ -151,6 +155,15 @@ class Settings(Section):
     workers: int = Field(1, ge=1, le=256, description="Worker processes, each with a listener of its own.")
     state_dir: Path = Field(Path("./var"), description="Folder for the database file, generated secrets and journals.")
     database_url: str = Field("sqlite:///./var/tollway.db", description="sqlite:///path or postgresql://….")
+    redis_url: SecretStr | None = Field(
+        None, description="redis://…, rediss://… or unix://…, where all workers count free use; unset: each on its own."
+    )
+    redis_url_file: Path | None = Field(None, description="File that holds the address of Redis.")
+    instances: int = Field(
+        1,
+        ge=1,
+        description="Tollways that share the traffic; without Redis each worker gives away its part of a limit.",
+    )
     database_pool_size: int = Field(5, ge=1, le=100, description="Database connections of one worker.")
     migrate_on_start: bool = Field(True, description="Bring the schema up to date when serving starts.")
     key_pepper: SecretStr | None = Field(None, description="Pepper of stored key hashes; made and kept if unset.")
@@ -224,6 +237,13 @@ class Settings(Section):
         if text and len(text.encode()) < JWT_SECRET_BYTES_MIN:
             raise SettingsError(f"jwt.secret: must have at least {JWT_SECRET_BYTES_MIN} bytes")
         return text.encode() if text else None
+
+    def redis_address(self) -> str | None:
+        """Where Redis is, or None without one. Raises SettingsError."""
+        text = secret_text("redis_url", self.redis_url, self.redis_url_file)
+        if text and not text.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError("redis_url: must start with redis://, rediss:// or unix://")
+        return text or None
 
     def pepper(self) -> bytes:
         """The pepper of key hashes."""

@@ -12,7 +12,9 @@ import psycopg
 import pytest
 
 from contract.scenario import Clock
+from servers import redis
 from servers.postgres import PostgresServer, running
+from servers.redis import RedisServer
 from tollway.storage.migrations.run import migrate
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
@@ -36,6 +38,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def postgres() -> Iterator[PostgresServer]:
     run_id = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     with running(run_id) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with redis.running() as server:
         yield server
 
 

@@ -18,6 +18,7 @@ _TOGETHER = "puts parts together; tests/flow runs the real program"
 _EDGE = "sockets and bytes; tests/flow speaks to it from outside"
 _SIM = "sockets and bytes of the stand-in; tests/flow/test_sim.py speaks to it from outside"
 _SQL = "SQL; tests/contract runs it on SQLite and PostgreSQL"
+_REDIS = "Redis; tests/contract runs it against a real server"
 _SCHEMA = "schema; tests/contract/test_schema.py builds it on both databases and compares"
 
 # Without a unit test of their own name.
@@ -46,6 +47,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "http/server.py": _EDGE,
     "identity/caller.py": _WORDS,
     "identity/store.py": _WORDS,
+    "limits/store.py": _WORDS,
     "sim/__main__.py": _SIM,
     "sim/chat.py": _SIM,
     "sim/connection.py": _SIM,
@@ -60,6 +62,10 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/migrations/versions/r0002_leases.py": _SCHEMA,
     "storage/migrations/versions/r0003_idempotency_keys.py": _SCHEMA,
     "storage/migrations/versions/r0005_organization_facts.py": _SCHEMA,
+    "storage/migrations/versions/r0004_free_model_usage.py": _SCHEMA,
+    "storage/redis/client.py": _REDIS,
+    "storage/redis/scripts.py": _REDIS,
+    "storage/redis/windows.py": _REDIS,
     "storage/sql/admin/credits.py": _SQL,
     "storage/sql/admin/keys.py": _SQL,
     "storage/sql/admin/organizations.py": _SQL,
@@ -76,6 +82,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/corrections.py": _SQL,
     "storage/sql/database.py": _SQL,
     "storage/sql/entries.py": _SQL,
+    "storage/sql/free_use.py": _SQL,
     "storage/sql/identity.py": _SQL,
     "storage/sql/insertion.py": _SQL,
     "storage/sql/leases.py": _SQL,

@@ -174,3 +174,20 @@ def test_a_short_token_secret_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"^jwt\.secret: must have at least 32 bytes$"):
         parse({"jwt": {"secret": "x" * 31}}).jwt_secret()
     assert parse({"jwt": {"secret": "x" * 32}}).jwt_secret() == b"x" * 32
+
+
+@pytest.mark.parametrize("address", [f"http://:{SECRET}@host", SECRET])
+def test_an_address_of_redis_is_a_secret(address: str) -> None:
+    settings = parse({"redis_url": address})
+    assert SECRET not in repr(settings)
+    with pytest.raises(SettingsError) as caught:
+        settings.redis_address()
+    assert str(caught.value) == "redis_url: must start with redis://, rediss:// or unix://"
+
+
+def test_an_address_of_redis_may_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "address"
+    file.write_text("rediss://host:6380/2\n")
+    assert parse({"redis_url_file": file}).redis_address() == "rediss://host:6380/2"
+    assert parse({}).redis_address() is None
+    assert parse({"redis_url": ""}).redis_address() is None

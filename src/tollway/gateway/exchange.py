@@ -57,10 +57,12 @@ class Exchange:
         "hold",
         "id",
         "inbound",
+        "is_logged",
         "kind",
         "known",
         "model",
         "outcome",
+        "place",
         "plan",
         "prepared",
         "problem",
@@ -83,9 +85,11 @@ class Exchange:
     context: Context
     request: ChatRequest  # the same, or for an auto model the one for the model it stands for
     kind: ModelKind
+    place: str  # under which name a place for a hosted free model is held; "" for other models
     known: Caller | None  # None: without a usable credential
     caller: Caller  # who it is then: anonymous, if that may be
     counted: tuple[str, ...]  # the concurrency slots taken, given back at the end
+    is_logged: bool  # the place has become an entry
     model: Model
     plan: Plan
     provider_config: dict[str, object] | None  # replaces the caller's `provider`; None leaves it

@@ -11,7 +11,15 @@ from types import CoroutineType, TracebackType
 from typing import Any, Final, Protocol
 
 from tollway.errors import Code, Problem
-from tollway.gateway.closers import answer_client, emit_metrics, free_key, free_slots, record_request, settle_funds
+from tollway.gateway.closers import (
+    answer_client,
+    emit_metrics,
+    free_key,
+    free_slots,
+    record_request,
+    release_place,
+    settle_funds,
+)
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
 from tollway.gateway.stages import (
@@ -24,6 +32,9 @@ from tollway.gateway.stages import (
     find_address,
     gate_anonymous,
     limit_concurrency,
+    limit_free,
+    limit_promotion,
+    log_free_use,
     parse_request,
     plan_route,
     prepare_request,
@@ -57,9 +68,12 @@ STAGES: Final = (
     Stage(read_context.run, gives="context"),
     Stage(resolve_model.run, needs=("asked", "context"), gives="request"),
     Stage(classify_model.run, needs=("request",), gives="kind"),
+    Stage(limit_free.run, needs=("address", "kind"), gives="place"),
     Stage(authenticate.run, gives="known"),
     Stage(gate_anonymous.run, needs=("address", "known", "kind"), gives="caller"),
     Stage(limit_concurrency.run, needs=("caller",), gives="counted"),
+    Stage(limit_promotion.run, needs=("address", "caller", "kind")),
+    Stage(log_free_use.run, needs=("address", "caller", "request", "place"), gives="is_logged"),
     Stage(check_request.run, needs=("caller", "request", "kind")),
     Stage(choose_model.run, needs=("request",), gives="model"),
     Stage(plan_route.run, needs=("request", "model"), gives="plan"),
@@ -77,6 +91,7 @@ CLOSERS: Final[tuple[Closer, ...]] = (
     free_key.run,
     answer_client.run,
     free_slots.run,
+    release_place.run,
     emit_metrics.run,
     record_request.run,
 )

@@ -14,6 +14,7 @@ from tollway.deadlines import Deadlines
 from tollway.errors import Problem
 from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
+from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.slots import Slots
@@ -177,6 +178,7 @@ class Services:
     client: UpstreamClient
     retry_budget: RetryBudget
     slots: Slots
+    free: FreeUses
     drains: Drains
     relays: OpenRelays
     metrics: Metrics

@@ -57,4 +57,10 @@ def error_type(problem: Problem) -> str:
 def problem_headers(problem: Problem, request_id: str) -> bytes:
     """Header lines of an error answer, each ended by CR LF."""
     retry = b"retry-after: %d\r\n" % problem.retry_after_s if problem.retry_after_s else b""
+    quota = problem.quota
+    if quota:  # guarantees O3
+        retry += b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: 0\r\nx-ratelimit-reset: %d\r\n" % (
+            quota.limit,
+            quota.resets_in_s,
+        )
     return b"content-type: application/json\r\n%bx-request-id: %b\r\n" % (retry, request_id.encode())

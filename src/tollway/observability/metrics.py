@@ -11,6 +11,18 @@ _SYNC_BUCKETS_S: Final = (0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.0
 _LATENCY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 
 
+class FreeUseMetrics:
+    """Of the windows in which free use is counted."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.fallbacks = Counter(
+            "tollway_window_fallbacks", "Decisions about free use made without Redis.", registry=registry
+        )
+        self.addresses = Gauge(
+            "tollway_free_addresses", "Client addresses whose free use this worker counts.", registry=registry
+        )
+
+
 class Metrics:
     """All metrics of one worker, in a registry of its own."""
 
@@ -38,6 +50,14 @@ class Metrics:
         )
         self.in_flight = Gauge("tollway_in_flight", "Requests under way.", registry=self.registry)
         self.connections = Gauge("tollway_connections", "Open client connections.", registry=self.registry)
+        self._add_money()
+        self.drains = Gauge(
+            "tollway_drains", "Answers read to their end for a client that left.", registry=self.registry
+        )
+        self.free_use = FreeUseMetrics(self.registry)
+        self.dropped_log_lines = Counter("tollway_dropped_log_lines", "Log lines dropped.", registry=self.registry)
+
+    def _add_money(self) -> None:
         self.charged = Tally("tollway_charged_microdollars", "Charged to callers.", self.registry)
         self.absorbed = Tally("tollway_absorbed_microdollars", "Borne by the operator.", self.registry)
         self.given_away = Tally(
@@ -80,10 +100,6 @@ class Metrics:
             ["part"],
             registry=self.registry,
         )
-        self.drains = Gauge(
-            "tollway_drains", "Answers read to their end for a client that left.", registry=self.registry
-        )
-        self.dropped_log_lines = Counter("tollway_dropped_log_lines", "Log lines dropped.", registry=self.registry)
 
     def count_upstream_failure(self, upstream: str, kind: str) -> None:
         self._attempts.labels(upstream=upstream, kind=kind).inc()

@@ -20,12 +20,16 @@ from tollway.errors import Problem
 from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
+from tollway.gateway.free_use import FreeUses
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.services import ClientListener, Failure, ReplySink, Services
 from tollway.gateway.slots import Slots
+from tollway.identity.anonymous import anonymous_caller
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.caller import Caller, Refusal
 from tollway.identity.policy import hosted_rules
+from tollway.limits.rules import rules_of
+from tollway.limits.store import FreeUse
 from tollway.money import Microdollars
 from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
@@ -37,14 +41,19 @@ from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
 from tollway.settings import Settings, parse
+from tollway.storage.memory.windows import MemoryWindows
+from tollway.storage.presets import load_preset
 from tollway.wire.answer_head import read_answer_head
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PRICE = Price("test/1", NOW, Decimal("0.000002"), Decimal("0.000008"))
 CALLER = Caller("user-1", "ada@example.com", key_id="key-1")
+ANONYMOUS = anonymous_caller(b"key", "::1")
 USER = BudgetRef(BudgetKind.USER, "user-1")
 HOLD = Hold("request-1", Microdollars(1_000), (USER,), (Microdollars(1_000),), NOW.date())
 SETTINGS = parse({"retries": {"backoff_s": 0}})
+PRESET = load_preset("kilo")
+HOSTED = "corethink:free"  # a model that PRESET's operator pays for
 
 
 class Clock:
@@ -238,6 +247,27 @@ class FakeClaims:
             raise StoreUnavailableError("gone")
 
 
+class FakeFreeUseLog:
+    """Implements FreeUseLog. `away`: the database cannot be reached."""
+
+    def __init__(self, away: bool = False) -> None:
+        self.away = away
+        self.uses: list[FreeUse] = []
+
+    async def add(self, use: FreeUse) -> None:
+        await asyncio.sleep(0)
+        if self.away:
+            raise StoreUnavailableError("gone")
+        self.uses.append(use)
+
+
+def free_uses(preset: Preset = PRESET, now_ms: Callable[[], int] = lambda: 0, **changes: Any) -> FreeUses:
+    """Free use with windows of the process's own; name what a test looks at."""
+    windows = MemoryWindows(rules_of(preset.free), 100, now_ms)
+    made = FreeUses(windows, FakeFreeUseLog(), b"secret", preset.free.promotion_text)
+    return replace(made, **changes)
+
+
 class FakeAuthenticator(Authenticator):
     """Knows one verdict for every credential; as `later` it must be asked for."""
 
@@ -308,6 +338,7 @@ def services(**changes: Any) -> Services:
         client=FakeUpstreams(),
         retry_budget=RetryBudget(settings.retries),
         slots=Slots(),
+        free=free_uses(Preset()),
         drains=Drains(settings.limits.drains, metrics.drains.set),
         relays=OpenRelays(lambda _: None),
         metrics=metrics,

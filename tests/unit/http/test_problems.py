@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tollway.errors import CATALOGUE, Code, Problem
+from tollway.errors import CATALOGUE, Code, Problem, Quota
 from tollway.http.problems import error_type, problem_body, problem_headers
 
 
@@ -76,3 +76,10 @@ def test_headers() -> None:
         b"content-type: application/json\r\nretry-after: 7\r\nx-request-id: an-id\r\n"
     )
     assert b"retry-after" not in problem_headers(Problem(Code.OVERLOADED), "an-id")
+
+
+def test_a_full_window_is_told_in_headers() -> None:
+    headers = problem_headers(Problem(Code.FREE_LIMIT_REACHED, retry_after_s=7, quota=Quota(200, 7)), "an-id")
+    assert (
+        b"retry-after: 7\r\nx-ratelimit-limit: 200\r\nx-ratelimit-remaining: 0\r\nx-ratelimit-reset: 7\r\n" in headers
+    )

@@ -279,6 +279,18 @@ idempotency_keys: Final = Table(
     Column("created_at", UtcInstant, nullable=False, index=True),
 )
 
+# One row for each use of a hosted free model. The limits are counted in windows, not here. `address_hash` has another
+# salt every day (`limits/addresses.py`). No foreign key: a batch of rows must not fail for one user who is gone.
+free_model_usage: Final = Table(
+    "free_model_usage",
+    metadata,
+    Column("id", Text, primary_key=True),  # the request id
+    *_columns(Text, "address_hash", "model"),
+    Column("user_id", Text),  # NULL: nobody signed in
+    Column("created_at", UtcInstant, nullable=False, index=True),
+    Index("ix_free_model_usage_address_hash_created_at", "address_hash", "created_at"),
+)
+
 prices: Final = Table(
     "prices",
     metadata,

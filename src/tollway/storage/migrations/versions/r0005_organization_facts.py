@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: Final = "0005_organization_facts"
-down_revision: Final = "0003_idempotency_keys"
+down_revision: Final = "0004_free_model_usage"
 
 
 def upgrade() -> None:

@@ -1,0 +1,1 @@
+"""What many processes share: Redis 7 or Valkey, one atomic script for each decision."""
