@@ -34,20 +34,22 @@ def test_ids(address: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "model",
+    ("model", "sent"),
     [
-        pytest.param("corethink:free", id="request:AN2"),
-        pytest.param("meta-llama/llama-4-scout:free", id="request:AN2-not-hosted"),
+        pytest.param("corethink:free", "corethink", id="request:AN2"),
+        pytest.param("meta-llama/llama-4-scout:free", "meta-llama/llama-4-scout:free", id="request:AN2-not-hosted"),
     ],
 )
-def test_a_stranger_gets_free_models(kilo: Gateway, upstream: Upstream, kilo_accounts: Accounts, model: str) -> None:
+def test_a_stranger_gets_free_models(
+    kilo: Gateway, upstream: Upstream, kilo_accounts: Accounts, model: str, sent: str
+) -> None:
     """Whatever organization is named, and nothing of it is in the books."""
     before = _rows(kilo_accounts), _given_away(kilo)
     body = {"model": model, "messages": [{"role": "user", "content": "hi"}]}
     for organization in ("6f1d9a52-8a0e-4f0c-9a1e-2b3c4d5e6f70", "nonsense"):
         answer = ask(kilo, request(body, PATH, {"x-kilocode-organizationid": organization}))
         assert answer.status == 200
-        assert upstream.next().body["model"] == model
+        assert upstream.next().body["model"] == sent
     assert _rows(kilo_accounts) == before[0]
     assert kilo_accounts.differences() == ()
     assert _given_away(kilo) == before[1] + 2  # a micro-dollar each, says the upstream

@@ -1,4 +1,5 @@
-"""Vectors OR1 to OR20 of request-path, "Organization restrictions and data collection", through the running program."""
+"""Vectors OR1 to OR19 of request-path, "Organization restrictions and data collection", and AM10, through the running
+program."""
 
 import json
 from collections.abc import Iterator
@@ -14,15 +15,10 @@ from tollway.admin.credits import NewCredit, Owner, add_credit
 from tollway.admin.organizations import NewOrganization, add_member, create_organization
 from tollway.admin.records import OrganizationChange
 from tollway.errors import Problem
-from tollway.gateway.stages import check_policy
-from tollway.http.problems import problem_body
 from tollway.identity.caller import Role
 from tollway.ids import new_id
-from tollway.storage.presets import load_preset
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
-from tollway.wire.chat import parse_chat
-from unit.gateway.fakes import body_of, exchange, model, services
 from vectors.conftest import settings_for_vectors
 from vectors.upstream import Upstream
 
@@ -35,6 +31,7 @@ _TEXT = (
 )
 COLLECTED = f'{{"error":"{_TEXT}","message":"{_TEXT}"}}'.encode()
 
+PATH = b"/api/gateway/chat/completions"
 SONNET, OPUS, GPT = "anthropic/claude-sonnet-4.6", "anthropic/claude-opus-4.6", "openai/gpt-5.2"
 MINIMAX, GIGA, CORETHINK = "minimax/minimax-m2.5:free", "giga-potato", "corethink:free"
 SCOUT = "meta-llama/llama-4-scout:free"
@@ -83,11 +80,17 @@ class World:
 
         return self._accounts.run(work)
 
+    def ask_as_nobody(self, model_id: str, **fields: Any) -> Response:
+        return ask(self._gateway, request(_body(model_id, fields), PATH, {}))
+
     def ask(self, model_id: str, organization: str = "", **fields: Any) -> Response:
-        body = json.dumps({"model": model_id, "messages": [{"role": "user", "content": "hi"}], **fields}).encode()
         named = {"x-kilocode-organizationid": organization} if organization else {}
         headers = {**self._account.headers, **named}
-        return ask(self._gateway, request(body, b"/api/gateway/chat/completions", headers))
+        return ask(self._gateway, request(_body(model_id, fields), PATH, headers))
+
+
+def _body(model_id: str, fields: dict[str, Any]) -> bytes:
+    return json.dumps({"model": model_id, "messages": [{"role": "user", "content": "hi"}], **fields}).encode()
 
 
 @pytest.fixture(scope="module")
@@ -201,14 +204,21 @@ def test_what_is_free_is_collected(world: World, upstream: Upstream, provider: d
 
 
 @pytest.mark.parametrize("provider", [pytest.param(DENY, id="request:OR18")])
-def test_of_callers_who_are_nobody_too(provider: dict[str, Any]) -> None:
-    """At the stage itself, whoever the stages before it let through."""
-    one = exchange()
-    one.caller, one.model = None, model(id_=CORETHINK)
-    one.request = parse_chat(body_of(model=CORETHINK, provider=provider))
-    problem = check_policy.run(one, services(preset=load_preset("kilo")))
-    assert isinstance(problem, Problem)
-    assert (problem.http_status, problem_body(problem, "r", historic=True)) == (400, COLLECTED)
+def test_of_callers_who_are_nobody_too(world: World, upstream: Upstream, provider: dict[str, Any]) -> None:
+    answer = world.ask_as_nobody(CORETHINK, provider=provider)
+    assert (answer.status, answer.body) == (400, COLLECTED)
+    assert upstream.is_untouched
+
+
+@pytest.mark.parametrize("model_id", [pytest.param("kilo/auto", id="request:AM10")])
+def test_what_counts_is_the_model_that_an_auto_model_stands_for(
+    world: World, upstream: Upstream, model_id: str
+) -> None:
+    answer = world.ask(model_id, world.organization("enterprise", models_only(model_id)))
+    assert (answer.status, answer.body) == (404, NOT_ALLOWED)
+    assert upstream.is_untouched
+    assert world.ask(model_id, world.organization("enterprise", models_only(SONNET))).status == 200
+    assert upstream.next().body["model"] == SONNET
 
 
 @pytest.mark.parametrize("model_id", [pytest.param(SCOUT, id="request:OR19")])
