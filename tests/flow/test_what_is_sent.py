@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from flow import raw
 from flow.accounts import Account, Accounts
 from flow.conversation import ask
 from flow.programs import Gateway, settings_for
@@ -79,3 +80,17 @@ def test_users_have_a_name_that_only_this_deployment_can_make(here: Gateway, kee
         assert (sent.body["user"], sent.body["safety_identifier"]) == (name, name)
         assert caller.user_id.encode() not in sent.text
         assert secret.encode() not in sent.text
+
+
+def test_a_task_has_a_name_for_the_cache(here: Gateway, keeper: Upstream, caller: Account) -> None:
+    """By the header, in either spelling; without one the client's own word stays."""
+    secret = (here.folder / "user-hash-secret").read_text()
+    name = hash_payload(secret, "sim", caller.user_id + "task-1")
+    for headers, expected in (
+        ({"x-kilocode-taskid": "task-1"}, name),
+        ({"X-Tollway-TaskId": "task-1"}, name),
+        ({}, "mine"),
+    ):
+        body = json.dumps({"model": "sim/story", "messages": [USER], "prompt_cache_key": "mine"}).encode()
+        assert raw.ask(here, raw.request(body, b"/v1/chat/completions", {**caller.headers, **headers})).status == 200
+        assert keeper.next().body["prompt_cache_key"] == expected

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tollway.catalog.preset import Preset
+from tollway.gateway.context import Contexts
 from tollway.gateway.reply import Reply
 from tollway.gateway.stages import send_upstream
 from tollway.providers.user_hashes import CUSTOM, UserHashes, hash_payload
@@ -64,12 +66,13 @@ def test_the_literal_pepper_of_old(pepper: str, expected: str) -> None:
     assert HASHES.user(CUSTOM, "https://custom.example.com/v1", "user123") != expected
 
 
-def sent(**body: object) -> dict[str, Any]:
-    """What OpenRouter is sent for `user-1`."""
-    one, upstreams = exchange(body_of(**body)), FakeUpstreams(answers(200, ANSWER))
+def sent(to: str = "openrouter", headers: dict[bytes, bytes] | None = None, **body: object) -> dict[str, Any]:
+    """What an upstream is sent for `user-1`."""
+    one, upstreams = exchange(body_of(**body), headers), FakeUpstreams(answers(200, ANSWER))
+    one.context = Contexts(Preset()).read(one.inbound.headers, one.inbound.path)
     one.request = parse_chat(one.inbound.body)
     one.caller, one.model, one.hold = replace(CALLER, user_id="user-1"), model(), HOLD
-    one.prepared, one.plan = one.request.body, Plan((candidate("openrouter"),), 100, 100)
+    one.prepared, one.plan = one.request.body, Plan((candidate(to),), 100, 100)
     reply = asyncio.run(send_upstream.run(one, services(client=upstreams, user_hashes=HASHES)))
     assert isinstance(reply, Reply)
     decoded: dict[str, Any] = json.loads(upstreams.sent[0][2])
@@ -91,6 +94,8 @@ def test_what_the_client_says_about_the_user_is_replaced(expected: str) -> None:
 )
 def test_cache_keys(provider: str, expected: str) -> None:
     assert HASHES.prompt_cache_key(provider, "", "user-1", "task-123") == expected
+    for header in (b"x-kilocode-taskid", b"x-tollway-taskid"):
+        assert sent(provider, {header: b"task-123"}, prompt_cache_key="mine")["prompt_cache_key"] == expected
 
 
 @pytest.mark.parametrize("key", [pytest.param("mine", id="request:PH13")])

@@ -81,7 +81,11 @@ STAGES: Final = (
     Stage(claim_key.run, needs=("caller",), gives="claim"),
     Stage(reserve_funds.run, needs=("caller", "model", "plan"), gives="hold"),
     Stage(prepare_request.run, needs=("request", "provider_config"), gives="prepared"),
-    Stage(send_upstream.run, needs=("caller", "request", "model", "prepared", "plan", "hold"), gives="reply"),
+    Stage(
+        send_upstream.run,
+        needs=("context", "caller", "request", "model", "prepared", "plan", "hold"),
+        gives="reply",
+    ),
 )
 
 _NOT_PARTS: Final = frozenset({Problem, CoroutineType})

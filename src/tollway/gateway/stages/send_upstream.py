@@ -115,16 +115,20 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
 
 
 def _shape(exchange: Exchange, services: Services, candidate: Candidate) -> tuple[JsonObject, dict[str, str] | None]:
-    """Body and further headers for one candidate: its model id, its name for the user, then the rules of the model's
-    family and of the provider.
+    """Body and further headers for one candidate: its model id, its names for the user and for the task, then the rules
+    of the model's family and of the provider.
 
-    Source: request-path 2.5, 11.1, 11.5 to 11.10.
+    Source: request-path 2.5, 11.1, 11.2, 11.5 to 11.10.
     """
     request, upstream, offer, caller = exchange.request, candidate.upstream, candidate.offer, exchange.caller
     asked, wanted = request.model, offer.upstream_model
     model = asked if asked == wanted or asked.lower() == wanted.lower() else wanted
     user = services.user_hashes.user(upstream.id, upstream.base_url, caller.user_id)
     body = {**exchange.prepared, "model": model, "user": user, "safety_identifier": user}
+    task_id = exchange.context.task_id
+    if task_id:
+        hashes, base_url = services.user_hashes, upstream.base_url
+        body["prompt_cache_key"] = hashes.prompt_cache_key(upstream.id, base_url, caller.user_id, task_id)
     recipe = services.rulebook.recipe(exchange.model.id, offer, upstream.provider)
     if not recipe.rules:
         return body, None

@@ -8,8 +8,10 @@ import pytest
 
 from tollway.billing.ledger import Outcome
 from tollway.billing.recovery import closed_of, encode_entry, recover
+from tollway.catalog.preset import Preset
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import settle_funds
+from tollway.gateway.context import Contexts
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.reply import Reply
@@ -63,6 +65,7 @@ def ready(to: Sequence[Candidate] = (candidate(),), body: bytes | None = None) -
     one = exchange(body)
     one.request = parse_chat(one.inbound.body)
     one.caller, one.model, one.hold = CALLER, model(), HOLD
+    one.context = Contexts(Preset()).read(one.inbound.headers, one.inbound.path)
     one.prepared, one.plan = one.request.body, Plan(tuple(to), 100, 100)
     return one
 
