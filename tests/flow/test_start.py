@@ -30,8 +30,6 @@ BAD_SETTINGS = {
         "[providers.x]\nkind = 'compatible'\nbase_url = 'ftp://hunter2-do-not-print'",
         "providers.x.base_url: ",
     ),
-    "preset that is not shipped": ("preset = 'nowhere'", "preset: there is none called 'nowhere'"),
-    "preset that is not there": ("preset = '/nowhere/mine.toml'", "preset: /nowhere/mine.toml cannot be read"),
     "missing secret file": (
         "[providers.openai]\napi_key_file = '/nowhere/hunter2-do-not-print'",
         "providers.openai.api_key_file: ",
