@@ -29,6 +29,7 @@ from tollway.wire.json_body import JsonObject
 _encode: Final = Encoder().encode
 _UNSENT = frozenset({FailureKind.SATURATED, FailureKind.RESOLVE, FailureKind.CONNECT, FailureKind.SEND})
 _ANSWERLESS = frozenset({FailureKind.NO_ANSWER, FailureKind.STALE}) | _UNSENT
+_OURS = frozenset({FailureKind.SATURATED, FailureKind.UNWANTED, FailureKind.SHUTDOWN})  # no upstream has a part in it
 
 
 async def run(exchange: Exchange, services: Services) -> Reply | Problem:
@@ -156,3 +157,5 @@ def _note(exchange: Exchange, services: Services, reply: Reply) -> None:
     exchange.attempts.append(f"{upstream}:{what}")
     if reply.failure or reply.status >= 400:
         services.metrics.count_upstream_failure(upstream, str(what))
+    if services.split is not None and not (reply.abandoned or what in _OURS):
+        services.split.count(upstream, reply.has_error, services.deadlines.now())
