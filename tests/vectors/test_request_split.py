@@ -3,11 +3,13 @@
 VE5: the reference asks its database for the rates, for at most 500 ms. Tollway has counted them, so it asks nobody.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from msgspec.json import encode
@@ -274,3 +276,28 @@ def test_a_hosted_model_of_the_default_provider_is_divided(world: World, provide
     side, sent = world.side("seed-6", model=MINIMAX)
     assert (side, sent["model"]) == (provider, "minimax/minimax-m2.5")
     assert world.side("seed-3", model=MINIMAX)[0] == DEFAULT
+
+
+def test_without_the_second_provider_all_is_served_by_the_default_one(
+    kilo: Gateway, upstream: Upstream, kilo_caller: Account
+) -> None:
+    """README, decision 12."""
+    assert any('"event":"split_inactive"' in line and '"provider":"vercel"' in line for line in kilo.lines)
+    for number in AT_TEN:
+        headers = {**kilo_caller.headers, "x-kilocode-taskid": f"seed-{number}"}
+        body = {"model": MINIMAX, "messages": [{"role": "user", "content": "hi"}]}
+        assert ask(kilo, request(body, b"/api/gateway/chat/completions", headers)).status == 200
+        assert "providerOptions" not in upstream.next().body
+
+
+def test_a_hosted_model_without_its_gateway_is_unavailable_and_not_listed(
+    kilo: Gateway, upstream: Upstream, kilo_caller: Account
+) -> None:
+    body = {"model": "giga-potato", "messages": [{"role": "user", "content": "hi"}]}
+    answer = ask(kilo, request(body, b"/api/gateway/chat/completions", kilo_caller.headers))
+    assert answer.status == 503
+    assert upstream.is_untouched
+    with urlopen(f"{kilo.url}/v1/models", timeout=10) as page:
+        listed = {one["id"] for one in json.load(page)["data"]}
+    assert {"moonshotai/kimi-k2.5:free", MINIMAX} <= listed
+    assert not {"giga-potato", "giga-potato-thinking"} & listed

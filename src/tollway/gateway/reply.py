@@ -44,4 +44,4 @@ class Reply(Struct, frozen=True):
     @property
     def has_error(self) -> bool:
         """It broke off, or the upstream says in it that something went wrong."""
-        return self.facts.has_error or not self.is_complete
+        return self.facts.has_error or self.failure is not None or self.abandoned

@@ -12,17 +12,19 @@ class RecentCount:
 
     def add(self, now: float) -> None:
         """One more, at `now` (monotonic seconds)."""
-        self._move_on(now)
+        step = int(now / self._step_s)
+        if step > self._step:
+            self._move_to(step)
         self._counts[self._step % len(self._counts)] += 1
 
     def total(self, now: float) -> int:
-        self._move_on(now)
+        step = int(now / self._step_s)
+        if step > self._step:
+            self._move_to(step)
         return sum(self._counts)
 
-    def _move_on(self, now: float) -> None:
-        step, counts = int(now / self._step_s), self._counts
-        if step <= self._step:
-            return
+    def _move_to(self, step: int) -> None:
+        counts = self._counts
         for passed in range(min(step - self._step, len(counts))):
             counts[(step - passed) % len(counts)] = 0
         self._step = step

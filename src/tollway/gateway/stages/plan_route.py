@@ -1,8 +1,8 @@
 """Decide who may serve the request, and what that could cost.
 
 Where the preset divides a model's requests, the second provider is the first candidate for its share of them, and the
-others stay behind it: both are paid by the operator, so the retry rules may go on from one to the other (guarantees, §4
-and M7; request-path 11.12.3 has a retry stay where it was). The share that is not moved stays where it is.
+others stay behind it: both are paid by the operator, so the retry rules may go on from one to the other (guarantees §3,
+M7; request-path 11.12.3 has a retry stay where it was). The share that is not moved stays where it is.
 
 Refuses: service_unavailable. Who would serve the model has no key or address here; the caller is not told who that is.
 Source: request-path 8.1, 8.4, 8.5, 8.6.3.

@@ -152,10 +152,10 @@ def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:
 
 
 def _note(exchange: Exchange, services: Services, reply: Reply) -> None:
-    upstream = reply.candidate.upstream.id
-    what = reply.failure.kind if reply.failure else reply.status
+    upstream, failure, split = reply.candidate.upstream.id, reply.failure, services.split
+    what = failure.kind if failure else reply.status
     exchange.attempts.append(f"{upstream}:{what}")
-    if reply.failure or reply.status >= 400:
+    if failure or reply.status >= 400:
         services.metrics.count_upstream_failure(upstream, str(what))
-    if services.split is not None and not (reply.abandoned or what in _OURS):
-        services.split.count(upstream, reply.has_error, services.deadlines.now())
+    if split is not None and not (reply.abandoned or (failure and failure.kind in _OURS)):
+        split.count(upstream, reply.has_error, services.deadlines.now())
