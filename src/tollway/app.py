@@ -4,7 +4,7 @@ import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Container, Coroutine
 from hashlib import sha256
 from typing import Any, Final
 
@@ -50,6 +50,7 @@ from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
+from tollway.routing.split import TrafficSplit
 from tollway.settings import Settings
 from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
 from tollway.storage.journal.folders import create
@@ -93,7 +94,6 @@ class Worker:
         self._identity = SqlIdentity(database)
         metrics = Metrics()
         self._log = RequestLog(sys.stderr.buffer.write, metrics.dropped_log_lines.inc)
-        self._page = _page_of(catalog)
         deadlines = Deadlines()
         self._journals = settings.state_dir / JOURNALS
         self._worker_id = new_id()
@@ -108,7 +108,9 @@ class Worker:
             settings.trusted_proxies, settings.client_ip_header, settings.rate_limit_ipv6_prefix
         )
         self._windows = open_windows(settings, preset.free, metrics)
+        upstreams = configured(settings, preset=preset)
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
+        self._page = _page_of(catalog, upstreams)
         self.services = Services(
             settings=settings,
             preset=preset,
@@ -124,7 +126,8 @@ class Worker:
             classification=Classification(preset),
             anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
-            upstreams=configured(settings, preset=preset),
+            upstreams=upstreams,
+            split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
             client=self._client,
@@ -142,16 +145,24 @@ class Worker:
             request_log=self._log,
             loop=loop,
         )
-        for name in settings.providers:
-            upstream = self.services.upstreams.get(name)
-            if upstream:
-                self._client.prepare(upstream)
-            else:
-                _log.warning("provider_unavailable", provider=name, why="it has no key or no address")
+        self._prepare_upstreams()
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
         show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
         metrics.set_aside.set_function(lambda: len(set_aside_in(self._journals)))
+
+    def _prepare_upstreams(self) -> None:
+        """And tell the operator what is configured in vain."""
+        services = self.services
+        for name in self._settings.providers:
+            upstream = services.upstreams.get(name)
+            if upstream:
+                self._client.prepare(upstream)
+            else:
+                _log.warning("provider_unavailable", provider=name, why="it has no key or no address")
+        second = services.preset.split.provider
+        if second and services.split is None:
+            _log.warning("split_inactive", provider=second, why="it is not configured: all goes to the default one")
 
     async def run(self, listener: socket.socket, on_ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT, drain, settle, let go of everything. Raises StoreUnavailableError at start."""
@@ -265,7 +276,7 @@ async def open_worker(settings: Settings) -> Worker:
     preset = load_preset(settings.preset)
     database = open_database(settings.database_url, pool_size=settings.database_pool_size)
     now = utc_now()
-    catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now)
+    catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now, preset.hosted_models)
     return Worker(settings, preset, database, catalog)
 
 
@@ -281,6 +292,6 @@ def _authenticator_rules(settings: Settings) -> AuthenticatorRules:
     )
 
 
-def _page_of(catalog: CatalogSnapshot) -> Page:
-    body = models_page(catalog)
+def _page_of(catalog: CatalogSnapshot, upstreams: Container[str]) -> Page:
+    body = models_page(catalog.served_by(upstreams))
     return Page(body, f'"{sha256(body).hexdigest()[:32]}"')

@@ -1,12 +1,14 @@
-"""Put the snapshot together: the operator's own models first, then dated prices of the configured providers."""
+"""Put the snapshot together: the operator's own models, the free ones that the preset hosts, and dated prices of the
+configured providers. Of a model that is among several of these the first counts."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Final
 
-from tollway.catalog.model import Model, Offer, Price, normal_id
+from tollway.catalog.model import ZERO, Model, Offer, Price, normal_id
+from tollway.catalog.preset import HostedModel
 from tollway.catalog.snapshot import CatalogSnapshot, build_snapshot
 from tollway.catalog.store import OWN_PREFIX, PriceRow
 from tollway.money import EXACT
@@ -14,17 +16,23 @@ from tollway.settings import ModelSettings, ProviderSettings, Settings, Settings
 
 CONTEXT_LENGTH: Final = 128_000  # tokens, where the source of a price names none
 COMPLETION_TOKENS_MAX: Final = 32_768
+SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def assemble_catalog(settings: Settings, rows: Iterable[PriceRow], now: datetime) -> CatalogSnapshot:
-    """Models that a configured provider serves. `rows` are the prices in force at `now`.
+def assemble_catalog(
+    settings: Settings, rows: Iterable[PriceRow], now: datetime, hosted: Iterable[HostedModel] = ()
+) -> CatalogSnapshot:
+    """Models that a configured provider serves, and hosted ones, whose gateway may not be configured: those who ask for
+    them learn that they are unavailable, not that they do not exist. `rows` are the prices in force at `now`.
 
     Raises SettingsError when a model names a provider that is not configured.
     """
     own = [_own_model(model, settings.providers, now) for model in settings.models]
     named = {model.id for model in own}
+    free = [model for model in map(_hosted_model, _enabled(hosted)) if model.id not in named]
+    named.update(model.id for model in free)
     seeded = (model for model in _seeded(settings.providers, rows) if model.id not in named)
-    return build_snapshot([*own, *seeded])
+    return build_snapshot([*own, *free, *seeded])
 
 
 def _own_model(model: ModelSettings, providers: dict[str, ProviderSettings], now: datetime) -> Model:
@@ -39,9 +47,42 @@ def _own_model(model: ModelSettings, providers: dict[str, ProviderSettings], now
     )
 
 
-def own_prices(settings: Settings, now: datetime) -> tuple[PriceRow, ...]:
-    """The prices of the operator's own models, to be kept: what was charged by them can be explained for ever."""
-    return tuple(
+def _hosted_model(hosted: HostedModel) -> Model:
+    """One that its gateway serves, and that costs callers nothing. Its rules send the gateway's own id there."""
+    return Model(
+        id=normal_id(hosted.public_id),
+        name=hosted.public_id,
+        context_length=hosted.context_length,
+        completion_tokens_max=hosted.completion_tokens_max,
+        offers=(Offer(hosted.gateway, hosted.public_id, _hosted_price(hosted)),),
+    )
+
+
+def _hosted_price(hosted: HostedModel) -> Price:
+    return Price(f"{OWN_PREFIX}{hosted.public_id}@hosted", SINCE_EVER, ZERO, ZERO)
+
+
+def _enabled(hosted: Iterable[HostedModel]) -> Iterator[HostedModel]:
+    return (model for model in hosted if model.is_enabled)
+
+
+def own_prices(settings: Settings, now: datetime, hosted: Iterable[HostedModel] = ()) -> tuple[PriceRow, ...]:
+    """The prices of the operator's own models and of hosted ones, to be kept: what was charged by them can be explained
+    for ever."""
+    free = tuple(
+        PriceRow(
+            provider_id=model.gateway,
+            upstream_model=model.public_id,
+            model_id=model.public_id,
+            name=model.public_id,
+            context_length=model.context_length,
+            price=_hosted_price(model),
+            source="preset",
+            checked=now.date(),
+        )
+        for model in _enabled(hosted)
+    )
+    return free + tuple(
         PriceRow(
             provider_id=model.provider,
             upstream_model=model.upstream_model or model.id,

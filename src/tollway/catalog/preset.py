@@ -5,12 +5,14 @@ edits it and names it: `preset = "my.toml"`. Ids are lower-case, as resolved mod
 """
 
 from collections import Counter
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct, ValidationError, field
+from msgspec import Meta, Struct, ValidationError, field
 from msgspec.toml import decode
 
 from tollway.settings import SettingsError
+
+Percentage = Annotated[int, Meta(ge=0, le=100)]
 
 
 class PresetError(SettingsError):
@@ -64,19 +66,26 @@ class Promotion(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Split(Struct, frozen=True, forbid_unknown_fields=True):
-    """Traffic divided between the default provider and a second one. Percentages are shares of the second one:
-    `healthy` ordinarily, `failing` while the default one fails more often than `error_rate_max` and the second does
-    not. `excluded` are prefixes of models that are never divided."""
+    """Traffic that would go to `default_provider`, divided between it and a second one, `provider`.
 
+    Percentages are shares of the second one: `percentage_healthy` ordinarily, `percentage_failing` while more than
+    `error_rate_max` of what the default one was sent fails, and less of what the second one was sent; counted over
+    `window_s` seconds, looked at every `cache_s`. `models` are the ones that are divided, but none with a prefix in
+    `excluded` (unless with one in `excluded_except`) or `excluded_always`. `is_universal`: all but those with a prefix
+    in `excluded_always` go to the second one.
+    """
+
+    default_provider: str = ""
     provider: str = ""  # empty: none
     models: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
-    percentage_healthy: int = 10
-    percentage_failing: int = 90
-    error_rate_max: float = 0.5
-    window_s: int = 600
-    cache_s: int = 60
-    wait_ms: int = 500
+    excluded_except: tuple[str, ...] = ()
+    excluded_always: tuple[str, ...] = ()
+    percentage_healthy: Percentage = 10
+    percentage_failing: Percentage = 90
+    error_rate_max: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    window_s: Annotated[int, Meta(ge=1)] = 600
+    cache_s: Annotated[int, Meta(ge=0)] = 60
     is_universal: bool = False
 
 
@@ -135,6 +144,8 @@ def parse_preset(text: bytes, name: str) -> Preset:
     _check_once(
         f"preset: {name}: auto_models", [one for model in preset.auto_models for one in (model.id, *model.aliases)]
     )
+    if preset.split.provider and not preset.split.default_provider:
+        raise PresetError(f"preset: {name}: split.default_provider: must be set when split.provider is")
     return preset
 
 

@@ -1,6 +1,6 @@
 """The catalog in memory: built whole, read without locks, replaced whole."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from tollway.catalog.model import Model, Offer, normal_id
@@ -30,6 +30,15 @@ class CatalogSnapshot:
             return requested
         wanted = normal_id(requested)
         return wanted if wanted in self.models else self.aliases.get(wanted, wanted)
+
+    def served_by(self, provider_ids: Container[str]) -> "CatalogSnapshot":
+        """Without the models that none of these offers."""
+        served = {
+            id_: model
+            for id_, model in self.models.items()
+            if any(offer.provider_id in provider_ids for offer in model.offers)
+        }
+        return CatalogSnapshot(served, {alias: id_ for alias, id_ in self.aliases.items() if id_ in served})
 
 
 def build_snapshot(models: Iterable[Model]) -> CatalogSnapshot:

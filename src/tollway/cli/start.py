@@ -36,6 +36,6 @@ async def prepare(settings: Settings) -> None:
             await asyncio.to_thread(migrate, settings.database_url)
         prices, now = SqlPrices(database), utc_now()
         await seed_prices(prices, now)
-        await prices.add(own_prices(settings, now))
+        await prices.add(own_prices(settings, now, preset.hosted_models))
     finally:
         await database.close()

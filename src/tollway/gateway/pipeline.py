@@ -76,7 +76,7 @@ STAGES: Final = (
     Stage(log_free_use.run, needs=("address", "caller", "request", "place"), gives="is_logged"),
     Stage(check_request.run, needs=("caller", "request", "kind")),
     Stage(choose_model.run, needs=("request",), gives="model"),
-    Stage(plan_route.run, needs=("request", "model"), gives="plan"),
+    Stage(plan_route.run, needs=("context", "caller", "request", "model"), gives="plan"),
     Stage(check_policy.run, needs=("caller", "request", "model"), gives="provider_config"),
     Stage(claim_key.run, needs=("caller",), gives="claim"),
     Stage(reserve_funds.run, needs=("caller", "model", "plan"), gives="hold"),

@@ -40,3 +40,8 @@ class Reply(Struct, frozen=True):
     @property
     def is_complete(self) -> bool:
         return self.failure is None and not self.abandoned
+
+    @property
+    def has_error(self) -> bool:
+        """It broke off, or the upstream says in it that something went wrong."""
+        return self.facts.has_error or self.failure is not None or self.abandoned

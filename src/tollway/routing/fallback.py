@@ -6,6 +6,7 @@ Nothing is tried again once a byte has reached the client; that is the caller's 
 from dataclasses import dataclass
 from typing import Final
 
+from tollway.routing.recent_count import RecentCount
 from tollway.settings import Retries
 
 RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
@@ -71,28 +72,16 @@ class RetryBudget:
 
     def __init__(self, rules: Retries) -> None:
         self._rules = rules
-        self._first = [0] * self.WINDOW_S
-        self._retried = [0] * self.WINDOW_S
-        self._second = 0
+        self._first = RecentCount(self.WINDOW_S, self.WINDOW_S)
+        self._retried = RecentCount(self.WINDOW_S, self.WINDOW_S)
 
     def count_first(self, now: float) -> None:
-        self._first[self._slot(now)] += 1
+        self._first.add(now)
 
     def take(self, now: float) -> bool:
         """Whether one more retry fits; if so it is counted."""
-        slot = self._slot(now)
-        allowed = max(self._rules.budget_min, self._rules.budget_share * sum(self._first))
-        if sum(self._retried) >= allowed:
+        allowed = max(self._rules.budget_min, self._rules.budget_share * self._first.total(now))
+        if self._retried.total(now) >= allowed:
             return False
-        self._retried[slot] += 1
+        self._retried.add(now)
         return True
-
-    def _slot(self, now: float) -> int:
-        second = int(now)
-        if second == self._second:
-            return second % self.WINDOW_S
-        for passed in range(min(second - self._second, self.WINDOW_S)):
-            empty = (second - passed) % self.WINDOW_S
-            self._first[empty] = self._retried[empty] = 0
-        self._second = max(second, self._second)
-        return self._second % self.WINDOW_S

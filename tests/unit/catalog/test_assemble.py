@@ -7,8 +7,9 @@ import pytest
 
 from tollway.catalog.assemble import COMPLETION_TOKENS_MAX, CONTEXT_LENGTH, assemble_catalog, own_prices
 from tollway.catalog.model import Price
+from tollway.catalog.preset import HostedModel
 from tollway.catalog.snapshot import CatalogSnapshot
-from tollway.catalog.store import PriceRow
+from tollway.catalog.store import OWN_PREFIX, PriceRow
 from tollway.settings import SettingsError, parse
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -166,3 +167,41 @@ def test_a_cache_price_of_zero_is_not_one_that_is_missing() -> None:
 
 def test_another_model_at_the_same_price_is_another_version() -> None:
     assert version(id="mine/other") != version()
+
+
+HOSTED = (
+    HostedModel("Free/One:free", "internal-1", "somewhere", 5_000, 500),
+    HostedModel("free/ended", "internal-2", "openai", 5_000, 500, is_enabled=False),
+)
+
+
+def test_hosted_models_are_their_gateways_and_cost_nothing() -> None:
+    """Also when it is not configured, so that they are unavailable and not unknown."""
+    dated = row("openai", "free/one:FREE")
+    snapshot = assemble_catalog(parse({"providers": {"openai": {}}}), [dated, row()], NOW, HOSTED)
+    assert list(snapshot.models) == ["free/one:free", "openai/gpt-5"]
+    free = snapshot.models["free/one:free"]
+    (offer,) = free.offers
+    assert (offer.provider_id, offer.upstream_model, offer.price.is_free) == ("somewhere", "Free/One:free", True)
+    assert (free.context_length, free.completion_tokens_max) == (5_000, 500)
+
+
+def test_an_ended_one_is_what_it_is_elsewhere() -> None:
+    dated = row("openai", "free/ended")
+    snapshot = assemble_catalog(parse({"providers": {"openai": {}}}), [dated], NOW, HOSTED)
+    assert snapshot.models["free/ended"].offers[0].price is PRICE
+
+
+def test_the_operators_own_word_about_a_hosted_model_counts() -> None:
+    tree = {"providers": {"openai": {}}, "models": [own(id="FREE/one:free")]}
+    (offer,) = assemble_catalog(parse(tree), (), NOW, HOSTED).models["free/one:free"].offers
+    assert (offer.provider_id, offer.price.is_free) == ("openai", False)
+
+
+def test_what_hosted_models_were_charged_by_can_be_explained() -> None:
+    settings = parse({"providers": {"openai": {}}, "models": [own()]})
+    free, mine = own_prices(settings, NOW, HOSTED)
+    (offer,) = assemble_catalog(settings, (), NOW, HOSTED).models["free/one:free"].offers
+    assert (free.price, free.provider_id, free.upstream_model) == (offer.price, "somewhere", offer.upstream_model)
+    assert free.price.version.startswith(OWN_PREFIX)
+    assert mine.model_id == "Mine/Model"

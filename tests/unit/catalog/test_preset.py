@@ -53,3 +53,24 @@ def test_names_that_differ() -> None:
 def test_a_file_that_is_wrong_is_named(text: bytes, error: str) -> None:
     with pytest.raises(PresetError, match=f"^preset: {error}"):
         parse_preset(text, "x.toml")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"provider = 'two'",
+        b"percentage_healthy = 101",
+        b"percentage_failing = -1",
+        b"window_s = 0",
+        b"cache_s = -1",
+        b"error_rate_max = 1.1",
+    ],
+)
+def test_a_split_that_is_none(line: bytes) -> None:
+    with pytest.raises(PresetError, match=r"^preset: x\.toml: .*split"):
+        parse_preset(b"[split]\n" + line, "x.toml")
+
+
+def test_a_split_between_two() -> None:
+    split = parse_preset(b"[split]\nprovider = 'two'\ndefault_provider = 'one'", "x").split
+    assert (split.default_provider, split.provider, split.percentage_healthy) == ("one", "two", 10)

@@ -63,3 +63,11 @@ def test_every_model_is_found_and_no_alias_lies(ids: list[str]) -> None:
     assert all(found and found.id == id_ for id_ in ids for found in [snapshot.find(id_)])
     for name, id_ in snapshot.aliases.items():
         assert [one for one in set(ids) if one.rpartition("/")[2] == name] == [id_]
+
+
+def test_what_nobody_here_serves_is_left_out() -> None:
+    snapshot = build_snapshot([model("a/b", "p"), model("a/b", "q"), model("c/d", "q"), model("e/f", "r")])
+    served = snapshot.served_by({"p", "r"})
+    assert list(served.models) == ["a/b", "e/f"]
+    assert served.find("b") is snapshot.find("b")
+    assert served.find("d") is None

@@ -334,6 +334,7 @@ def services(**changes: Any) -> Services:
         anon_id_key=b"anon-test-key",
         catalog=lambda: catalog,
         upstreams={"sim": upstream()},
+        split=None,
         rulebook=Rulebook(preset),
         client=FakeUpstreams(),
         retry_budget=RetryBudget(settings.retries),

@@ -114,7 +114,7 @@ def _record(exchange: Exchange, reply: Reply, seconds: float) -> UsageRecord:
         facts.finish_reason,
         reply.status,
         request.stream,
-        facts.has_error or not reply.is_complete,
+        reply.has_error,
         exchange.client.gone,
         price.version,
         price.prompt_usd,

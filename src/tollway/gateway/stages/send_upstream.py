@@ -29,6 +29,7 @@ from tollway.wire.json_body import JsonObject
 _encode: Final = Encoder().encode
 _UNSENT = frozenset({FailureKind.SATURATED, FailureKind.RESOLVE, FailureKind.CONNECT, FailureKind.SEND})
 _ANSWERLESS = frozenset({FailureKind.NO_ANSWER, FailureKind.STALE}) | _UNSENT
+_OURS = frozenset({FailureKind.SATURATED, FailureKind.UNWANTED, FailureKind.SHUTDOWN})  # no upstream has a part in it
 
 
 async def run(exchange: Exchange, services: Services) -> Reply | Problem:
@@ -151,8 +152,10 @@ def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:
 
 
 def _note(exchange: Exchange, services: Services, reply: Reply) -> None:
-    upstream = reply.candidate.upstream.id
-    what = reply.failure.kind if reply.failure else reply.status
+    upstream, failure, split = reply.candidate.upstream.id, reply.failure, services.split
+    what = failure.kind if failure else reply.status
     exchange.attempts.append(f"{upstream}:{what}")
-    if reply.failure or reply.status >= 400:
+    if failure or reply.status >= 400:
         services.metrics.count_upstream_failure(upstream, str(what))
+    if split is not None and not (reply.abandoned or (failure and failure.kind in _OURS)):
+        split.count(upstream, reply.has_error, services.deadlines.now())

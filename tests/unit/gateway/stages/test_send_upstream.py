@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tollway.billing.ledger import Outcome
 from tollway.billing.recovery import closed_of, encode_entry, recover
-from tollway.catalog.preset import Preset
+from tollway.catalog.preset import Preset, Split
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import settle_funds
 from tollway.gateway.context import Contexts
@@ -20,7 +21,9 @@ from tollway.gateway.stages import send_upstream
 from tollway.providers.rule import Attempt, Draft
 from tollway.providers.user_hashes import CUSTOM
 from tollway.routing.plan import Candidate, Plan
+from tollway.routing.split import TrafficSplit
 from tollway.settings import parse
+from tollway.wire.answer import Answer
 from tollway.wire.answer_head import AnswerHead
 from tollway.wire.chat import parse_chat
 from unit.gateway.fakes import (
@@ -321,3 +324,57 @@ def test_a_relay_under_way_tells_the_journal_and_can_be_ended() -> None:
     assert reply.failure
     assert reply.failure.kind is FailureKind.SHUTDOWN
     assert relays.shut_down() == 0  # it is not known any more
+
+
+# failures of the two providers of a split
+
+SPLIT = Split(default_provider="first", provider="second", cache_s=0)
+
+
+def rates(*scripts: Play, failing: str = "first", settings: Any = AT_ONCE) -> int:
+    """The second provider's share after a request to `failing`, which is one of the two of the split."""
+    split = TrafficSplit(Preset(split=SPLIT))
+    send(*scripts, to=(candidate(failing),), settings=settings, split=split)
+    return split.percentage_at(1_000)
+
+
+ONCE = parse({"retries": {"count_max": 0}})
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        answers(503, {}),
+        answers(400, {}),
+        answers(200, {**BODY, "model": None}),
+        breaks(FailureKind.BROKEN),
+        *(failure(kind) for kind in (FailureKind.CONNECT, FailureKind.RESOLVE, FailureKind.SEND)),
+        *(failure(kind, sent=True) for kind in (FailureKind.NO_ANSWER, FailureKind.TIMEOUT)),
+    ],
+)
+def test_what_fails_is_counted_against_its_provider(script: Play) -> None:
+    assert rates(script, settings=ONCE) == 90
+    assert rates(script, settings=ONCE, failing="second") == 10
+    assert rates(script, settings=ONCE, failing="third") == 10
+
+
+@pytest.mark.parametrize("kind", [FailureKind.SATURATED, FailureKind.UNWANTED, FailureKind.SHUTDOWN])
+def test_what_is_our_own_doing_is_not(kind: FailureKind) -> None:
+    assert rates(failure(kind), settings=ONCE) == 10
+
+
+def test_each_attempt_counts() -> None:
+    """One of two is not more than half."""
+    assert rates(answers(503, {}), GOOD) == 10
+    assert rates(answers(503, {}), answers(503, {}), GOOD) == 90
+    assert rates(GOOD) == 10
+
+
+def test_an_answer_that_nobody_waited_for_is_nobodys_failure() -> None:
+    one, split = ready((candidate("first"),)), TrafficSplit(Preset(split=SPLIT))
+    reply = Reply(candidate("first"), 200, Answer(), abandoned=True)
+    assert reply.has_error  # what is stored about it
+    send_upstream._note(one, services(split=split), reply)
+    assert split.percentage_at(1_000) == 10
+    send_upstream._note(one, services(split=split), replace(reply, abandoned=False, facts=Answer(has_error=True)))
+    assert split.percentage_at(1_000) == 90
