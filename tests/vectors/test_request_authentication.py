@@ -353,6 +353,13 @@ def test_the_tokens_organization_does_not_pay(world: World, account: Account, _:
     assert world.accounts.balance(account) < 10_000_000
 
 
+@pytest.mark.parametrize("_", [pytest.param(0, id="request:AU20")])
+def test_a_billing_manager_is_known_and_has_no_balance(world: World, account: Account, _: int) -> None:
+    organization = world.organization(account, Role.BILLING_MANAGER)
+    status, body = world.ask(bearer(world.token(account), organization))
+    assert (status, json.loads(body)["error"]["balance"]) == (402, 0)
+
+
 @pytest.mark.parametrize("_", [pytest.param(0, id="request:AU21")])
 def test_an_administrator_pays_like_anybody(world: World, _: int) -> None:
     poor = world.accounts.create(0)
