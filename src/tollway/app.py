@@ -39,7 +39,6 @@ from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, AuthenticatorRules
 from tollway.identity.email_domains import read_domains
-from tollway.identity.policy import hosted_rules
 from tollway.identity.promotions import read_promotions
 from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
@@ -113,8 +112,6 @@ class Worker:
         self._page = _page_of(catalog, upstreams)
         self.services = Services(
             settings=settings,
-            preset=preset,
-            hosted_rules=hosted_rules(preset.hosted_models),
             promotions=read_promotions(preset.promotions),
             deadlines=deadlines,
             behind_proxy=addresses.behind_proxy,
@@ -145,13 +142,13 @@ class Worker:
             request_log=self._log,
             loop=loop,
         )
-        self._prepare_upstreams()
+        self._prepare_upstreams(preset)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
         show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
         metrics.set_aside.set_function(lambda: len(set_aside_in(self._journals)))
 
-    def _prepare_upstreams(self) -> None:
+    def _prepare_upstreams(self, preset: Preset) -> None:
         """And tell the operator what is configured in vain."""
         services = self.services
         for name in self._settings.providers:
@@ -160,7 +157,7 @@ class Worker:
                 self._client.prepare(upstream)
             else:
                 _log.warning("provider_unavailable", provider=name, why="it has no key or no address")
-        second = services.preset.split.provider
+        second = preset.split.provider
         if second and services.split is None:
             _log.warning("split_inactive", provider=second, why="it is not configured: all goes to the default one")
 

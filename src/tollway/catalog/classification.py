@@ -31,6 +31,11 @@ class ModelKind(Struct, frozen=True):
         return self.entry is not None and self.entry.is_enabled
 
     @property
+    def required_providers(self) -> tuple[str, ...]:
+        """The inference providers that its gateway must use, all of them; none for what the operator does not host."""
+        return self.entry.inference_providers if self.entry else ()
+
+    @property
     def is_dead(self) -> bool:
         """It was hosted once; those who still ask are told that it has ended."""
         return self.entry is not None and not self.entry.is_enabled

@@ -77,7 +77,7 @@ STAGES: Final = (
     Stage(check_request.run, needs=("caller", "request", "kind")),
     Stage(choose_model.run, needs=("request",), gives="model"),
     Stage(plan_route.run, needs=("context", "caller", "request", "model"), gives="plan"),
-    Stage(check_policy.run, needs=("caller", "request", "model"), gives="provider_config"),
+    Stage(check_policy.run, needs=("kind", "caller", "request", "model"), gives="provider_config"),
     Stage(claim_key.run, needs=("caller",), gives="claim"),
     Stage(reserve_funds.run, needs=("caller", "model", "plan"), gives="hold"),
     Stage(prepare_request.run, needs=("request", "provider_config"), gives="prepared"),

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from tollway.billing.store import Claims
 from tollway.catalog.classification import Classification
-from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
@@ -19,7 +18,6 @@ from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.slots import Slots
 from tollway.identity.authenticator import Authenticator
-from tollway.identity.policy import HostedRules
 from tollway.identity.promotions import Promotions
 from tollway.observability.logs import RequestLog
 from tollway.observability.metrics import Metrics
@@ -160,8 +158,6 @@ class Services:
     """Everything a stage or closer may touch besides the exchange. What is made from the preset is made once."""
 
     settings: Settings
-    preset: Preset
-    hosted_rules: HostedRules
     promotions: Promotions
     deadlines: Deadlines
     behind_proxy: Callable[[Mapping[bytes, bytes]], str | None]  # headers of a trusted proxy → the client's address

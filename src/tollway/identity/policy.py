@@ -4,25 +4,14 @@ Lists are compared by the model's full id and by its normalised id (up to the fi
 wildcard is a whole namespace, `vendor/*`. Source: request-path 9.6, 9.9, 9.13; README, decision 2.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from tollway.catalog.preset import HostedModel
 from tollway.identity.organization import ENTERPRISE, OrganizationSettings
 
 POLICIES_KEPT: Final = 1_000
-_NO_PROVIDERS: Final[frozenset[str]] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class HostedRules:
-    """What follows from the hosted models, by full id: which inference providers one must have, all of them, and which
-    ones are free because what is sent to them may be collected."""
-
-    required_providers: Mapping[str, frozenset[str]]
-    collecting: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +24,13 @@ class OrganizationPolicy:
     denied_providers: tuple[str, ...]
     data_collection: str | None
 
-    def admits(self, model_id: str, rules: HostedRules) -> bool:
-        """Whether members may use the model (its lower-cased full id)."""
+    def admits(self, model_id: str, required_providers: Iterable[str] = ()) -> bool:
+        """Whether members may use the model (its lower-cased full id), which needs all of `required_providers`."""
         if self.allowed_models and not is_named(model_id, self.allowed_models):
             return False
         if self.denied_models and is_named(model_id, self.denied_models):
             return False
-        required = rules.required_providers.get(model_id, _NO_PROVIDERS)
+        required = frozenset(required_providers)
         if self.allowed_providers and not required.issubset(self.allowed_providers):
             return False
         return required.isdisjoint(self.denied_providers)
@@ -83,15 +72,6 @@ def is_named(model_id: str, entries: Set[str]) -> bool:
     """Whether one of the entries means the model: itself, all its variants, or its namespace."""
     normal_id = model_id.partition(":")[0]
     return model_id in entries or normal_id in entries or f"{normal_id.partition('/')[0]}/*" in entries
-
-
-def hosted_rules(models: Iterable[HostedModel]) -> HostedRules:
-    """The tables for a preset's hosted models."""
-    kept = tuple(models)
-    return HostedRules(
-        {model.public_id: frozenset(model.inference_providers) for model in kept if model.inference_providers},
-        frozenset(model.public_id for model in kept if model.is_enabled),
-    )
 
 
 def forbids_collection(provider: object) -> bool:

@@ -27,7 +27,6 @@ from tollway.gateway.slots import Slots
 from tollway.identity.anonymous import anonymous_caller
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.caller import Caller, Refusal
-from tollway.identity.policy import hosted_rules
 from tollway.limits.rules import rules_of
 from tollway.limits.store import FreeUse
 from tollway.money import Microdollars
@@ -319,8 +318,6 @@ def services(**changes: Any) -> Services:
     catalog = build_snapshot([changes.pop("model", model())])
     made = Services(
         settings=settings,
-        preset=preset,
-        hosted_rules=hosted_rules(preset.hosted_models),
         promotions={},
         deadlines=Deadlines(clock),
         behind_proxy=lambda _: None,

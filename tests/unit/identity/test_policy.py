@@ -5,20 +5,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as with_settings
 
-from tollway.catalog.preset import HostedModel
+from tollway.catalog.classification import Classification
+from tollway.catalog.preset import HostedModel, Preset
 from tollway.identity.organization import ENTERPRISE, NO_SETTINGS, TEAMS, OrganizationSettings
 from tollway.identity.policy import (
     POLICIES_KEPT,
-    HostedRules,
     OrganizationPolicy,
     forbids_collection,
-    hosted_rules,
     is_named,
     policy_of,
 )
 
-NOTHING_HOSTED = HostedRules({}, frozenset())
-HOSTED = HostedRules({"free:x": frozenset({"p", "q"}), "ven/free": frozenset({"p"})}, frozenset({"free:x"}))
+
+def hosted(id_: str, *needed: str, is_enabled: bool = True) -> HostedModel:
+    return HostedModel(id_, id_, "g", 1, 1, is_enabled, inference_providers=needed)
+
+
+KIND_OF = Classification(
+    Preset(hosted_models=(hosted("free:x", "p", "q"), hosted("ven/free", "p", is_enabled=False)))
+).kind_of
 
 parts = st.sampled_from(["a", "b", "ven", "free", "*", "A", ""])
 entries = st.builds("".join, st.lists(parts | st.sampled_from(["/", ":"]), max_size=5))
@@ -41,7 +46,7 @@ def made(plan: str = ENTERPRISE, **given_settings: object) -> OrganizationPolicy
 
 
 def admitted(policy: OrganizationPolicy | None, model: str) -> bool:
-    return policy is None or policy.admits(model, HOSTED)
+    return policy is None or policy.admits(model, KIND_OF(model).required_providers)
 
 
 # which entries mean a model
@@ -138,9 +143,9 @@ def test_who_restricts_nothing_has_no_policy(one: OrganizationSettings) -> None:
 
 def test_denied_is_denied_even_where_it_is_allowed() -> None:
     policy = made(model_allow_list=("a/*",), model_deny_list=("a/b",))
-    assert policy.admits("a/c", NOTHING_HOSTED)
-    assert not policy.admits("a/b", NOTHING_HOSTED)
-    assert not policy.admits("a/b:free", NOTHING_HOSTED)
+    assert policy.admits("a/c")
+    assert not policy.admits("a/b")
+    assert not policy.admits("a/b:free")
 
 
 @pytest.mark.parametrize(
@@ -156,8 +161,8 @@ def test_denied_is_denied_even_where_it_is_allowed() -> None:
 )
 def test_a_hosted_model_needs_all_its_providers(given_settings: dict, admits: bool) -> None:
     policy = made(**given_settings)
-    assert policy.admits("free:x", HOSTED) is admits
-    assert policy.admits("free", HOSTED)  # another model: they are looked up by the full id
+    assert policy.admits("free:x", KIND_OF("free:x").required_providers) is admits
+    assert policy.admits("free", KIND_OF("free").required_providers)  # another model: they are looked up by the full id
 
 
 def test_the_provider_object() -> None:
@@ -180,13 +185,12 @@ def test_members_share_one() -> None:
 # hosted models
 
 
-def test_the_tables_of_hosted_models() -> None:
-    def hosted(id_: str, *needed: str, is_enabled: bool = True) -> HostedModel:
-        return HostedModel(id_, id_, "g", 1, 1, is_enabled, inference_providers=needed)
-
-    assert hosted_rules([hosted("a", "p", "q"), hosted("b"), hosted("c", "p", is_enabled=False)]) == HostedRules(
-        {"a": frozenset({"p", "q"}), "c": frozenset({"p"})}, frozenset({"a", "b"})
-    )
+def test_what_hosted_models_need_and_which_are_collected() -> None:
+    """Those that have ended need their providers still, and collect nothing."""
+    models = (hosted("a", "p", "q"), hosted("b"), hosted("c", "p", is_enabled=False))
+    kinds = {model.public_id: Classification(Preset(hosted_models=models)).kind_of(model.public_id) for model in models}
+    assert {id_: kind.required_providers for id_, kind in kinds.items()} == {"a": ("p", "q"), "b": (), "c": ("p",)}
+    assert {id_ for id_, kind in kinds.items() if kind.is_hosted_free} == {"a", "b"}
 
 
 @pytest.mark.parametrize(

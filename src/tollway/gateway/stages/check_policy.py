@@ -13,14 +13,13 @@ from tollway.gateway.services import Services
 from tollway.identity.policy import forbids_collection
 
 
-def run(exchange: Exchange, services: Services) -> dict[str, Any] | Problem | None:
-    caller, model_id, rules = exchange.caller, exchange.model.id, services.hosted_rules
-    policy = caller.policy
+def run(exchange: Exchange, _: Services) -> dict[str, Any] | Problem | None:
+    policy, model_id, kind = exchange.caller.policy, exchange.model.id, exchange.kind
     config = None
     if policy is not None:
-        if not policy.admits(model_id, rules):
+        if not policy.admits(model_id, kind.required_providers):
             return Problem(Code.MODEL_NOT_ALLOWED, model_id)
         config = policy.provider_config
-    if model_id in rules.collecting and forbids_collection(config or exchange.request.body.get("provider")):
+    if kind.is_hosted_free and forbids_collection(config or exchange.request.body.get("provider")):
         return Problem(Code.DATA_COLLECTION_REQUIRED, model_id)
     return config

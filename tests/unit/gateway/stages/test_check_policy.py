@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from tollway.catalog.classification import Classification
 from tollway.catalog.preset import HostedModel, Preset
 from tollway.errors import Code, Problem
 from tollway.gateway.stages import check_policy, prepare_request
@@ -15,7 +16,7 @@ from unit.gateway.fakes import CALLER, body_of, exchange, model, services
 
 HOSTED = HostedModel("free/one", "one", "sim", 1_000, 100, inference_providers=("host",))
 NOBODY = anonymous_caller(b"key", "::1")
-PRESET = Preset(hosted_models=(HOSTED,))
+KIND_OF = Classification(Preset(hosted_models=(HOSTED,))).kind_of
 
 
 def member(**settings: Any) -> Caller:
@@ -26,7 +27,8 @@ def check(caller: Caller, model_id: str = "vendor/name", **body: Any) -> tuple[A
     """What the stage gave, and the `provider` that is sent then."""
     one = exchange()
     one.caller, one.model, one.request = caller, model(id_=model_id), parse_chat(body_of(**body))
-    result = check_policy.run(one, services(preset=PRESET))
+    one.kind = KIND_OF(model_id)
+    result = check_policy.run(one, services())
     if isinstance(result, Problem):
         return result.code, None
     one.provider_config = result
