@@ -49,6 +49,7 @@ from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
+from tollway.routing.precedence import precedence_of
 from tollway.routing.split import TrafficSplit
 from tollway.settings import Settings
 from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
@@ -124,6 +125,7 @@ class Worker:
             anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=upstreams,
+            precedence=precedence_of(settings),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),

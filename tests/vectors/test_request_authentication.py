@@ -26,6 +26,7 @@ from tollway.identity.authenticator import Authenticator, AuthenticatorRules
 from tollway.identity.bearer import read_bearer
 from tollway.identity.caller import Caller, Refusal, Role
 from tollway.identity.email_domains import is_blocked, read_domains
+from tollway.identity.owned import Owned, Owner
 from tollway.identity.store import KeyRow, MembershipRow, UserRow
 from tollway.identity.tokens import TokenRules, read_token
 from tollway.storage.sql.admin.store import SqlAdmin
@@ -139,6 +140,9 @@ class OneUser:
 
     async def membership(self, organization_id: str, user_id: str) -> MembershipRow | None:
         return None
+
+    async def owned(self, _: Owner) -> Owned:
+        return Owned()
 
     async def revision(self) -> int:
         return 1
