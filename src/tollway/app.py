@@ -31,6 +31,7 @@ from tollway.gateway.replay import replay
 from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
+from tollway.gateway.stored_candidates import READ_ENDPOINTS_S, StoredCandidates
 from tollway.http.api import ApiServices, Page, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
@@ -49,7 +50,6 @@ from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
-from tollway.routing.own_keys import KeyCandidates, gateway_for
 from tollway.routing.precedence import precedence_of
 from tollway.routing.split import TrafficSplit
 from tollway.settings import Settings
@@ -76,11 +76,9 @@ NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
 LOOK_UP_S: Final = 60.0
-READ_ENDPOINTS_S: Final = 300.0
 VERIFY_S: Final = 60.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
-
 
 _log = get_log()
 
@@ -114,7 +112,7 @@ class Worker:
         upstreams = configured(settings, preset=preset)
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
         self._page = _page_of(catalog, upstreams)
-        self._endpoints, self._candidates = SqlEndpoints(database), KeyCandidates(preset)
+        self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
@@ -129,7 +127,7 @@ class Worker:
             anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=upstreams,
-            precedence=precedence_of(settings, self._candidates, gateway_for(upstreams, preset.split.provider)),
+            precedence=precedence_of(settings, preset, upstreams, self._candidates.candidates),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
@@ -173,7 +171,7 @@ class Worker:
         if self._settings.trusted_proxies and not self._settings.client_ip_header:
             _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
         await services.authenticator.refresh()
-        await self._read_endpoints()
+        await self._candidates.refresh()
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
@@ -213,7 +211,7 @@ class Worker:
         every(REPLAY_S, "replay", self._replay)
         every(LOOK_UP_S, "estimates", self._look_up)
         every(VERIFY_S, "books", self._verify)
-        every(READ_ENDPOINTS_S, "endpoints", self._read_endpoints)
+        every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
@@ -233,9 +231,6 @@ class Worker:
             lambda upstream, head: fetch(self._client, upstream, head),
             utc_now(),
         )
-
-    async def _read_endpoints(self) -> None:
-        self._candidates.replace(await self._endpoints.endpoints())
 
     async def _verify(self) -> None:
         """The books, as often as they can be read in a hundredth of the time."""
