@@ -1,6 +1,7 @@
 """A preset: everything about models and their rules that belongs to one deployment, as data. Nothing of it is code.
 
-The shipped `kilo` preset is Appendix A of the request-path page; the neutral one is empty. An operator copies a file,
+The shipped `kilo` preset is Appendix A of the request-path page; the neutral one is empty, but for the inference
+providers that callers may have keys of. An operator copies a file,
 edits it and names it: `preset = "my.toml"`. Ids are lower-case, as resolved models are.
 """
 
