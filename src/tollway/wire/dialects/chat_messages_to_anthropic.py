@@ -16,10 +16,19 @@ from tollway.wire.dialects.content import (
     text_of,
     web_url,
 )
-from tollway.wire.dialects.conversation import ASSISTANT, SYSTEM, TOOL, USER, call_id, messages_of, tool_calls_of
+from tollway.wire.dialects.conversation import (
+    ASSISTANT,
+    SYSTEM,
+    TOOL,
+    USER,
+    arguments_object,
+    call_id,
+    messages_of,
+    tool_calls_of,
+)
 from tollway.wire.dialects.details import ANTHROPIC, ENCRYPTED, TEXT, details_of
 from tollway.wire.dialects.refusal import unsupported_part
-from tollway.wire.json_body import BodyError, JsonObject, JsonValue, decode_object
+from tollway.wire.json_body import JsonObject, JsonValue
 
 CACHE_MARKS_MAX: Final = 4  # Anthropic refuses a fifth
 _MARK: Final = "cache_control"
@@ -156,7 +165,7 @@ class AnthropicMessages:
     def _assistant_blocks(self, message: JsonObject) -> list[Block]:
         texts = [_assistant_text(part) for part in parts_of(message.get("content"))]
         calls = [
-            {"type": "tool_use", "id": id_, "name": name, "input": _input(arguments)}
+            {"type": "tool_use", "id": id_, "name": name, "input": arguments_object(arguments)}
             for id_, name, arguments in tool_calls_of(message)
         ]
         return [*self._thinking_blocks(message), *(block for block in texts if block), *calls]
@@ -209,15 +218,3 @@ def _assistant_text(part: JsonObject) -> Block | None:
     if kind not in ("text", "refusal"):
         raise unsupported_part(kind)
     return _text_block(part.get(kind))
-
-
-def _input(arguments: JsonValue) -> JsonObject:
-    """What the model once wrote stays usable: the input must be an object, whatever the arguments are."""
-    if isinstance(arguments, dict):
-        return arguments
-    if not isinstance(arguments, str) or not arguments.strip():
-        return {}
-    try:
-        return decode_object(arguments.encode())
-    except BodyError:
-        return {"raw_arguments": arguments}
