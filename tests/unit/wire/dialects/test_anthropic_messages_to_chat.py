@@ -68,6 +68,10 @@ def test_whatever_is_said_is_read_or_refused(message: dict[str, Any]) -> None:
     assert repr(message) == before
 
 
+def test_a_plain_text() -> None:
+    assert chat("a") == [{"role": "user", "content": "a"}]
+
+
 def test_the_system() -> None:
     marked = {"type": "text", "text": "b", **MARK}
     assert chat_messages({"system": "s"}) == [{"role": "system", "content": "s"}]

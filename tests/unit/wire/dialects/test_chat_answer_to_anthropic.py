@@ -105,6 +105,7 @@ def test_another_gateways_stream() -> None:
         chunk(role="assistant", content="", reasoning=None),
         chunk(reasoning="Hm", reasoning_details=[{"type": "reasoning.summary", "summary": "Hm", "index": 0}]),
         chunk(content="Hi"),
+        b'data: {"choices":[{"delta":{"content":"to\n\ndata: 5\n\n',
         chunk("stop", content=""),
         b"data: %b\n\n" % json.dumps({"choices": [], "usage": USAGE}).encode(),
     )
