@@ -39,6 +39,7 @@ from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, AuthenticatorRules
 from tollway.identity.email_domains import read_domains
+from tollway.identity.outbound import outbound_rules
 from tollway.identity.promotions import read_promotions
 from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
@@ -109,7 +110,7 @@ class Worker:
         )
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
-        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
+        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
         self._page = _page_of(catalog, upstreams)
         self.services = Services(
             settings=settings,

@@ -12,6 +12,7 @@ from tollway.wire.upstream_error import read_error
 
 _CODES = {
     FailureKind.SATURATED: Code.OVERLOADED,
+    FailureKind.REFUSED: Code.SERVICE_UNAVAILABLE,
     FailureKind.TIMEOUT: Code.UPSTREAM_TIMEOUT,
     FailureKind.BROKEN: Code.UPSTREAM_BROKEN,
     FailureKind.TOO_LARGE: Code.UPSTREAM_BROKEN,
