@@ -50,6 +50,7 @@ from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
+from tollway.routing.own_keys import KeyCandidates, gateway_for
 from tollway.routing.precedence import precedence_of
 from tollway.routing.split import TrafficSplit
 from tollway.settings import Settings
@@ -62,6 +63,7 @@ from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.endpoints import SqlEndpoints
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.windows import open_windows
@@ -75,6 +77,7 @@ NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
 LOOK_UP_S: Final = 60.0
+READ_ENDPOINTS_S: Final = 300.0
 VERIFY_S: Final = 60.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
@@ -112,6 +115,7 @@ class Worker:
         upstreams = configured(settings, preset=preset)
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
         self._page = _page_of(catalog, upstreams)
+        self._endpoints, self._candidates = SqlEndpoints(database), KeyCandidates(preset)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
@@ -126,7 +130,7 @@ class Worker:
             anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=upstreams,
-            precedence=precedence_of(settings),
+            precedence=precedence_of(settings, self._candidates, gateway_for(upstreams, preset.split.provider)),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
@@ -170,6 +174,7 @@ class Worker:
         if self._settings.trusted_proxies and not self._settings.client_ip_header:
             _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
         await services.authenticator.refresh()
+        await self._read_endpoints()
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
@@ -209,6 +214,7 @@ class Worker:
         every(REPLAY_S, "replay", self._replay)
         every(LOOK_UP_S, "estimates", self._look_up)
         every(VERIFY_S, "books", self._verify)
+        every(READ_ENDPOINTS_S, "endpoints", self._read_endpoints)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
@@ -228,6 +234,9 @@ class Worker:
             lambda upstream, head: fetch(self._client, upstream, head),
             utc_now(),
         )
+
+    async def _read_endpoints(self) -> None:
+        self._candidates.replace(await self._endpoints.endpoints())
 
     async def _verify(self) -> None:
         """The books, as often as they can be read in a hundredth of the time."""

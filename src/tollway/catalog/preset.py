@@ -114,6 +114,40 @@ class Identity(Struct, frozen=True, forbid_unknown_fields=True):
     x_title: str = ""
 
 
+class OwnKeys(Struct, frozen=True, forbid_unknown_fields=True):
+    """Inference providers that callers may bring a key along for, by the tags that the second gateway gives their
+    endpoints; which of them could serve a model is in its stored endpoints.
+
+    `only`: by prefix of the model, the one provider whatever is stored. `inferred`: by vendor, the one that is assumed
+    while nothing is stored for any model, but for no model with a prefix in `inferred_except`.
+    """
+
+    provider_ids: tuple[str, ...] = (
+        "anthropic",
+        "bedrock",
+        "google",
+        "openai",
+        "minimax",
+        "mistral",
+        "xai",
+        "zai",
+        "codestral",
+    )
+    only: dict[str, str] = field(default_factory=lambda: {"mistralai/codestral": "codestral"})
+    inferred: dict[str, str] = field(
+        default_factory=lambda: {
+            "anthropic": "anthropic",
+            "google": "google",
+            "openai": "openai",
+            "minimax": "minimax",
+            "mistralai": "mistral",
+            "x-ai": "xai",
+            "z-ai": "zai",
+        }
+    )
+    inferred_except: tuple[str, ...] = ("openai/gpt-oss",)
+
+
 class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     """All of it. Source: request-path, Appendix A."""
 
@@ -132,6 +166,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     custom_llm_prefix: str = ""
     split: Split = Split()
     free: FreeLimits = FreeLimits()
+    own_keys: OwnKeys = field(default_factory=OwnKeys)
     identity: Identity = field(default_factory=Identity)
 
 
