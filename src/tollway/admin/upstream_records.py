@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from msgspec import UNSET
 
+from tollway.admin.records import AuditEntry
 from tollway.errors import Problem
 from tollway.identity.owned import CUSTOM_UPSTREAMS, Owner, secret_place
 from tollway.identity.sealing import Place, Sealed
@@ -75,46 +76,36 @@ class UpstreamChange:
     is_enabled: object = UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who does it: an id, and what people know them by. `id` is empty for the operator at the command line."""
-
-    id: str
-    email: str = ""
-
-
 class Addition(Enum):
     DONE = "done"
     TAKEN = "taken"  # the owner has one with this provider id
     FULL = "full"  # the owner has as many as one may have
 
 
-Decide: TypeAlias = Callable[[SealedUpstream], SealedUpstream | Problem]
+Decided: TypeAlias = tuple[SealedUpstream, AuditEntry | None]
+Decide: TypeAlias = Callable[[SealedUpstream], Decided | Problem]
 
 
 class UpstreamStore(Protocol):
-    """Every change is one transaction that bumps the identity revision, and of an organization's leaves an entry in its
-    audit log. Raises StoreUnavailableError."""
+    """Rows of one owner; those of others do not exist. An audit entry is written with the change, or neither is."""
 
     async def list_upstreams(self, owner: Owner) -> tuple[CustomUpstream, ...]:
-        """Newest first. Secrets are not read, sealed or not."""
+        """Newest first. What is sealed is not read."""
         ...
 
     async def find_upstream(self, owner: Owner, named: str) -> SealedUpstream | None:
         """The owner's row with this id, else with this provider id."""
         ...
 
-    async def add_upstream(self, row: SealedUpstream, most: int, actor: Actor) -> Addition:
+    async def add_upstream(self, row: SealedUpstream, most: int, audit: AuditEntry | None) -> Addition:
         """`most`: what one owner may have."""
         ...
 
-    async def change_upstream(
-        self, owner: Owner, upstream_id: str, decide: Decide, actor: Actor
-    ) -> CustomUpstream | Problem | None:
+    async def change_upstream(self, owner: Owner, upstream_id: str, decide: Decide) -> CustomUpstream | Problem | None:
         """What `decide` makes of the row, which nobody else changes meanwhile. It may be asked several times. None when
         the owner has no such row; a conflict when another row of theirs has the provider id."""
         ...
 
-    async def remove_upstream(self, owner: Owner, upstream_id: str, actor: Actor) -> bool:
+    async def remove_upstream(self, owner: Owner, upstream_id: str, audit: AuditEntry | None) -> bool:
         """False when the owner has no such row."""
         ...

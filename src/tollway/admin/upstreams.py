@@ -1,6 +1,6 @@
 """Custom upstreams: list, show, create, change, delete. Source: request-path 12.4, 12.10.
 
-Whoever calls has made sure that the owner is theirs to speak for. Rows of others are as good as missing.
+Rows of other owners are as good as missing. No answer has a secret in it.
 """
 
 from collections.abc import Awaitable, Callable, Container
@@ -11,6 +11,10 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from tollway.admin.fields import bad, check_reference
+from tollway.admin.own_keys import SETTINGS_CHANGE
+from tollway.admin.ownership import Actor, check_access
+from tollway.admin.records import AuditEntry
+from tollway.admin.store import AdminStore
 from tollway.admin.upstream_changes import Checked, Sealer, changed
 from tollway.admin.upstream_fields import (
     check_address,
@@ -22,19 +26,18 @@ from tollway.admin.upstream_fields import (
     check_provider_id,
 )
 from tollway.admin.upstream_records import (
-    Actor,
     Addition,
     CustomUpstream,
+    Decided,
     NewUpstream,
     SealedUpstream,
     UpstreamChange,
-    UpstreamStore,
 )
 from tollway.errors import Code, Problem
 from tollway.identity.authority import UrlRule
 from tollway.identity.base_url import BaseUrl
 from tollway.identity.outbound import OutboundRules
-from tollway.identity.owned import Owner
+from tollway.identity.owned import Owner, OwnerKind
 from tollway.ids import new_id
 
 NOT_FOUND: Final = "Custom upstream not found"
@@ -54,66 +57,82 @@ class UpstreamRules:
     leads_inside: Callable[[str, int], Awaitable[bool]]
 
 
-def missing() -> Problem:
-    return Problem(Code.NOT_FOUND, "no such custom upstream of this owner", shown=NOT_FOUND)
+@dataclass(frozen=True, slots=True)
+class UpstreamDesk:
+    """What the use cases work with."""
+
+    store: AdminStore
+    rules: UpstreamRules
+    sealer: Sealer
+    actor: Actor
+    now: datetime
 
 
-async def list_upstreams(store: UpstreamStore, owner: Owner) -> tuple[CustomUpstream, ...]:
-    """Newest first."""
-    return await store.list_upstreams(owner)
+async def list_upstreams(desk: UpstreamDesk, owner: Owner) -> tuple[CustomUpstream, ...] | Problem:
+    """Newest first. Refuses: forbidden."""
+    refused = await check_access(desk.store, desk.actor, owner, to_change=False)
+    return refused or await desk.store.list_upstreams(owner)
 
 
-async def find_upstream(store: UpstreamStore, owner: Owner, named: str) -> SealedUpstream | Problem:
-    """By id or provider id. Refuses: not_found."""
-    found = await store.find_upstream(owner, reference) if (reference := check_reference(named)) else None
-    return found or missing()
+async def find_upstream(
+    desk: UpstreamDesk, owner: Owner, named: str, *, to_change: bool = True
+) -> SealedUpstream | Problem:
+    """One of the owner's, by id or provider id. Refuses: forbidden, not_found."""
+    refused = await check_access(desk.store, desk.actor, owner, to_change=to_change)
+    if refused is not None:
+        return refused
+    found = await desk.store.find_upstream(owner, reference) if (reference := check_reference(named)) else None
+    return found or _missing(named)
 
 
-async def create_upstream(
-    store: UpstreamStore,
-    rules: UpstreamRules,
-    sealer: Sealer,
-    owner: Owner,
-    order: NewUpstream,
-    actor: Actor,
-    now: datetime,
-) -> CustomUpstream | Problem:
-    """Refuses: bad_request (with the field), conflict (the owner has one of this name)."""
-    change = await _check(UpstreamChange(**{one.name: getattr(order, one.name) for one in fields(order)}), rules)
+async def create_upstream(desk: UpstreamDesk, owner: Owner, order: NewUpstream) -> CustomUpstream | Problem:
+    """Refuses: forbidden, bad_request (with the field), conflict (the owner has one of this name)."""
+    refused = await check_access(desk.store, desk.actor, owner, to_change=True)
+    if refused is not None:
+        return refused
+    entered = {one.name: getattr(order, one.name) for one in fields(order)}
+    change = await _check(UpstreamChange(**entered), desk.rules)
     if isinstance(change, Problem):
         return change
-    row = _new_row(owner, change, sealer, actor, now)
-    added = await store.add_upstream(row, rules.per_owner_max, actor)
+    row, most = _new_row(desk, owner, change), desk.rules.per_owner_max
+    added = await desk.store.add_upstream(row, most, _audit(desk, owner, "Added", row.upstream.provider_id))
     if added is Addition.TAKEN:
         return Problem(Code.CONFLICT, TAKEN, shown=TAKEN)
     if added is Addition.FULL:
-        return bad("provider_id", f"there may be at most {rules.per_owner_max} custom upstreams")
+        return bad("provider_id", f"there may be at most {most} custom upstreams")
     return row.upstream
 
 
 async def change_upstream(
-    store: UpstreamStore,
-    rules: UpstreamRules,
-    sealer: Sealer,
-    owner: Owner,
-    upstream_id: str,
-    change: UpstreamChange,
-    actor: Actor,
-    now: datetime,
+    desk: UpstreamDesk, owner: Owner, named: str, change: UpstreamChange
 ) -> CustomUpstream | Problem:
-    """Refuses: bad_request (with the field), not_found, conflict."""
-    checked = await _check(change, rules)
+    """Refuses: forbidden, not_found, bad_request (with the field), conflict."""
+    found = await find_upstream(desk, owner, named)
+    if isinstance(found, Problem):
+        return found
+    checked = await _check(change, desk.rules)
     if isinstance(checked, Problem):
         return checked
     if checked == Checked():
         return Problem(Code.BAD_REQUEST, shown="name what is to be changed")
-    result = await store.change_upstream(owner, upstream_id, lambda row: changed(row, checked, sealer, now), actor)
-    return missing() if result is None else result
+    audit = _audit(desk, owner, _what(checked), found.upstream.provider_id)
+
+    def decide(row: SealedUpstream) -> Decided | Problem:
+        after = changed(row, checked, desk.sealer, desk.now)
+        return after if isinstance(after, Problem) else (after, audit)
+
+    result = await desk.store.change_upstream(owner, found.upstream.id, decide)
+    return _missing(named) if result is None else result
 
 
-async def delete_upstream(store: UpstreamStore, owner: Owner, upstream_id: str, actor: Actor) -> Problem | None:
-    """Refuses: not_found."""
-    return None if await store.remove_upstream(owner, upstream_id, actor) else missing()
+async def delete_upstream(desk: UpstreamDesk, owner: Owner, named: str) -> CustomUpstream | Problem:
+    """It is gone for good. Refuses: forbidden, not_found."""
+    found = await find_upstream(desk, owner, named)
+    if isinstance(found, Problem):
+        return found
+    audit = _audit(desk, owner, "Deleted", found.upstream.provider_id)
+    removed = await desk.store.remove_upstream(owner, found.upstream.id, audit)
+    return found.upstream if removed else _missing(named)
 
 
 async def check_place(value: object, rules: UpstreamRules) -> BaseUrl | Problem:
@@ -143,7 +162,7 @@ async def _check(change: UpstreamChange, rules: UpstreamRules) -> Checked | Prob
     return next(problems, None) or Checked(**checked)
 
 
-def _new_row(owner: Owner, order: Checked, sealer: Sealer, actor: Actor, now: datetime) -> SealedUpstream:
+def _new_row(desk: UpstreamDesk, owner: Owner, order: Checked) -> SealedUpstream:
     """As a change of an empty row: what is stored is made in one place."""
     assert order.base_url is not UNSET
     assert order.provider_id is not UNSET
@@ -158,10 +177,29 @@ def _new_row(owner: Owner, order: Checked, sealer: Sealer, actor: Actor, now: da
         has_key=False,
         last_four="",
         header_names=(),
-        created_at=now,
-        updated_at=now,
-        created_by=actor.id,
+        created_at=desk.now,
+        updated_at=desk.now,
+        created_by=desk.actor.name,
     )
-    made = changed(SealedUpstream(empty, None, None), order, sealer, now)
+    made = changed(SealedUpstream(empty, None, None), order, desk.sealer, desk.now)
     assert isinstance(made, SealedUpstream), "it has a key"
     return made
+
+
+def _what(change: Checked) -> str:
+    """In the words of the audit log."""
+    if change == Checked(is_enabled=change.is_enabled):
+        return "Enabled" if change.is_enabled else "Disabled"
+    return "Updated"
+
+
+def _audit(desk: UpstreamDesk, owner: Owner, what: str, provider_id: str) -> AuditEntry | None:
+    """Of organizations alone."""
+    if owner.kind is not OwnerKind.ORGANIZATION:
+        return None
+    message = f"{what} custom upstream: {provider_id}"
+    return AuditEntry(new_id(), owner.id, desk.actor.name, SETTINGS_CHANGE, message, desk.now)
+
+
+def _missing(named: str) -> Problem:
+    return Problem(Code.NOT_FOUND, f"there is no custom upstream {named!r}", shown=NOT_FOUND)

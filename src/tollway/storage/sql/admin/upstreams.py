@@ -5,10 +5,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, or_, select, update
 
-from tollway.admin.upstream_records import Actor, Addition, CustomUpstream, Decide, SealedUpstream
+from tollway.admin.records import AuditEntry
+from tollway.admin.upstream_records import Addition, CustomUpstream, Decide, SealedUpstream
 from tollway.admin.upstreams import TAKEN
 from tollway.errors import Code, Problem
 from tollway.identity.owned import Owner, OwnerKind
+from tollway.storage.sql.admin.audit import write_audit
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.own_tables import custom_upstreams
@@ -45,7 +47,7 @@ _NAMESAKE: Final = select(_ROWS.id).where(
     _THEIRS, _ROWS.provider_id == bindparam("named"), _ROWS.id != bindparam("row_id")
 )
 _CHANGE: Final = update(custom_upstreams).where(_BY_ID)
-_REMOVE: Final = delete(custom_upstreams).where(_BY_ID).returning(_ROWS.provider_id)
+_REMOVE: Final = delete(custom_upstreams).where(_BY_ID)
 _OWNERS: Final[dict[OwnerKind, Select[Any]]] = {
     OwnerKind.USER: select(users.c.id).where(users.c.id == bindparam("owner_id")).with_for_update(),
     OwnerKind.ORGANIZATION: select(organizations.c.id)
@@ -70,7 +72,7 @@ class SqlUpstreams(SqlSubject):
 
         return await self._database.read(work)
 
-    async def add_upstream(self, row: SealedUpstream, most: int, actor: Actor) -> Addition:
+    async def add_upstream(self, row: SealedUpstream, most: int, audit: AuditEntry | None) -> Addition:
         new, who = row.upstream, _who(row.upstream.owner)
         values = {**_values(row), **who, "id": new.id, "created_at": new.created_at, "created_by": new.created_by}
 
@@ -83,14 +85,13 @@ class SqlUpstreams(SqlSubject):
             if connection.execute(_COUNT, who).scalar_one() >= most:
                 return Addition.FULL
             insert_missing(connection, custom_upstreams, values)
+            write_audit(connection, audit)
             bump_identity(connection)
             return Addition.DONE
 
         return await self._database.write(work)
 
-    async def change_upstream(
-        self, owner: Owner, upstream_id: str, decide: Decide, actor: Actor
-    ) -> CustomUpstream | Problem | None:
+    async def change_upstream(self, owner: Owner, upstream_id: str, decide: Decide) -> CustomUpstream | Problem | None:
         who = {**_who(owner), "row_id": upstream_id}
 
         def work(connection: Connection) -> CustomUpstream | Problem | None:
@@ -98,26 +99,28 @@ class SqlUpstreams(SqlSubject):
             found = connection.execute(_LOCKED, who).first()
             if found is None:
                 return None
-            before = _whole(owner, found)
-            after = decide(before)
-            if isinstance(after, Problem):
-                return after
+            decided = decide(_whole(owner, found))
+            if isinstance(decided, Problem):
+                return decided
+            after, audit = decided
             if connection.execute(_NAMESAKE, {**who, "named": after.upstream.provider_id}).first():
                 return Problem(Code.CONFLICT, TAKEN, shown=TAKEN)
             connection.execute(_CHANGE.values(_values(after)), who)
+            write_audit(connection, audit)
             bump_identity(connection)
             return after.upstream
 
         return await self._database.write(work)
 
-    async def remove_upstream(self, owner: Owner, upstream_id: str, actor: Actor) -> bool:
+    async def remove_upstream(self, owner: Owner, upstream_id: str, audit: AuditEntry | None) -> bool:
         who = {**_who(owner), "row_id": upstream_id}
 
         def work(connection: Connection) -> bool:
-            removed = connection.execute(_REMOVE, who).scalar()
-            if removed is not None:
-                bump_identity(connection)
-            return removed is not None
+            if connection.execute(_REMOVE, who).rowcount != 1:
+                return False
+            write_audit(connection, audit)
+            bump_identity(connection)
+            return True
 
         return await self._database.write(work)
 
