@@ -4,8 +4,7 @@ import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Callable, Container, Coroutine
-from hashlib import sha256
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from tollway.billing.slices import Slices
@@ -13,7 +12,6 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
 from tollway.catalog.classification import Classification
 from tollway.catalog.model import Price
-from tollway.catalog.page import models_page
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
@@ -31,7 +29,7 @@ from tollway.gateway.replay import replay
 from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
-from tollway.http.api import ApiServices, Page, build_api
+from tollway.http.api import ApiServices, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
 from tollway.http.edge import Edge
@@ -43,6 +41,7 @@ from tollway.identity.outbound import outbound_rules
 from tollway.identity.promotions import read_promotions
 from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
+from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
@@ -114,7 +113,7 @@ class Worker:
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
-        self._page = _page_of(catalog, upstreams)
+        self._management = Management(settings, preset, database, self._client, catalog)
         self._endpoints, self._candidates = SqlEndpoints(database), KeyCandidates(preset)
         self.services = Services(
             settings=settings,
@@ -178,9 +177,11 @@ class Worker:
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
+        callers = self._management.callers(services.authenticator)
         api = build_api(
             ApiServices(
-                models=lambda: self._page,
+                catalog=self._management.catalog_pages(callers, services.classification, services.upstreams),
+                custom_upstreams=self._management.custom_upstreams(callers),
                 checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
                 metrics=services.metrics,
@@ -299,8 +300,3 @@ def _authenticator_rules(settings: Settings) -> AuthenticatorRules:
         callers_max=settings.limits.identities,
         blocked_domains=read_domains(settings.blocked_email_domains),
     )
-
-
-def _page_of(catalog: CatalogSnapshot, upstreams: Container[str]) -> Page:
-    body = models_page(catalog.served_by(upstreams))
-    return Page(body, f'"{sha256(body).hexdigest()[:32]}"')
