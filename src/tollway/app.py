@@ -81,7 +81,6 @@ VERIFY_S: Final = 60.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
 
-
 _log = get_log()
 
 
@@ -283,9 +282,8 @@ async def open_worker(settings: Settings) -> Worker:
 
     Raises StoreUnavailableError and SettingsError.
     """
-    preset = load_preset(settings.preset)
+    preset, now = load_preset(settings.preset), utc_now()
     database = open_database(settings.database_url, pool_size=settings.database_pool_size)
-    now = utc_now()
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now, preset.hosted_models)
     return Worker(settings, preset, database, catalog)
 

@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
     "users": ("tollway.cli.users", "app", True),
     "orgs": ("tollway.cli.organizations", "app", True),
     "keys": ("tollway.cli.keys", "app", True),
+    "upstreams": ("tollway.cli.upstreams", "app", True),
     "credits": ("tollway.cli.credits", "app", True),
     "reconcile": ("tollway.cli.reconcile", "reconcile", False),
     "explain": ("tollway.cli.explain", "explain", False),
