@@ -60,7 +60,10 @@ async def add_own_key(desk: Desk, owner: Owner, provider_id: str, text: str) -> 
 
 
 async def replace_own_key(desk: Desk, owner: Owner, named: str, text: str) -> StoredOwnKey | Problem:
-    """Another key for the same provider. `named`: its id or its provider. Refuses: bad_request, forbidden, not_found."""
+    """Another key for the same provider; `named` is its id or its provider.
+
+    Refuses: bad_request, forbidden, not_found.
+    """
     found = await _find(desk, owner, named)
     if isinstance(found, Problem):
         return found

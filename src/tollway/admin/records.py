@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from tollway.identity.caller import Role
 from tollway.identity.organization import NO_SETTINGS, OrganizationSettings
 from tollway.identity.owned import Owner
+
+SOFT_DELETED: Final = "soft-deleted at "  # how the reason begins why a deleted user is blocked
 
 
 @dataclass(frozen=True, slots=True)

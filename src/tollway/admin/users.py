@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from tollway.admin.fields import bad, check_email, check_page, check_reference, check_text, missing
-from tollway.admin.records import Page, User
+from tollway.admin.records import SOFT_DELETED, Page, User
 from tollway.admin.store import AdminStore, Erasure, UserStore
 from tollway.errors import Code, Problem
 from tollway.ids import new_id, random_text
@@ -76,7 +76,7 @@ async def _set_blocked(store: UserStore, id_or_email: str, reason: str | None, n
     user = await show_user(store, id_or_email)
     if isinstance(user, Problem):
         return user
-    if user.blocked_reason and user.blocked_reason.startswith("soft-deleted at "):
+    if user.blocked_reason and user.blocked_reason.startswith(SOFT_DELETED):
         return bad("user", "was deleted")
     changed = await store.set_blocked(user.id, reason, now)
     return missing("user", id_or_email) if changed is None else changed

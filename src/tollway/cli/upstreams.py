@@ -238,10 +238,9 @@ def _read_json(file: Path | None, absent: object) -> object:
 
 
 def _fields_of(one: CustomUpstream) -> dict[str, Any]:
-    """In one row, with the owner's id under its kind."""
     fields = fields_of(one)
     owner = fields.pop("owner")
-    return {"id": fields.pop("id"), f"{owner.kind}_id": owner.id, **fields}
+    return {**fields, "owner_kind": owner.kind, "owner_id": owner.id}
 
 
 def _write(one: CustomUpstream, as_json: bool) -> None:

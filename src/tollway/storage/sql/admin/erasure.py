@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from tollway.admin.records import SOFT_DELETED
 from tollway.admin.store import Erasure
 from tollway.identity.caller import Role
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
 from tollway.storage.sql.tables import api_keys, free_model_usage, member_limits, memberships, organizations, users
 
-DELETED: Final = "soft-deleted at "  # how the reason begins why such a user is blocked
 DELETED_NAME: Final = "Deleted User"
 
 
@@ -90,7 +90,7 @@ class SqlErasure(SqlSubject):
             user = connection.execute(_USER, who).first()
             if user is None:
                 return Erasure.NO_USER
-            if user.blocked_reason and user.blocked_reason.startswith(DELETED):
+            if user.blocked_reason and user.blocked_reason.startswith(SOFT_DELETED):
                 return Erasure.DONE
             if _is_last_owner(connection, who):
                 return Erasure.LAST_OWNER
@@ -114,5 +114,5 @@ def _is_last_owner(connection: Connection, who: Mapping[str, str]) -> bool:
 
 
 def _pseudonym(user_id: str, pepper: str, now: datetime) -> dict[str, Any]:
-    reason = f"{DELETED}{now.isoformat().replace('+00:00', 'Z')}"
+    reason = f"{SOFT_DELETED}{now.isoformat().replace('+00:00', 'Z')}"
     return {"email": f"deleted+{user_id}@deleted.invalid", "pepper": pepper, "reason": reason, "now": now}
