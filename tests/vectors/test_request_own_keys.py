@@ -207,7 +207,7 @@ def _insert(connection: Connection, row: dict[str, Any]) -> None:
 
 
 def gateway_settings(folder: Path, upstreams: Mapping[str, Upstream]) -> str:
-    top = f"""
+    top = """
 preset = "kilo"
 byok_encryption_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 master_keys = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="

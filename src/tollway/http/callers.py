@@ -59,6 +59,10 @@ class Callers:
             return Denied(403, NO_ACCESS)
         return Denied(404, NO_ORGANIZATION)
 
+    async def heed_changes(self) -> None:
+        """Look for changes now: whoever made one here sees it at once, other processes within one poll."""
+        await self._authenticator.refresh()
+
     async def _ask(self, credential: str, organization: str) -> Caller | Refusal:
         verdict = self._authenticator.known(credential, organization)
         verdict = verdict or await self._authenticator.authenticate(credential, organization)

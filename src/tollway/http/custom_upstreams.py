@@ -93,6 +93,8 @@ async def _answer(services: UpstreamServices, request: Request, handler: Handler
     organization = caller.organization_id
     owner = Owner(OwnerKind.ORGANIZATION, organization) if organization else Owner(OwnerKind.USER, caller.user_id)
     result = await handler(services, _Call(caller, owner, services.desk(caller), body), upstream_id)
+    if request.method != "GET":
+        await services.callers.heed_changes()
     return _refusal(result) if isinstance(result, Problem) else result
 
 

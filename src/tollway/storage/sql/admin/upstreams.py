@@ -31,7 +31,7 @@ _SHOWN: Final = (
     _ROWS.updated_at,
     _ROWS.created_by,
 )
-_THEIRS: Final = or_(_ROWS.user_id == bindparam("user_id"), _ROWS.organization_id == bindparam("organization_id"))
+_THEIRS: Final = or_(_ROWS.user_id == bindparam("of_user"), _ROWS.organization_id == bindparam("of_organization"))
 _BY_ID: Final = and_(_THEIRS, _ROWS.id == bindparam("row_id"))
 _LIST: Final = select(*_SHOWN).where(_THEIRS).order_by(_ROWS.created_at.desc(), _ROWS.id.desc())
 _WHOLE: Final = select(*_SHOWN, _ROWS.sealed_key, _ROWS.sealed_headers)
@@ -74,7 +74,8 @@ class SqlUpstreams(SqlSubject):
 
     async def add_upstream(self, row: SealedUpstream, most: int, audit: AuditEntry | None) -> Addition:
         new, who = row.upstream, _who(row.upstream.owner)
-        values = {**_values(row), **who, "id": new.id, "created_at": new.created_at, "created_by": new.created_by}
+        owner = {"user_id": who["of_user"], "organization_id": who["of_organization"]}
+        values = {**_values(row), **owner, "id": new.id, "created_at": new.created_at, "created_by": new.created_by}
 
         def work(connection: Connection) -> Addition:
             _lock(connection, new.owner)  # two at once must not be one too many
@@ -128,7 +129,7 @@ class SqlUpstreams(SqlSubject):
 def _who(owner: Owner) -> dict[str, str | None]:
     """The two owner columns. NULL equals nothing, so the other kind never matches."""
     is_user = owner.kind is OwnerKind.USER
-    return {"user_id": owner.id if is_user else None, "organization_id": None if is_user else owner.id}
+    return {"of_user": owner.id if is_user else None, "of_organization": None if is_user else owner.id}
 
 
 def _lock(connection: Connection, owner: Owner) -> None:
