@@ -114,6 +114,11 @@ class Exchange:
         self.problem = None
         self.outcome = None
 
+    @property
+    def is_byok(self) -> bool:
+        """Whether a key or an upstream of the caller's own serves it. Nobody can bring one yet."""
+        return False
+
     def has(self, part: str) -> bool:
         """Whether a stage has given `part`."""
         return hasattr(self, part)

@@ -83,7 +83,7 @@ STAGES: Final = (
     Stage(prepare_request.run, needs=("request", "provider_config"), gives="prepared"),
     Stage(
         send_upstream.run,
-        needs=("context", "caller", "request", "model", "prepared", "plan", "hold"),
+        needs=("context", "caller", "request", "kind", "model", "prepared", "plan", "hold"),
         gives="reply",
     ),
 )

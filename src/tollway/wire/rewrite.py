@@ -27,7 +27,7 @@ class Disguise(Struct, frozen=True):
     `error`; empty: its own text stays."""
 
     model: str
-    comment: str = "TOLLWAY PROCESSING"
+    comment: str
     error: str = ""
 
 

@@ -37,6 +37,7 @@ from tollway.providers.registry import Origin, Upstream
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
+from tollway.routing.breaker import Breakers
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
 from tollway.settings import Settings, parse
@@ -333,8 +334,10 @@ def services(**changes: Any) -> Services:
         upstreams={"sim": upstream()},
         split=None,
         rulebook=Rulebook(preset),
+        stream_comment=preset.stream_comment,
         client=FakeUpstreams(),
         retry_budget=RetryBudget(settings.retries),
+        breakers=Breakers(settings.breaker),
         slots=Slots(),
         free=free_uses(Preset()),
         drains=Drains(settings.limits.drains, metrics.drains.set),

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from msgspec.json import encode
 from tollway.wire.answer import BOM
 from tollway.wire.rewrite import DONE, Disguise, StreamRewriter, read_object, rewritten_answer
 
-DISGUISE = Disguise("vendor/shown")
+DISGUISE = Disguise("vendor/shown", "TOLLWAY PROCESSING")
 COMMENT = b": TOLLWAY PROCESSING\n\n"
 EVENT = b'data: {"id":"c1","model":"ep-2026","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
 SHOWN = b'data: {"id":"c1","model":"vendor/shown","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
@@ -71,7 +72,7 @@ def events_of(stream: bytes) -> list[Any]:
 def test_how_the_bytes_were_cut_changes_nothing(stream: bytes, cuts: list[int]) -> None:
     whole = rewritten(stream)
     places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    assert rewritten(*[stream[begin:end] for begin, end in zip(places, places[1:], strict=False)]) == whole
+    assert rewritten(*[stream[begin:end] for begin, end in pairwise(places)]) == whole
     assert rewritten(*[stream[at : at + 1] for at in range(len(stream))]) == whole
 
 
@@ -110,7 +111,8 @@ def test_an_event_without_its_blank_line_or_line_end_counts() -> None:
 
 
 def test_done_is_said_once_and_nothing_comes_after_it() -> None:
-    assert rewritten(EVENT, DONE, DONE, EVENT, b"data: [DONE] and more\n\n") == SHOWN + DONE
+    assert rewritten(EVENT, DONE, DONE, EVENT) == SHOWN + DONE
+    assert rewritten(EVENT, b"data: [DONE] and more\n\n", EVENT) == SHOWN + DONE
     assert rewritten() == DONE
 
 
@@ -174,7 +176,7 @@ def test_only_a_null_role_is_removed() -> None:
 
 def test_an_errors_text_can_be_replaced() -> None:
     told = {"error": {"message": "Acme is down", "code": 502}}
-    quiet = Disguise("m", error="unable")
+    quiet = Disguise("m", "c", error="unable")
     assert events_of(rewritten(b"data: %b\n\n" % encode(told)))[0]["error"] == told["error"]
     assert events_of(rewritten(b"data: %b\n\n" % encode(told), disguise=quiet))[0]["error"] == {"message": "unable"}
     assert events_of(rewritten(b'data: {"error":null}\n\n', disguise=quiet))[0]["error"] is None

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tollway.billing.ledger import Outcome
 from tollway.billing.recovery import closed_of, encode_entry, recover
+from tollway.catalog.classification import PAID
 from tollway.catalog.preset import Preset, Split
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import settle_funds
@@ -67,7 +68,7 @@ def ready(to: Sequence[Candidate] = (candidate(),), body: bytes | None = None) -
     """An exchange whose stages have all run but the last."""
     one = exchange(body)
     one.request = parse_chat(one.inbound.body)
-    one.caller, one.model, one.hold = CALLER, model(), HOLD
+    one.caller, one.model, one.kind, one.hold = CALLER, model(), PAID, HOLD
     one.context = Contexts(Preset()).read(one.inbound.headers, one.inbound.path)
     one.prepared, one.plan = one.request.body, Plan(tuple(to), 100, 100)
     return one
