@@ -1,4 +1,4 @@
-"""The rewriting relays between a fake upstream and a fake client; what they share with the plain one is tested there."""
+"""The rewriting relays between a fake upstream and a fake client; what all relays share is tested in test_relay.py."""
 
 import asyncio
 import json
