@@ -17,7 +17,9 @@ from starlette.routing import Route
 
 from tollway.cli.main import COMMANDS, build
 from tollway.errors import CATALOGUE, Code, Fault, Problem, Shape
-from tollway.http.api import ApiServices, Page, build_api
+from tollway.http.api import ApiServices, build_api
+from tollway.http.catalog import CatalogServices
+from tollway.http.custom_upstreams import UpstreamServices
 from tollway.http.problems import error_type
 from tollway.http.routes import HOT_ROUTES
 from tollway.observability.metrics import Metrics
@@ -322,7 +324,10 @@ def routes() -> Iterator[tuple[str, str]]:
     """(methods, path) of every route."""
     for path, _ in HOT_ROUTES.values():
         yield "POST", path
-    services = ApiServices(lambda: Page(b"", ""), {}, lambda: False, Metrics())
+    unused: Any = None
+    services = ApiServices(
+        CatalogServices(unused, unused, unused), UpstreamServices(*[unused] * 5), {}, lambda: False, Metrics()
+    )
     api: Any = build_api(services)
     while not hasattr(api, "routes"):
         api = api._app

@@ -120,10 +120,18 @@ class Gateway(Program):
 
 
 def settings_for(
-    folder: Path, sim_url: str, *, database_url: str = "", more_sim: str = "", models: str = "", top: str = ""
+    folder: Path,
+    sim_url: str,
+    *,
+    database_url: str = "",
+    more_sim: str = "",
+    models: str = "",
+    top: str = "",
+    breaker: int = 0,
 ) -> str:
     """A complete tollway.toml: one stand-in provider `sim` that reports cost, one (`plain`) that does not.
 
+    `breaker`: after so many failures the stand-in is left alone; 0: never, because it is here to fail.
     `top`: lines for the top level. `models`: further [[models]] tables. Prices of `sim/*` are those of the stand-in.
     """
     database_url = database_url or f"sqlite:///{folder}/tollway.db"
@@ -132,6 +140,10 @@ listen = "127.0.0.1:0"
 state_dir = "{folder}"
 database_url = "{database_url}"
 {top}
+
+[breaker]
+failures_in_a_row = {breaker}
+calls_min = {breaker}
 
 [providers.sim]
 kind = "compatible"

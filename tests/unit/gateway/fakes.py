@@ -39,6 +39,7 @@ from tollway.providers.registry import Origin, Upstream
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
+from tollway.routing.breaker import Breakers
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
 from tollway.routing.precedence import Precedence
@@ -340,8 +341,10 @@ def services(**changes: Any) -> Services:
         precedence=Precedence(SEALING_KEYS, OutboundRules(), takes_custom_upstreams=True),
         split=None,
         rulebook=Rulebook(preset),
+        stream_comment=preset.stream_comment,
         client=FakeUpstreams(),
         retry_budget=RetryBudget(settings.retries),
+        breakers=Breakers(settings.breaker),
         slots=Slots(),
         free=free_uses(Preset()),
         drains=Drains(settings.limits.drains, metrics.drains.set),

@@ -8,7 +8,8 @@ from fastapi import FastAPI
 
 from tollway.errors import Code
 from tollway.http import api as api_module
-from tollway.http.api import ApiServices, Page, build_api
+from tollway.http.api import ApiServices, build_api
+from tollway.http.catalog import CatalogServices, Page
 from tollway.observability.metrics import Metrics
 
 
@@ -28,9 +29,15 @@ def _broken() -> Page:
     raise SecretError("SELECT * FROM users; /srv/tollway.py")
 
 
+def catalog(public: Any) -> CatalogServices:
+    nobody: Any = None
+    return CatalogServices(public, nobody, nobody)
+
+
 def _services(**changes: Any) -> ApiServices:
     given: dict[str, Any] = {
-        "models": lambda: Page(b"{}", '"etag"'),
+        "catalog": catalog(lambda: Page(b"{}", '"etag"')),
+        "custom_upstreams": None,
         "checks": {"database": _well},
         "is_draining": lambda: False,
         "metrics": Metrics(),
@@ -75,7 +82,7 @@ def _ask(
 
 
 def test_a_bug_is_a_500_that_says_nothing() -> None:
-    status, headers, body = _ask(_services(models=_broken), "GET", "/v1/models")
+    status, headers, body = _ask(_services(catalog=catalog(_broken)), "GET", "/v1/models")
     assert (status, json.loads(body)) == (500, {"error": "Internal server error"})
     assert headers["content-type"] == "application/json"
     assert headers["cache-control"] == "no-store"
