@@ -1,4 +1,4 @@
-"""Composition root: settings → adapters → a worker that serves. The only file that names concrete adapters."""
+"""Composition root: settings → adapters → a worker that serves. Besides `management.py` the only file that names concrete adapters."""
 
 import asyncio
 import gc

@@ -1,6 +1,6 @@
 """The control plane put together: what the management API and the commands share.
 
-Beside `app.py` the only file that names concrete adapters.
+Besides `app.py` the only file that names concrete adapters.
 """
 
 from collections.abc import Container

@@ -57,7 +57,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Probed:
     success: bool
     message: str
 
@@ -93,7 +93,7 @@ def stored_place(row: SealedUpstream, outbound: OutboundRules, sealer: Sealer) -
     return Place(address, key, headers)
 
 
-async def try_upstream(ask: Asking, place: Place, row: SealedUpstream, model: object = None) -> Tested | Problem:
+async def try_upstream(ask: Asking, place: Place, row: SealedUpstream, model: object = None) -> Probed | Problem:
     """With `model`, or the first one listed. Refuses: bad_request (no model)."""
     if model is None:
         model = next((one.id for one in read_models(row.upstream.model_metadata)), "")
@@ -105,7 +105,7 @@ async def try_upstream(ask: Asking, place: Place, row: SealedUpstream, model: ob
     head = b"%b%bContent-Length: %d\r\n" % (before, after, len(body))
     answer = await ask(upstream, head, body, TEST_S, BODY_BYTES_MAX)
     works = answer is not None and 200 <= answer[0] < 300
-    return Tested(works, WORKS if works else FAILED)
+    return Probed(works, WORKS if works else FAILED)
 
 
 async def discover_models(ask: Asking, place: Place) -> list[dict[str, Any]] | Problem:

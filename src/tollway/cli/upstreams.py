@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from tollway.admin import upstream_probes, upstreams
 from tollway.admin.ownership import OPERATOR, find_owner
-from tollway.admin.upstream_probes import Asking, Tested
+from tollway.admin.upstream_probes import Asking, Probed
 from tollway.admin.upstream_records import CustomUpstream, NewUpstream, SealedUpstream, UpstreamChange
 from tollway.admin.upstreams import UpstreamDesk
 from tollway.catalog.assemble import assemble_catalog
@@ -145,7 +145,7 @@ def try_(
 ) -> None:
     """Send one tiny request. Exit code 1 when it fails."""
 
-    async def work(desk: UpstreamDesk, owner: Owner, ask: Asking) -> Tested | Problem:
+    async def work(desk: UpstreamDesk, owner: Owner, ask: Asking) -> Probed | Problem:
         row = await upstreams.find_upstream(desk, owner, upstream)
         if isinstance(row, Problem):
             return row

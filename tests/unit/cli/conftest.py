@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from tollway.cli import credits as credit_commands
-from tollway.cli import keys, ledger, organizations, users
+from tollway.cli import keys, ledger, organizations, upstreams, users
 from tollway.cli.explain import explain
 from tollway.cli.migrate import migrate
 from tollway.cli.reconcile import reconcile
@@ -85,6 +85,7 @@ def _application() -> typer.Typer:
         ("orgs", organizations.app),
         ("keys", keys.app),
         ("credits", credit_commands.app),
+        ("upstreams", upstreams.app),
         ("ledger", ledger.app),
     )
     for name, app in parts:

@@ -1,6 +1,4 @@
-import asyncio
 import json
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,6 +9,7 @@ from tollway.http import api as api_module
 from tollway.http.api import ApiServices, build_api
 from tollway.http.catalog import CatalogServices, Page
 from tollway.observability.metrics import Metrics
+from unit.http.asgi import SecretError, ask
 
 
 async def _well() -> bool:
@@ -19,10 +18,6 @@ async def _well() -> bool:
 
 async def _ill() -> bool:
     return False
-
-
-class SecretError(Exception):
-    """Whatever a bug may say."""
 
 
 def _broken() -> Page:
@@ -45,40 +40,9 @@ def _services(**changes: Any) -> ApiServices:
     return ApiServices(**{**given, **changes})
 
 
-def _ask(
-    services: ApiServices, method: str, path: str, *headers: tuple[bytes, bytes]
-) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body, as far as they were sent; a bug is raised again behind its answer."""
-    messages: list[Any] = []
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        messages.append(message)
-
-    scope: dict[str, Any] = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": list(headers),
-        "client": ("192.0.2.7", 1),
-        "server": ("192.0.2.1", 80),
-    }
-
-    async def run() -> None:
-        with suppress(SecretError):
-            await build_api(services)(scope, receive, send)
-
-    asyncio.run(run())
-    sent = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
-    return messages[0]["status"], sent, b"".join(message["body"] for message in messages[1:])
+def _ask(services: ApiServices, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    answer = ask(build_api(services), method, path, **headers)
+    return answer.status, answer.headers, answer.body
 
 
 def test_a_bug_is_a_500_that_says_nothing() -> None:
@@ -107,7 +71,7 @@ def test_readiness_names_what_fails(checks: Any, draining: bool, failing: list[s
 
 
 def test_a_page_that_is_known_is_not_sent_again() -> None:
-    status, headers, body = _ask(_services(), "GET", "/v1/models", (b"if-none-match", b'W/"etag"'))
+    status, headers, body = _ask(_services(), "GET", "/v1/models", if_none_match='W/"etag"')
     assert (status, headers["etag"], body) == (304, '"etag"', b"")
 
 
