@@ -1,4 +1,4 @@
-"""Composition root: settings → adapters → a worker that serves. Besides `management.py` the only file that names concrete adapters."""
+"""Composition root: settings → adapters → a worker that serves. It and `management.py` alone name concrete adapters."""
 
 import asyncio
 import gc
@@ -29,6 +29,7 @@ from tollway.gateway.replay import replay
 from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
+from tollway.gateway.stored_candidates import READ_ENDPOINTS_S, StoredCandidates
 from tollway.http.api import ApiServices, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
@@ -50,7 +51,6 @@ from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
 from tollway.routing.breaker import Breakers
 from tollway.routing.fallback import RetryBudget
-from tollway.routing.own_keys import KeyCandidates, gateway_for
 from tollway.routing.precedence import precedence_of
 from tollway.routing.split import TrafficSplit
 from tollway.settings import Settings
@@ -77,7 +77,6 @@ NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
 LOOK_UP_S: Final = 60.0
-READ_ENDPOINTS_S: Final = 300.0
 VERIFY_S: Final = 60.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
@@ -114,7 +113,7 @@ class Worker:
         upstreams = configured(settings, preset=preset)
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
         self._management = Management(settings, preset, database, self._client, catalog)
-        self._endpoints, self._candidates = SqlEndpoints(database), KeyCandidates(preset)
+        self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
@@ -129,7 +128,7 @@ class Worker:
             anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=upstreams,
-            precedence=precedence_of(settings, self._candidates, gateway_for(upstreams, preset.split.provider)),
+            precedence=precedence_of(settings, preset, upstreams, self._candidates.candidates),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
@@ -176,7 +175,7 @@ class Worker:
         if self._settings.trusted_proxies and not self._settings.client_ip_header:
             _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
         await services.authenticator.refresh()
-        await self._read_endpoints()
+        await self._candidates.refresh()
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
@@ -218,7 +217,7 @@ class Worker:
         every(REPLAY_S, "replay", self._replay)
         every(LOOK_UP_S, "estimates", self._look_up)
         every(VERIFY_S, "books", self._verify)
-        every(READ_ENDPOINTS_S, "endpoints", self._read_endpoints)
+        every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
@@ -238,9 +237,6 @@ class Worker:
             lambda upstream, head: fetch(self._client, upstream, head),
             utc_now(),
         )
-
-    async def _read_endpoints(self) -> None:
-        self._candidates.replace(await self._endpoints.endpoints())
 
     async def _verify(self) -> None:
         """The books, as often as they can be read in a hundredth of the time."""

@@ -369,7 +369,7 @@ def test_a_name_that_has_come_to_lead_inside(world: World, trap: Upstream, host:
     refused = until(lambda: world.chat(caller, "acme/x"), 503)
     assert refused.body == UNAVAILABLE
     assert trap.is_untouched
-    _wait_for_log(world, "upstream_refused", f'"{host}"', "loopback")
+    _wait_for_log(world, "upstream_address_refused", f'"{host}"', "loopback")
     while not world.own.is_untouched:
         world.own.next()
 

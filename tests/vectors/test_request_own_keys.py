@@ -1,4 +1,4 @@
-"""Vectors BK1 to BK12 of request-path, and BA13: keys that callers bring along, as they are stored and as they are used.
+"""Vectors BK1 to BK12 of request-path, and BA13: keys that callers bring along, as they are stored and as they serve.
 
 BK7: keys are read together with the caller, so no request queries the database for them, whatever its model.
 """

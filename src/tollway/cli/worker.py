@@ -26,8 +26,6 @@ def main() -> int:
         settings = load()
         configure_logs(settings.log_level)
         listener = open_listener(settings.host, port)
-        address = settings.listen.rpartition(":")[0]  # the port may have been any
-        settings = settings.model_copy(update={"listen": f"{address}:{port}"})
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, listener, ready_fd, life_fd))
     except SettingsError as error:

@@ -3,7 +3,7 @@
 Source: request-path 8.1, 8.2, 12.2.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from tollway.catalog.model import FREE, Model, Offer, normal_id
+from tollway.catalog.preset import Preset
 from tollway.errors import Code
 from tollway.identity.base_url import BaseUrl, read_base_url
 from tollway.identity.extra_headers import ExtraHeaders, HeaderRule, read_extra_headers
@@ -21,7 +22,7 @@ from tollway.identity.sealing import SealError, SealingKeys, unseal
 from tollway.providers.custom import custom_upstream
 from tollway.providers.own_keys import OwnKey, OwnKeyError, read_own_key
 from tollway.providers.registry import Origin, Upstream
-from tollway.routing.own_keys import KeyCandidates
+from tollway.routing.own_keys import KeyCandidates, gateway_for
 from tollway.settings import Settings
 
 # What is assumed of models whose owner says nothing about them. They bound no money: nobody here pays for them.
@@ -155,12 +156,14 @@ class Precedence:
         return read_extra_headers(unseal(row.sealed_headers, row.headers_place, self._keys).encode())
 
 
-def precedence_of(settings: Settings, candidates: KeyCandidates, gateway: Upstream | None) -> Precedence:
+def precedence_of(
+    settings: Settings, preset: Preset, upstreams: Mapping[str, Upstream], candidates: KeyCandidates
+) -> Precedence:
     """As the operator set it. Raises SettingsError."""
     return Precedence(
         sealing_keys(settings),
         outbound_rules(settings),
         takes_custom_upstreams=settings.custom_upstreams.enabled,
         candidates=candidates,
-        gateway=gateway,
+        gateway=gateway_for(upstreams, preset.split.provider),
     )

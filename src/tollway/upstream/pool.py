@@ -93,7 +93,7 @@ class Pool:
             return self._failure(FailureKind.RESOLVE, error)
         found = self._check(origin.host, origin.port, resolved) if self._check else resolved
         if isinstance(found, Refused):
-            _log.warning("upstream_refused", host=origin.host, port=origin.port, why=found.reason)
+            _log.warning("upstream_address_refused", host=origin.host, port=origin.port, why=found.reason)
             return Failure(FailureKind.REFUSED, f"{origin.authority}: {found.reason}", False)
         last: Exception = OSError("no address")
         try:
