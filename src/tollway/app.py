@@ -76,8 +76,6 @@ SWEEP_S: Final = 1.0
 NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
-LOOK_UP_S: Final = 60.0
-VERIFY_S: Final = 60.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
 
@@ -215,8 +213,8 @@ class Worker:
         every(REPORT_S, "report", services.funds.report)
         every(HEED_S, "recall", services.funds.heed)
         every(REPLAY_S, "replay", self._replay)
-        every(LOOK_UP_S, "estimates", self._look_up)
-        every(VERIFY_S, "books", self._verify)
+        every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
+        every(self._settings.timeouts.books_poll_s, "books", self._verify)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
 
     async def _replay(self) -> None:

@@ -90,6 +90,8 @@ class Timeouts(Section):
     shutdown_s: float = Field(120, gt=0, description="Streams may finish for this long after SIGTERM.")
     identity_cache_s: float = Field(60, gt=0, le=60, description="Longest life of a cached verdict.")
     identity_poll_s: float = Field(2, gt=0, le=5, description="How often revocations are looked for.")
+    estimates_poll_s: float = Field(60, gt=0, description="How often upstreams are asked about estimated charges.")
+    books_poll_s: float = Field(60, gt=0, description="How often the books are read and compared; seldomer if long.")
     redis_s: float = Field(0.05, gt=0, description="Question to Redis; then the worker decides by itself.")
 
 

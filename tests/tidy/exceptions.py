@@ -77,6 +77,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/admin/organizations.py": _SQL,
     "storage/sql/admin/own_keys.py": _SQL,
     "storage/sql/admin/rows.py": _SQL,
+    "storage/sql/admin/secrets.py": _SQL,
     "storage/sql/admin/store.py": _SQL,
     "storage/sql/admin/upstreams.py": _SQL,
     "storage/sql/admin/users.py": _SQL,

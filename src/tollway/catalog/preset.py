@@ -1,7 +1,8 @@
 """A preset: everything about models and their rules that belongs to one deployment, as data. Nothing of it is code.
 
-The shipped `kilo` preset is Appendix A of the request-path page; the neutral one is empty. An operator copies a file,
-edits it and names it: `preset = "my.toml"`. Ids are lower-case, as resolved models are.
+The shipped `kilo` preset is Appendix A of the request-path page; the neutral one is empty, but for the inference
+providers that callers may have keys of. An operator copies a file, edits it and names it: `preset = "my.toml"`. Ids are
+lower-case, as resolved models are.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from msgspec import Meta, Struct, ValidationError, field
 from msgspec.toml import decode
 
 from tollway.settings import SettingsError
+from tollway.wire.dialects.anthropic_facts import AnthropicFacts
 
 Percentage = Annotated[int, Meta(ge=0, le=100)]
 
@@ -165,10 +167,12 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     feature_if_absent: str = ""  # without that header, except on paths with /openrouter; empty: none
     promotions: tuple[Promotion, ...] = ()
     custom_llm_prefix: str = ""
+    legacy_client_prefix: str = ""  # what the User-Agent of old clients begins with; empty: there are none
     split: Split = Split()
     free: FreeLimits = FreeLimits()
     own_keys: OwnKeys = field(default_factory=OwnKeys)
     identity: Identity = field(default_factory=Identity)
+    anthropic: AnthropicFacts = AnthropicFacts()
 
 
 def parse_preset(text: bytes, name: str) -> Preset:

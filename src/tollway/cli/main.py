@@ -17,6 +17,7 @@ COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
     "keys": ("tollway.cli.keys", "app", True),
     "upstreams": ("tollway.cli.upstreams", "app", True),
     "byok": ("tollway.cli.byok", "app", True),
+    "secrets": ("tollway.cli.secrets", "app", True),
     "credits": ("tollway.cli.credits", "app", True),
     "reconcile": ("tollway.cli.reconcile", "reconcile", False),
     "explain": ("tollway.cli.explain", "explain", False),
