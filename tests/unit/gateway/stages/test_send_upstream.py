@@ -420,6 +420,7 @@ def test_the_reply_stands_whose_upstream_was_left_alone_for_it() -> None:
     [
         (answers(500, {}), True),
         (answers(529, {}), True),
+        (answers(302, {}), True),
         (breaks(FailureKind.BROKEN), True),
         (failure(FailureKind.CONNECT), True),
         (failure(FailureKind.TIMEOUT, sent=True), True),
