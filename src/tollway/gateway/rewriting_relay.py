@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tollway.errors import CATALOGUE, Code
 from tollway.gateway.exchange import Exchange
+from tollway.gateway.facts import facts_of_unseen
 from tollway.gateway.relay import Relay
 from tollway.gateway.services import Failure, FailureKind, Services
 from tollway.identity.promotions import is_promoted
@@ -21,6 +22,7 @@ from tollway.wire.answer import Answer
 from tollway.wire.rewrite import Disguise, StreamRewriter, rewritten_answer
 
 _STEALTH: Final = CATALOGUE[Code.STEALTH_MODEL_ERROR].message
+_UNREADABLE: Final = Failure(FailureKind.BROKEN, "the answer cannot be rewritten", True)
 
 _log = get_log()
 
@@ -35,7 +37,7 @@ class Rewriter(Protocol):
 
 
 class Rewriting(Struct, frozen=True):
-    """`stream` makes what rewrites one stream, `whole` rewrites a whole JSON answer."""
+    """`stream` makes what rewrites one stream; `whole` rewrites a whole JSON answer, b"": nothing can be made of it."""
 
     stream: Callable[[], Rewriter]
     whole: Callable[[bytes], bytes]
@@ -96,6 +98,8 @@ class RewritingRelay(Relay):
                 scanner.ending = rewriter.feed(scanner.ending) + rewriter.close()
             elif self._head.status < 300:
                 body = self._rewriting.whole(body)
+                if not body:  # it may not be shown as it is
+                    failure, facts = _UNREADABLE, facts and facts_of_unseen(facts)
         self._pass_on = self._client.write  # nothing more comes; a relay that holds itself would stay in memory
         super()._finish(failure, facts, body, abandoned)
         if isinstance(rewriter, StreamRewriter) and rewriter.dropped:

@@ -226,6 +226,20 @@ def test_a_whole_answer_is_rewritten_and_a_refusal_is_not() -> None:
     play(scenario)
 
 
+def test_what_cannot_be_rewritten_is_not_shown() -> None:
+    """It is JSON to who reads only some of it, and too deep to be written again."""
+
+    def scenario() -> None:
+        stage = Stage()
+        deep = b'{"id":"a","model":"hidden","choices":[],"x":%b}' % (b"[" * 100 + b"]" * 100)
+        stage.relay.whole_arrived(AnswerHead(200), deep)
+        assert stage.reply.failure
+        assert (stage.reply.failure.kind, stage.reply.body) == (FailureKind.BROKEN, b"")
+        assert (stage.reply.facts.has_error, stage.reply.facts.has_output) == (True, False)
+
+    play(scenario)
+
+
 def test_a_slow_client_a_leaving_one_and_a_waiting_one() -> None:
     def scenario() -> None:
         stage = Stage()
