@@ -34,7 +34,10 @@ from tollway.identity.promotions import Promoted
 from tollway.settings import Limits, Timeouts
 from tollway.steps import Later
 from tollway.wire.answer_head import AnswerHead
+from tollway.wire.dialects.anthropic_answer_to_chat import AnthropicToChatStream
+from tollway.wire.dialects.chat_answer_to_anthropic import ChatToAnthropicStream
 from tollway.wire.rewrite import DONE, Disguise
+from tollway.wire.usage import Usage
 from unit.gateway.fakes import (
     CALLER,
     HOSTED,
@@ -340,6 +343,43 @@ def test_the_ending_that_was_kept_back_is_rewritten_too() -> None:
         stage = Stage(partial(RewritingRelay, Rewriting(Counting, bytes)))
         stage.stream(EVENT, DONE)
         assert (stage.client.body, stage.reply.ending) == (EVENT.replace(b"hi", b"HI"), DONE + b"closed")
+
+    play(scenario)
+
+
+MESSAGES = b"".join(
+    b"event: %b\ndata: %b\n\n" % (event["type"].encode(), encode(event))
+    for event in (
+        {"type": "message_start", "message": {"id": "m1", "usage": {"input_tokens": 3, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hi"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+        {"type": "message_stop"},
+    )
+)
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_an_upstream_of_another_dialect(size: int) -> None:
+    def scenario() -> None:
+        stage = Stage(partial(TranslatingRelay, Rewriting(partial(AnthropicToChatStream, "a/b"), bytes)))
+        stage.stream(*[MESSAGES[at : at + size] for at in range(0, len(MESSAGES), size)])
+        facts = stage.reply.facts
+        assert (facts.model, facts.finish_reason, facts.usage) == ("a/b", "stop", Usage(3, 2))
+        assert (stage.reply.failure, stage.reply.ending) == (None, DONE)
+        assert b'"content":"hi"' in stage.client.body
+
+    play(scenario)
+
+
+def test_a_client_of_another_dialect() -> None:
+    def scenario() -> None:
+        stage = Stage(partial(RewritingRelay, Rewriting(partial(ChatToAnthropicStream, "m1", "a/b"), bytes)))
+        stage.stream(EVENT, USAGE, DONE)  # no finish reason: its last events come with [DONE]
+        assert stage.client.body.startswith(b"event: message_start\n")
+        assert stage.reply.ending.endswith(b'data: {"type":"message_stop"}\n\n')
+        assert b"[DONE]" not in stage.client.body + stage.reply.ending
 
     play(scenario)
 
