@@ -298,7 +298,7 @@ def _no_entry_too_many(name: str, entries: dict[str, str], needed: set[str]) -> 
 # The life of a request
 
 
-ALWAYS_THERE = {"id", "inbound", "client", "received_at", "started", "attempts", "problem", "outcome", "has", "is_byok"}
+ALWAYS_THERE = {"id", "inbound", "client", "received_at", "started", "attempts", "problem", "outcome", "has"}
 STEPS = [one for one in modules() if re.match(r"gateway/(?:stages|closers)/(?!__init__)", one.path)]
 STAGE_FILES = {stage.name: module(f"gateway/stages/{stage.name}.py") for stage in STAGES}
 

@@ -127,24 +127,21 @@ def settings_for(
     more_sim: str = "",
     models: str = "",
     top: str = "",
-    breaker: int = 0,
+    is_patient: bool = True,
 ) -> str:
     """A complete tollway.toml: one stand-in provider `sim` that reports cost, one (`plain`) that does not.
 
-    `breaker`: after so many failures the stand-in is left alone; 0: never, because it is here to fail.
+    `is_patient`: the stand-in is never left alone, because it is here to fail.
     `top`: lines for the top level. `models`: further [[models]] tables. Prices of `sim/*` are those of the stand-in.
     """
+    patient = "[breaker]\nfailures_in_a_row = 0\ncalls_min = 0\n" if is_patient else ""
     database_url = database_url or f"sqlite:///{folder}/tollway.db"
     return f"""
 listen = "127.0.0.1:0"
 state_dir = "{folder}"
 database_url = "{database_url}"
 {top}
-
-[breaker]
-failures_in_a_row = {breaker}
-calls_min = {breaker}
-
+{patient}
 [providers.sim]
 kind = "compatible"
 base_url = "{sim_url}/v1"

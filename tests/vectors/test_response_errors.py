@@ -24,8 +24,7 @@ from tollway.gateway.upstream_refusal import refusal_of
 from tollway.http.problems import problem_body
 from tollway.storage.presets import load_preset
 from tollway.wire.token_estimate import tokens_asked
-from unit.gateway.closers.test_answer_client import OwnKeyExchange
-from unit.gateway.fakes import NOW, FakeClient, candidate, exchange, services
+from unit.gateway.fakes import OWN, FakeClient, candidate, exchange, services
 from vectors.conftest import settings_for_scripts
 from vectors.scripted import LAST_CHUNK, RESET, STREAM_HEAD, ScriptedUpstream, chunk, stream, whole
 from vectors.world import PATH, World, body_for
@@ -96,9 +95,8 @@ def test_a_callers_own_key(status: int, text: str) -> None:
 @pytest.mark.parametrize("status", [pytest.param(400, id="response:V76-400"), pytest.param(500, id="response:V76-500")])
 def test_what_else_an_own_upstream_says(status: int) -> None:
     client = FakeClient()
-    inbound = exchange().inbound
-    one = OwnKeyExchange("request-1", inbound, client, NOW, 0.0)
-    one.kind = KINDS.kind_of("a/b")
+    one = exchange(client=client)
+    one.kind, one.own = KINDS.kind_of("a/b"), OWN
     one.reply = Reply(candidate(), status, NO_FACTS, body=ACME)
     answer_client.run(one, services())
     assert (client.status, client.body) == (status, ACME)

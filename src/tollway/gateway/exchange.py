@@ -19,7 +19,7 @@ from tollway.gateway.reply import Reply
 from tollway.gateway.services import Client
 from tollway.identity.caller import Caller
 from tollway.routing.plan import Plan
-from tollway.routing.precedence import OwnRoute, is_byok
+from tollway.routing.precedence import OwnRoute
 from tollway.wire.chat import ChatRequest
 
 # What reading a slot raises that no stage has filled. A __getattr__ with an error of our own would make Python look up
@@ -116,11 +116,6 @@ class Exchange:
         self.prompt_text_bytes = None
         self.problem = None
         self.outcome = None
-
-    @property
-    def is_byok(self) -> bool:
-        """Whether a key or an upstream of the caller's own serves it."""
-        return is_byok(self.own)
 
     def has(self, part: str) -> bool:
         """Whether a stage has given `part`."""

@@ -7,6 +7,7 @@ Source: response-path 2.8, guarantees U5.
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Services
+from tollway.routing.precedence import is_byok
 from tollway.wire.upstream_error import text_for_logs
 
 _ONLY_ERRORS = "error"
@@ -15,7 +16,7 @@ _ONLY_ERRORS = "error"
 def report_refusal(exchange: Exchange, services: Services, reply: Reply) -> None:
     """For a status of 400 or above."""
     provider, status = reply.candidate.upstream.id, reply.status
-    must_pay = status == 402 and not exchange.is_byok
+    must_pay = status == 402 and not is_byok(exchange.own)
     if status >= 500 or services.settings.log_level != _ONLY_ERRORS:
         what = "returned 402 Payment Required" if status == 402 else f"returned error {status}"
         services.request_log.add(

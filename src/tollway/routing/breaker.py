@@ -108,15 +108,16 @@ class Breaker:
 class Breakers:
     """All of a worker, each made when it is first needed; beyond BREAKERS_MAX the oldest is forgotten.
 
-    `owner`: whose upstream or key it is, "" for the operator's. Nobody's failures touch another's breaker.
+    `owner`: whose upstream or key it is, "" for the operator's; `route` names upstream and model. Nobody's failures
+    touch another's breaker.
     """
 
     def __init__(self, rules: BreakerRules) -> None:
         self._rules = rules
-        self._breakers: dict[tuple[str, str, str], Breaker] = {}
+        self._breakers: dict[str, Breaker] = {}
 
-    def of(self, owner: str, upstream_id: str, model: str) -> Breaker:
-        key = (owner, upstream_id, model)
+    def of(self, owner: str, route: str) -> Breaker:
+        key = f"{owner}\0{route}" if owner else route
         breaker = self._breakers.get(key)
         if breaker is None:
             if len(self._breakers) >= BREAKERS_MAX:

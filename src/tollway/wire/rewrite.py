@@ -4,22 +4,20 @@ For models that the operator hosts and for promotions. Pure, for streams and for
 were cut changes nothing of what comes out. Source: response-path 4.
 """
 
-from typing import Any, Final
+from typing import Final
 
-from msgspec import MsgspecError, Struct
-from msgspec.json import Decoder, encode
+from msgspec import Struct
+from msgspec.json import encode
 
 from tollway.wire.answer import BOM
+from tollway.wire.json_body import JsonObject
+from tollway.wire.sse import DONE as DONE_MARK
+from tollway.wire.sse import read_object
 
-DONE: Final = b"data: [DONE]\n\n"
-_DONE_MARK: Final = b"[DONE]"
+DONE: Final = b"data: %b\n\n" % DONE_MARK
 _PRICES: Final = ("cost", "cost_details", "is_byok")
 _COLON: Final = ord(":")
 _LINE_ENDS: Final = (b"\r", b"\n")
-
-_decode: Final = Decoder(Any).decode
-
-JsonObject = dict[str, Any]
 
 
 class Disguise(Struct, frozen=True):
@@ -93,10 +91,10 @@ class StreamRewriter:
             return b""
         text = b"\n".join(self._values)
         self._values.clear()
-        if text.startswith(_DONE_MARK):  # whatever follows: clients stop there
+        if text.startswith(DONE_MARK):  # whatever follows: clients stop there
             self._is_done = True
             return b""
-        event = read_object(text)
+        event = _object_of(text)
         if event is None:
             self.dropped += 1
             return b""
@@ -105,10 +103,10 @@ class StreamRewriter:
 
 
 def rewritten_answer(body: bytes, disguise: Disguise) -> bytes:
-    """A whole JSON answer; what is no JSON object comes back as it is."""
-    answer = read_object(body.removeprefix(BOM))
+    """A whole JSON answer; b"" when it is no JSON object, because raw text may say what is not to be known."""
+    answer = _object_of(body.removeprefix(BOM))
     if answer is None:
-        return body
+        return b""
     _rewrite_top(answer, disguise)
     message = _of_first_choice(answer, "message")
     if message is not None:
@@ -140,15 +138,13 @@ def normalise_reasoning(message: JsonObject) -> None:
     del message["reasoning_content"]
 
 
-def read_object(text: bytes) -> JsonObject | None:
-    """A JSON object, bytes that are no UTF-8 replaced; None for anything else."""
-    try:
-        tree = _decode(text)
-    except UnicodeDecodeError:
-        return read_object(text.decode("utf-8", "replace").encode())
-    except (MsgspecError, ValueError, RecursionError):
-        return None
-    return tree if isinstance(tree, dict) else None
+def _object_of(text: bytes) -> JsonObject | None:
+    """A JSON object, with what is no UTF-8 replaced; None for anything else."""
+    tree = read_object(text)
+    if tree is None:
+        mended = text.decode("utf-8", "replace").encode()
+        tree = None if mended == text else read_object(mended)
+    return tree
 
 
 def _rewrite_top(tree: JsonObject, disguise: Disguise) -> None:

@@ -63,8 +63,13 @@ def text_for_logs(body: bytes) -> str:
         return "" if is_json else body[: 4 * LOGGED_CHARS_MAX].decode("utf-8", "replace")[:LOGGED_CHARS_MAX]
     if not isinstance(tree, dict):
         return ""
-    said = {name: tree[name] for name in _LOGGED if name in tree and not isinstance(tree[name], list)}
+    error = tree.get("error")
+    said = {**_plain(tree), "error": _plain(error)} if isinstance(error, dict) else _plain(tree)
     return encode(said).decode()[:LOGGED_CHARS_MAX]
+
+
+def _plain(tree: Mapping[str, object]) -> dict[str, object]:
+    return {name: tree[name] for name in _LOGGED if isinstance(tree.get(name), str | int)}
 
 
 def with_shown_errors(events: bytes) -> tuple[bytes, bool]:

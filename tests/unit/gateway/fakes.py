@@ -42,7 +42,7 @@ from tollway.routing.auto_model import auto_models
 from tollway.routing.breaker import Breakers
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
-from tollway.routing.precedence import Precedence
+from tollway.routing.precedence import OwnRoute, Precedence, Rule
 from tollway.settings import Settings, parse
 from tollway.storage.memory.windows import MemoryWindows
 from tollway.storage.presets import load_preset
@@ -303,6 +303,9 @@ def candidate(id_: str = "sim", price: Price = PRICE, **provider: Any) -> Candid
 def model(*providers: str, id_: str = "vendor/name") -> Model:
     offers = tuple(Offer(name, "vendor/name", PRICE) for name in providers or ("sim",))
     return Model(id=id_, name=id_, context_length=1_000, completion_tokens_max=100, offers=offers)
+
+
+OWN = OwnRoute(Rule.CUSTOM_UPSTREAM, True, True, model(), upstream())  # an endpoint of the caller's
 
 
 def body_of(**more: Any) -> bytes:

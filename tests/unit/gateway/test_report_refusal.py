@@ -3,20 +3,22 @@ from typing import Any
 
 import pytest
 
-from tollway.catalog.classification import PAID
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.report_refusal import report_refusal
 from tollway.observability.logs import RequestLog
+from tollway.routing.precedence import OwnRoute
 from tollway.settings import parse
-from unit.gateway.fakes import candidate, services
+from unit.gateway.fakes import OWN, candidate, services
 from unit.gateway.stages.test_send_upstream import ready
 
 
-def reported(status: int, body: bytes = b"no", log_level: str = "info") -> list[dict[str, Any]]:
+def reported(
+    status: int, body: bytes = b"no", log_level: str = "info", own: OwnRoute | None = None
+) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     log = RequestLog(lambda written: lines.extend(map(json.loads, written.splitlines())), lambda _: None)
     one = ready()
-    one.kind = PAID
+    one.own = own
     reply = Reply(candidate(), status, NO_FACTS, body=body, content_type=b"text/plain")
     report_refusal(one, services(request_log=log, settings=parse({"log_level": log_level})), reply)
     log.flush()
@@ -49,6 +51,7 @@ def test_an_empty_account_is_an_alarm() -> None:
     refused, alarm = reported(402)
     assert (refused["level"], refused["message"]) == ("warning", "sim returned 402 Payment Required")
     assert (alarm["event"], alarm["level"]) == ("operator_must_pay", "error")
+    assert len(reported(402, own=OWN)) == 1  # somebody else's account
 
 
 def test_who_wants_errors_only_gets_these() -> None:

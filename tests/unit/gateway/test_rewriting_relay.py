@@ -20,18 +20,29 @@ from tollway.deadlines import Deadlines
 from tollway.gateway.drains import Drains
 from tollway.gateway.relay import Relay
 from tollway.gateway.reply import Reply
-from tollway.gateway.rewriting_relay import DisguisingRelay, TranslatingRelay, Translation, disguise_of, relay_for
+from tollway.gateway.rewriting_relay import (
+    Rewriting,
+    RewritingRelay,
+    TranslatingRelay,
+    disguise_of,
+    disguised,
+    relay_for,
+)
 from tollway.gateway.services import Failure, FailureKind
 from tollway.identity.caller import Caller
 from tollway.identity.promotions import Promoted
 from tollway.settings import Limits, Timeouts
 from tollway.steps import Later
 from tollway.wire.answer_head import AnswerHead
+from tollway.wire.dialects.anthropic_answer_to_chat import AnthropicToChatStream
+from tollway.wire.dialects.chat_answer_to_anthropic import ChatToAnthropicStream
 from tollway.wire.rewrite import DONE, Disguise
+from tollway.wire.usage import Usage
 from unit.gateway.fakes import (
     CALLER,
     HOSTED,
     NOW,
+    OWN,
     PRESET,
     Clock,
     FakeClient,
@@ -60,7 +71,7 @@ BODY = encode(
 BROKEN = Failure(FailureKind.BROKEN, "reset", True)
 LIMITS = Limits(upstream_line_bytes=1_000, upstream_stream_bytes=10_000, upstream_body_bytes=1_000)
 DISGUISE = Disguise("shown", "WAIT")
-DISGUISED = partial(DisguisingRelay, DISGUISE)
+DISGUISED = partial(RewritingRelay, disguised(DISGUISE))
 
 
 class Upper:
@@ -77,7 +88,7 @@ class Upper:
         return b'data: {"id":"a","model":"hidden","choices":[{"delta":{},"finish_reason":"stop"}]}\n\n' + DONE
 
 
-TRANSLATION = Translation(Upper, lambda body: body.replace(b"hi", b"HI"))
+TRANSLATION = Rewriting(Upper, lambda body: body.replace(b"hi", b"HI"))
 
 
 class Stage:
@@ -181,7 +192,7 @@ def test_a_break_gets_none() -> None:
 @pytest.mark.parametrize(("text", "shown"), [("", "Acme fell"), ("unable", "unable")])
 def test_an_upstreams_own_error_event_is_the_only_one(text: str, shown: str) -> None:
     def scenario() -> None:
-        stage = Stage(partial(DisguisingRelay, Disguise("shown", "WAIT", text)))
+        stage = Stage(partial(RewritingRelay, disguised(Disguise("shown", "WAIT", text))))
         stage.stream(EVENT, ERROR, DONE)
         assert (stage.reply.told_error, stage.reply.ending) == (True, b"")
         event = json.loads(stage.client.body.removeprefix(SHOWN)[6:])
@@ -214,6 +225,20 @@ def test_a_whole_answer_is_rewritten_and_a_refusal_is_not() -> None:
         text.relay.whole_arrived(AnswerHead(200), b"<hidden>")
         assert text.reply.failure
         assert text.reply.body == b""
+
+    play(scenario)
+
+
+def test_what_cannot_be_rewritten_is_not_shown() -> None:
+    """It is JSON to who reads only some of it, and too deep to be written again."""
+
+    def scenario() -> None:
+        stage = Stage()
+        deep = b'{"id":"a","model":"hidden","choices":[],"x":%b}' % (b"[" * 100 + b"]" * 100)
+        stage.relay.whole_arrived(AnswerHead(200), deep)
+        assert stage.reply.failure
+        assert (stage.reply.failure.kind, stage.reply.body) == (FailureKind.BROKEN, b"")
+        assert (stage.reply.facts.has_error, stage.reply.facts.has_output) == (True, False)
 
     play(scenario)
 
@@ -279,10 +304,10 @@ def test_a_translation_that_broke_off_is_not_closed() -> None:
 def test_a_whole_answer_is_translated_before_it_is_read() -> None:
     def scenario() -> None:
         answer = BODY.replace(b"hidden", b"vendor")
-        translated = Stage(partial(TranslatingRelay, Translation(Upper, lambda _: answer)))
+        translated = Stage(partial(TranslatingRelay, Rewriting(Upper, lambda _: answer)))
         translated.relay.whole_arrived(AnswerHead(200), b"{}")
         assert (translated.reply.facts.model, translated.reply.body) == ("vendor", answer)
-        refused = Stage(partial(TranslatingRelay, Translation(Upper, lambda _: answer)))
+        refused = Stage(partial(TranslatingRelay, Rewriting(Upper, lambda _: answer)))
         refused.relay.whole_arrived(AnswerHead(400), b"{}")
         assert refused.reply.body == b"{}"
 
@@ -295,7 +320,7 @@ def test_what_an_upstream_sends_is_bounded_whatever_is_made_of_it() -> None:
             return b""
 
     def scenario() -> None:
-        stage = Stage(partial(TranslatingRelay, Translation(Silent, bytes)))
+        stage = Stage(partial(TranslatingRelay, Rewriting(Silent, bytes)))
         stage.stream(*[b"x" * 1_000] * 12)
         assert stage.connection.is_abandoned
         assert stage.reply.failure
@@ -304,7 +329,68 @@ def test_what_an_upstream_sends_is_bounded_whatever_is_made_of_it() -> None:
     play(scenario)
 
 
+# chunks that end in another dialect
+
+
+def test_the_ending_that_was_kept_back_is_rewritten_too() -> None:
+    """As a client's dialect has it, whose last events come with [DONE]."""
+
+    class Counting(Upper):
+        def close(self) -> bytes:
+            return b"closed"
+
+    def scenario() -> None:
+        stage = Stage(partial(RewritingRelay, Rewriting(Counting, bytes)))
+        stage.stream(EVENT, DONE)
+        assert (stage.client.body, stage.reply.ending) == (EVENT.replace(b"hi", b"HI"), DONE + b"closed")
+
+    play(scenario)
+
+
+MESSAGES = b"".join(
+    b"event: %b\ndata: %b\n\n" % (event["type"].encode(), encode(event))
+    for event in (
+        {"type": "message_start", "message": {"id": "m1", "usage": {"input_tokens": 3, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hi"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+        {"type": "message_stop"},
+    )
+)
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_an_upstream_of_another_dialect(size: int) -> None:
+    def scenario() -> None:
+        stage = Stage(partial(TranslatingRelay, Rewriting(partial(AnthropicToChatStream, "a/b"), bytes)))
+        stage.stream(*[MESSAGES[at : at + size] for at in range(0, len(MESSAGES), size)])
+        facts = stage.reply.facts
+        assert (facts.model, facts.finish_reason, facts.usage) == ("a/b", "stop", Usage(3, 2))
+        assert (stage.reply.failure, stage.reply.ending) == (None, DONE)
+        assert b'"content":"hi"' in stage.client.body
+
+    play(scenario)
+
+
+def test_a_client_of_another_dialect() -> None:
+    def scenario() -> None:
+        stage = Stage(partial(RewritingRelay, Rewriting(partial(ChatToAnthropicStream, "m1", "a/b"), bytes)))
+        stage.stream(EVENT, USAGE, DONE)  # no finish reason: its last events come with [DONE]
+        assert stage.client.body.startswith(b"event: message_start\n")
+        assert stage.reply.ending.endswith(b'data: {"type":"message_stop"}\n\n')
+        assert b"[DONE]" not in stage.client.body + stage.reply.ending
+
+    play(scenario)
+
+
 # which one
+
+
+def test_an_own_endpoint_wears_none() -> None:
+    one = exchange()
+    one.kind, one.caller, one.model, one.own = Classification(PRESET).kind_of(HOSTED), CALLER, model(), OWN
+    assert disguise_of(one, services()) is None
 
 
 PROMOTED = {"a/b": (Promoted("bot_id", "reviewer", None, datetime(2027, 1, 1, tzinfo=UTC)),)}
@@ -332,6 +418,7 @@ def test_hosted_models_and_promotions_wear_one(
 ) -> None:
     one = exchange()
     one.kind, one.caller, one.model, one.received_at = Classification(PRESET).kind_of(id_), caller, model(id_=id_), NOW
+    one.own = None
     everything = services(promotions=promotions, preset=PRESET)
     assert disguise_of(one, everything) == disguise
     assert (relay_for(one, everything) is Relay) == (disguise is None)

@@ -140,16 +140,16 @@ def test_it_always_admits_again(steps: list[tuple[float, bool | None]]) -> None:
 
 def test_everybody_has_breakers_of_his_own() -> None:
     breakers = Breakers(RULES)
-    run(breakers.of("", "up", "a/b"), NOW, *[True] * 10)
+    run(breakers.of("", "up/a/b"), NOW, *[True] * 10)
     assert breakers.open_count() == 1
-    for other in (("", "up", "c/d"), ("", "other", "a/b"), ("user-1", "up", "a/b")):
+    for other in (("", "up/c/d"), ("", "other/a/b"), ("user-1", "up/a/b")):
         assert breakers.of(*other).is_closed
-    assert not breakers.of("", "up", "a/b").is_closed
+    assert not breakers.of("", "up/a/b").is_closed
 
 
 def test_they_are_bounded() -> None:
     breakers = Breakers(RULES)
     for number in range(BREAKERS_MAX + 5):
-        run(breakers.of("", "up", str(number)), NOW, *[True] * 10)
+        run(breakers.of("", f"up/{number}"), NOW, *[True] * 10)
     assert breakers.open_count() == BREAKERS_MAX
-    assert breakers.of("", "up", "0").is_closed
+    assert breakers.of("", "up/0").is_closed

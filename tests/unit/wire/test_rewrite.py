@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.json import encode
 
 from tollway.wire.answer import BOM
-from tollway.wire.rewrite import DONE, Disguise, StreamRewriter, read_object, rewritten_answer
+from tollway.wire.rewrite import DONE, Disguise, StreamRewriter, rewritten_answer
 
 DISGUISE = Disguise("vendor/shown", "TOLLWAY PROCESSING")
 COMMENT = b": TOLLWAY PROCESSING\n\n"
@@ -126,6 +126,8 @@ def test_what_is_no_object_is_left_out_and_counted() -> None:
     rewriter = StreamRewriter(DISGUISE)
     assert rewriter.feed(b'data: {bad\n\ndata: 5\n\ndata:\n\ndata: ["ep-2026"]\n\n' + EVENT) == SHOWN
     assert rewriter.dropped == 4
+    deep = b'{"a":' * 900 + b"1" + b"}" * 900  # could be read, and not written again
+    assert rewriter.feed(b"data: %b\n\n" % deep) == b""
 
 
 def test_bytes_that_are_no_text_do_not_cost_the_event() -> None:
@@ -196,10 +198,12 @@ def test_a_whole_answer_has_no_more_choices_than_it_had() -> None:
     }
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'{"model":', b"[" * 100_000, b'{"x":"\\ud83d"}'])
-def test_what_is_no_answer_comes_back(body: bytes) -> None:
-    assert rewritten_answer(body, DISGUISE) == body
-    assert read_object(body) is None
+DEEP = b'{"a":' * 500 + b"1" + b"}" * 500  # could be read, and not written again
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'{"model":', b"[" * 100_000, b'{"x":"\\ud83d"}', DEEP])
+def test_of_what_is_no_answer_nothing_is_shown(body: bytes) -> None:
+    assert rewritten_answer(body, DISGUISE) == b""
 
 
 @given(st.binary(max_size=60))

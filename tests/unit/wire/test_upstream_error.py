@@ -128,6 +128,8 @@ def test_a_whole_answer() -> None:
     ("body", "kept"),
     [
         (b'{"error":{"message":"m","code":7},"input":"prompt"}', '{"error":{"message":"m","code":7}}'),
+        (b'{"error":{"message":"m","stack":"prompt"},"detail":"d"}', '{"detail":"d","error":{"message":"m"}}'),
+        (b'{"error":"m","message":{"x":"prompt"}}', '{"error":"m"}'),
         (b'{"detail":[{"msg":"bad","input":"prompt"}],"message":"m"}', '{"message":"m"}'),
         (b'{"input":"prompt"}', "{}"),
         (b'["prompt"]', ""),

@@ -9,6 +9,7 @@ from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind, Services
 from tollway.gateway.upstream_refusal import refusal_of
+from tollway.routing.precedence import is_byok
 from tollway.wire.answer_head import headers_shown
 from tollway.wire.frames import error_frame
 
@@ -59,9 +60,9 @@ def _refuse(exchange: Exchange, problem: Problem, told_error: bool = False) -> N
 
 
 def _refuse_as_upstream(exchange: Exchange, reply: Reply) -> None:
-    is_byok = exchange.is_byok
-    problem = refusal_of(reply, exchange.kind, is_byok)
-    if is_byok and problem.code is _UPSTREAM_ERROR:  # what callers' own upstreams say to them is theirs, word for word
+    is_own = is_byok(exchange.own)
+    problem = refusal_of(reply, exchange.kind, is_own)
+    if is_own and problem.code is _UPSTREAM_ERROR:  # what callers' own upstreams say to them is theirs, word for word
         exchange.problem = problem
         exchange.client.answer(reply.status, _headers(exchange, reply), reply.body)
     else:

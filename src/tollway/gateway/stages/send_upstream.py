@@ -93,18 +93,26 @@ def _admit(
     exchange: Exchange, services: Services, retries: int, now: float
 ) -> tuple[Candidate, Breaker, int] | Problem:
     """The next candidate that is not left alone, its breaker, and the turn of this attempt."""
-    candidates, count, breakers = exchange.plan.candidates, len(exchange.plan.candidates), services.breakers
+    candidates, breakers = exchange.plan.candidates, services.breakers
     owner = ""
-    if exchange.is_byok:  # who may have several upstreams that are all called `custom`
-        owner = f"{exchange.caller.organization_id or exchange.caller.user_id} {candidates[0].upstream.base_url}"
-    for step in range(count):
-        candidate = candidates[(retries + step) % count]
-        breaker = breakers.of(owner, candidate.upstream.id, candidate.offer.upstream_model)
+    if is_byok(exchange.own):  # nobody's endpoint or key touches another's breaker
+        owner = f"{exchange.caller.organization_id or exchange.caller.user_id} {exchange.model.id}"
+    count = len(candidates)
+    first = retries % count
+    candidate = candidates[first]
+    breaker = breakers.of(owner, candidate.offer.route)
+    turn = breaker.admit(now)
+    if turn is not None:
+        return candidate, breaker, turn
+    wait_s = breaker.wait_s(now)
+    for step in range(1, count):
+        candidate = candidates[(first + step) % count]
+        breaker = breakers.of(owner, candidate.offer.route)
         turn = breaker.admit(now)
         if turn is not None:
             return candidate, breaker, turn
-    closed = [breakers.of(owner, one.upstream.id, one.offer.upstream_model).wait_s(now) for one in candidates]
-    return Problem(Code.UPSTREAM_UNAVAILABLE, "all candidates are left alone", retry_after_s=ceil(min(closed)) or 1)
+        wait_s = min(wait_s, breaker.wait_s(now))
+    return Problem(Code.UPSTREAM_UNAVAILABLE, "all candidates are left alone", retry_after_s=max(1, ceil(wait_s)))
 
 
 async def _attempt(exchange: Exchange, services: Services, candidate: Candidate, number: int, fresh: bool) -> Reply:
@@ -193,12 +201,12 @@ def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:
 
 def _is_failure(exchange: Exchange, reply: Reply) -> bool | None:
     """What an attempt says about its upstream's health; None: nothing, because caller or gateway had a part in it."""
-    failure = reply.failure
+    failure, status = reply.failure, reply.status
+    if failure is None and 200 <= status < 300:
+        return None if reply.facts.has_error or reply.abandoned else False
     if reply.abandoned or exchange.client.gone or (failure and failure.kind in _OURS):
         return None
-    if failure or reply.status >= 500 or reply.status < 200:
-        return True
-    return None if reply.status >= 400 or reply.facts.has_error else False
+    return None if failure is None and 400 <= status < 500 else True
 
 
 def _note(exchange: Exchange, services: Services, reply: Reply) -> None:

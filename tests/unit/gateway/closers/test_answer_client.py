@@ -4,11 +4,10 @@ import pytest
 
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import answer_client
-from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind
 from unit.gateway.closers.test_settle_funds import TOLD, outcome, served
-from unit.gateway.fakes import FakeClient, candidate, exchange, services
+from unit.gateway.fakes import OWN, FakeClient, candidate, exchange, services
 
 DONE = b"data: [DONE]\n\n"
 
@@ -94,20 +93,12 @@ def test_a_refusal_is_told_as_its_rules_say() -> None:
     assert (client.problem.code, client.status) == (Code.SERVICE_UNAVAILABLE, 503)
 
 
-class OwnKeyExchange(Exchange):
-    __slots__ = ()
-
-    @property
-    def is_byok(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize(
     ("status", "shown"), [(400, b"<b>no</b>"), (500, b"<b>no</b>"), (429, b""), (403, b""), (302, b"")]
 )
 def test_what_callers_own_upstreams_say_is_theirs(status: int, shown: bytes) -> None:
     one = served(Reply(candidate(), status, NO_FACTS, body=b"<b>no</b>", content_type=b"text/html"))
-    one.__class__ = OwnKeyExchange
+    one.own = OWN
     answer_client.run(one, services())
     client = one.client
     assert isinstance(client, FakeClient)

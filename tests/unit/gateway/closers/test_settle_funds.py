@@ -6,7 +6,6 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from tollway.billing.ledger import Basis, Outcome
-from tollway.catalog.classification import PAID
 from tollway.gateway.closers import settle_funds
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import NO_FACTS, Reply
@@ -28,7 +27,7 @@ def served(reply: Reply | None) -> Exchange:
     """An exchange whose stages have all run; None: the last one did not."""
     one = exchange()
     one.request = parse_chat(one.inbound.body)
-    one.caller, one.model, one.kind, one.hold = CALLER, model(), PAID, HOLD
+    one.caller, one.model, one.hold = CALLER, model(), HOLD
     one.plan = Plan((candidate(),), 100, 100)
     if reply:
         one.reply = reply

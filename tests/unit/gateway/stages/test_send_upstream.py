@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tollway.billing.ledger import Outcome
 from tollway.billing.recovery import closed_of, encode_entry, recover
-from tollway.catalog.classification import PAID, Classification
+from tollway.catalog.classification import Classification
 from tollway.catalog.preset import Preset, Split
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import settle_funds
@@ -19,6 +19,7 @@ from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.gateway.stages import send_upstream
+from tollway.identity.caller import Caller
 from tollway.observability.logs import RequestLog
 from tollway.providers.own_keys import OwnKey
 from tollway.providers.rule import Attempt, Draft
@@ -34,6 +35,7 @@ from unit.gateway.fakes import (
     CALLER,
     HOLD,
     HOSTED,
+    OWN,
     PRESET,
     FakeFunds,
     FakeUpstreams,
@@ -73,7 +75,7 @@ def ready(to: Sequence[Candidate] = (candidate(),), body: bytes | None = None) -
     """An exchange whose stages have all run but the last."""
     one = exchange(body)
     one.request = parse_chat(one.inbound.body)
-    one.caller, one.model, one.kind, one.hold = CALLER, model(), PAID, HOLD
+    one.caller, one.model, one.hold = CALLER, model(), HOLD
     one.context = Contexts(Preset()).read(one.inbound.headers, one.inbound.path)
     one.prepared, one.plan = one.request.body, Plan(tuple(to), 100, 100)
     return one
@@ -436,6 +438,7 @@ def test_the_reply_stands_whose_upstream_was_left_alone_for_it() -> None:
     [
         (answers(500, {}), True),
         (answers(529, {}), True),
+        (answers(302, {}), True),
         (breaks(FailureKind.BROKEN), True),
         (failure(FailureKind.CONNECT), True),
         (failure(FailureKind.TIMEOUT, sent=True), True),
@@ -455,6 +458,19 @@ def test_what_counts_against_an_upstream(script: Play, opens: bool) -> None:
     )
     asyncio.run(send_upstream.run(ready(), everything))
     assert everything.breakers.open_count() == opens
+
+
+def test_an_own_endpoint_fails_for_its_owner_alone() -> None:
+    everything = services(client=FakeUpstreams(*[answers(500, {})] * 10, GOOD, GOOD), settings=ONCE)
+    for _ in range(10):
+        one = ready()
+        one.own = OWN
+        asyncio.run(send_upstream.run(one, everything))
+    refused = asyncio.run(send_upstream.run(one, everything))
+    assert isinstance(refused, Problem)
+    assert isinstance(asyncio.run(send_upstream.run(ready(), everything)), Reply)
+    one.caller = Caller("user-2", "bob@example.com")
+    assert isinstance(asyncio.run(send_upstream.run(one, everything)), Reply)
 
 
 def test_one_who_leaves_counts_against_nobody() -> None:
