@@ -4,13 +4,13 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from flow.accounts import Account, Accounts
 from flow.programs import Gateway
 from flow.raw import Response, ask, get, request
 from tollway.admin.organizations import NewOrganization, add_member, create_organization
-from tollway.admin.records import OrganizationChange
+from tollway.admin.records import OrganizationChange, Page
 from tollway.errors import Problem
 from tollway.identity.caller import Role
 from tollway.ids import new_id
@@ -18,6 +18,7 @@ from tollway.storage.sql.admin.rows import bump_identity
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.own_tables import custom_upstreams
+from tollway.storage.sql.tables import usage
 from vectors.upstream import Upstream
 
 PATH = b"/api/gateway/chat/completions"
@@ -98,6 +99,32 @@ class World:
             await database.write(write)
 
         self.accounts.run(work)
+
+    def copy_key(self, source: str, to: str) -> None:
+        """The sealed key of one row into another."""
+
+        async def work(_: SqlAdmin, database: Database) -> Any:
+            query = select(custom_upstreams.c.sealed_key).where(custom_upstreams.c.id == source)
+            return await database.read(lambda connection: connection.execute(query).scalar_one())
+
+        self.overwrite(to, sealed_key=self.accounts.run(work))
+
+    def audit(self, organization_id: str) -> list[str]:
+        async def work(store: SqlAdmin, _: Database) -> list[str]:
+            return [entry.message for entry in await store.list_audit(organization_id, Page())]
+
+        return self.accounts.run(work)
+
+    def booked(self, caller: Account) -> list[tuple[str, str, int]]:
+        """Provider, basis and cost of each of their requests."""
+        columns = (usage.c.provider_id, usage.c.basis, usage.c.cost_microdollars)
+        query = select(*columns).where(usage.c.user_id == caller.user_id)
+
+        async def work(_: SqlAdmin, database: Database) -> list[tuple[str, str, int]]:
+            rows = await database.read(lambda connection: connection.execute(query).all())
+            return [(row[0], row[1], row[2]) for row in rows]
+
+        return self.accounts.run(work)
 
     @property
     def is_quiet(self) -> bool:

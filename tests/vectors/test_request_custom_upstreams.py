@@ -20,7 +20,6 @@ from tollway.routing.precedence import OwnRoute, Precedence, Rule
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.own_tables import custom_upstreams
-from tollway.storage.sql.tables import usage
 from unit.gateway.fakes import PRESET, SEALING_KEYS
 from unit.gateway.fakes import upstream as fake_upstream
 from vectors.conftest import settings_for_vectors
@@ -186,20 +185,9 @@ def test_where_it_goes_and_what_is_booked(world: World, own: Upstream, key: str)
     assert sent.headers["authorization"] == f"Bearer {key}"
     assert sent.headers["x-team"] == "blue"
     assert not {"http-referer", "x-title", "cookie", "x-forwarded-for"} & set(sent.headers)
-    booked = _booked(world, caller.user_id)
-    assert booked == [("custom", "byok", 0)]
+    assert world.booked(caller) == [("custom", "byok", 0)]
     assert world.accounts.balance(caller) == 10_000_000
     assert world.is_quiet  # nothing was looked up afterwards
-
-
-def _booked(world: World, user_id: str) -> list[Any]:
-    columns = (usage.c.provider_id, usage.c.basis, usage.c.cost_microdollars)
-    statement = select(*columns).where(usage.c.user_id == user_id)
-
-    async def work(_: SqlAdmin, database: Database) -> list[Any]:
-        return await database.read(lambda connection: [tuple(row) for row in connection.execute(statement)])
-
-    return world.accounts.run(work)
 
 
 @pytest.mark.parametrize(

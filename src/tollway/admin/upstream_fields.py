@@ -20,6 +20,7 @@ NAME_CHARACTERS_MAX: Final = 100
 KEY_CHARACTERS_MAX: Final = 8_192
 MODELS_MAX: Final = 500
 METADATA_BYTES_MAX: Final = 65_536
+TOKENS_END: Final = 2**53  # what every reader of JSON has exactly
 OWN_NAMES: Final = frozenset({"tollway", "custom"})
 
 _PROVIDER_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?")
@@ -84,8 +85,11 @@ def check_metadata(value: object) -> dict[str, Any] | Problem:
     """What is not ours in it stays. Source: request-path 12.4.4."""
     if not isinstance(value, dict):
         return bad("model_metadata", "must be an object")
-    if len(encode(value)) > METADATA_BYTES_MAX:
+    text = encode(value)
+    if len(text) > METADATA_BYTES_MAX:
         return bad("model_metadata", f"must have at most {METADATA_BYTES_MAX} bytes")
+    if b"\\u0000" in text:  # which PostgreSQL does not store
+        return bad("model_metadata", "must not contain NUL")
     models = value.get("models", [])
     if not isinstance(models, list) or len(models) > MODELS_MAX:
         return bad("model_metadata", f"models must be a list of at most {MODELS_MAX}")
@@ -113,6 +117,6 @@ def _broken_rule(model: object) -> str:
         return f"{' and '.join(_FLAGS)} must be true or false"
     for name in _COUNTS:
         count = model.get(name, 1)
-        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        if not isinstance(count, int) or isinstance(count, bool) or not 0 < count < TOKENS_END:
             return f"{name} must be a number of tokens"
     return ""

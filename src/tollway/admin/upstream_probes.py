@@ -11,7 +11,7 @@ from msgspec.json import encode
 
 from tollway.admin.fields import bad
 from tollway.admin.upstream_changes import Sealer
-from tollway.admin.upstream_fields import MODELS_MAX, check_address, check_headers, check_key
+from tollway.admin.upstream_fields import MODELS_MAX, TOKENS_END, check_address, check_headers, check_key
 from tollway.admin.upstream_records import SealedUpstream
 from tollway.errors import Code, Problem
 from tollway.identity.base_url import BaseUrl
@@ -159,7 +159,7 @@ def _model(id_: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < TOKENS_END else None
 
 
 def _not_loaded(why: str) -> Problem:
