@@ -1,0 +1,44 @@
+"""A gateway between a scripted upstream and a new caller."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from flow.accounts import Account, Accounts
+from flow.conversation import Answer, ask
+from flow.programs import Gateway
+from tollway.storage.sql.admin.store import SqlAdmin
+from tollway.storage.sql.database import Database
+from tollway.storage.sql.tables import usage, usage_metadata
+from vectors.scripted import ScriptedUpstream
+
+PATH = "/api/gateway/chat/completions"
+
+
+class World:
+    """A gateway, its upstream, and a new caller for each test."""
+
+    def __init__(self, gateway: Gateway, upstream: ScriptedUpstream, accounts: Accounts) -> None:
+        self.gateway, self.upstream, self.accounts = gateway, upstream, accounts
+        self.account: Account = accounts.create()
+
+    def ask(self, *pieces: bytes | None, model: str = "giga-potato-thinking", is_stream: bool = True) -> Answer:
+        self.upstream.say(*pieces)
+        return ask(self.gateway, self.account, body_for(model, is_stream), PATH)
+
+    def row(self) -> Any:
+        """Of the account's only request: usage and its metadata."""
+        rows = (
+            select(usage, usage_metadata.c.status_code)
+            .join(usage_metadata, usage_metadata.c.id == usage.c.id)
+            .where(usage.c.user_id == self.account.user_id)
+        )
+
+        async def work(_: SqlAdmin, database: Database) -> Any:
+            return await database.read(lambda connection: connection.execute(rows).one())
+
+        return self.accounts.run(work)
+
+
+def body_for(model: str, is_stream: bool = True) -> dict[str, object]:
+    return {"model": model, "messages": [{"role": "user", "content": "hi"}], "stream": is_stream}
