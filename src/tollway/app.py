@@ -14,6 +14,7 @@ from tollway.catalog.classification import Classification
 from tollway.catalog.model import Price
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
+from tollway.catalog_feed import CatalogFeed
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
 from tollway.gateway.context import Contexts
@@ -36,11 +37,9 @@ from tollway.http.client_address import ClientAddresses
 from tollway.http.edge import Edge
 from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
-from tollway.identity.authenticator import Authenticator, AuthenticatorRules
-from tollway.identity.email_domains import read_domains
+from tollway.identity.authenticator import Authenticator, rules_of
 from tollway.identity.outbound import outbound_rules
 from tollway.identity.promotions import read_promotions
-from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
 from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
@@ -110,21 +109,26 @@ class Worker:
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
-        self._management = Management(settings, preset, database, self._client, catalog)
+        classification = Classification(preset)
+        self._feed = CatalogFeed(
+            settings, preset, database, self._client, upstreams, metrics.catalog, classification, catalog
+        )
+        self._management = Management(settings, preset, database, self._client, self._feed.catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
             deadlines=deadlines,
             behind_proxy=addresses.behind_proxy,
-            authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
+            authenticator=Authenticator(self._identity, rules_of(settings), monotonic, unix_seconds),
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             claims=SqlClaims(database),
             contexts=Contexts(preset),
             auto_models=auto_models(preset.auto_models),
-            classification=Classification(preset),
+            classification=classification,
             anon_id_key=settings.anonymous_key(),
-            catalog=lambda: catalog,
+            catalog=self._feed.catalog,
+            serving=self._feed.serving,
             upstreams=upstreams,
             precedence=precedence_of(settings, preset, upstreams, self._candidates.candidates),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
@@ -174,13 +178,16 @@ class Worker:
             _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
         await services.authenticator.refresh()
         await self._candidates.refresh()
+        await self._feed.refresh()
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
         callers = self._management.callers(services.authenticator)
         api = build_api(
             ApiServices(
-                catalog=self._management.catalog_pages(callers, services.classification, services.upstreams),
+                catalog=self._feed.pages(callers),
+                details=self._feed.details(callers),
+                cron=self._feed.cron(),
                 custom_upstreams=self._management.custom_upstreams(callers),
                 checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
@@ -198,6 +205,7 @@ class Worker:
             await self._background.stop()
             await self._end_money()
             await self._windows.close()
+            await self._feed.stop()
             self._client.close()
             self._log.flush()
             await self._database.close()
@@ -216,6 +224,7 @@ class Worker:
         every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
         every(self._settings.timeouts.books_poll_s, "books", self._verify)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
+        self._feed.start(every)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
@@ -284,15 +293,3 @@ async def open_worker(settings: Settings) -> Worker:
     database = open_database(settings.database_url, pool_size=settings.database_pool_size)
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now, preset.hosted_models)
     return Worker(settings, preset, database, catalog)
-
-
-def _authenticator_rules(settings: Settings) -> AuthenticatorRules:
-    secret = settings.jwt_secret()
-    jwt = settings.jwt
-    return AuthenticatorRules(
-        pepper=settings.pepper(),
-        tokens=TokenRules(secret, jwt.environment, jwt.skew_s, jwt.expiry_skew_s) if secret else None,
-        cache_s=settings.timeouts.identity_cache_s,
-        callers_max=settings.limits.identities,
-        blocked_domains=read_domains(settings.blocked_email_domains),
-    )

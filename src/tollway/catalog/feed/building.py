@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from unicodedata import combining, normalize
 
-from msgspec import structs
-
 from tollway.catalog.feed.payloads import ListedProvider, Providers
 from tollway.catalog.feed.shapes import Card, CardEndpoint, CardPricing, DataPolicy, DirectoryEntry
 from tollway.catalog.preset import HostedModel
@@ -99,8 +97,3 @@ def _hosted_card(model: HostedModel) -> Card:
         group="other",
         endpoint=CardEndpoint(is_free=True, pricing=CardPricing("0", "0")),
     )
-
-
-def without_models(providers: Providers) -> tuple[ListedProvider, ...]:
-    """In the order of the snapshot. Source: catalog-and-clients B.9."""
-    return tuple(structs.replace(one, models=()) for one in providers.providers)

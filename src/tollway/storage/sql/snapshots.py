@@ -1,6 +1,7 @@
 """SqlSnapshots: the newest snapshots of the catalog, each put in with the prices and endpoints that follow from it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -16,6 +17,7 @@ KEPT: Final = 3
 
 _ROWS: Final = catalog_snapshots.c
 _NEWEST_ID: Final = select(func.max(_ROWS.id))
+_NEWEST_AT: Final = select(_ROWS.generated_at).order_by(_ROWS.id.desc()).limit(1)
 _SNAPSHOTS: Final = select(_ROWS.id, _ROWS.generated_at, _ROWS.providers, _ROWS.openrouter, _ROWS.vercel).order_by(
     _ROWS.id.desc()
 )
@@ -34,6 +36,10 @@ class SqlSnapshots:
 
     async def newest_id(self) -> int | None:
         return await self._database.read(lambda connection: connection.execute(_NEWEST_ID).scalar_one())
+
+    async def newest_at(self) -> datetime | None:
+        """When the newest was stored."""
+        return await self._database.read(lambda connection: connection.execute(_NEWEST_AT).scalar_one_or_none())
 
     async def newest(self) -> StoredSnapshot | None:
         return await self._database.read(lambda connection: _snapshot(connection.execute(_NEWEST).first()))
@@ -65,4 +71,5 @@ def _snapshot(row: Sequence[Any] | None) -> StoredSnapshot | None:
     if row is None:
         return None
     id_, generated_at, *texts = row
-    return StoredSnapshot(id_, generated_at, Texts(*(None if text is None else bytes(text) for text in texts)))
+    providers, openrouter, vercel = (None if text is None else bytes(text) for text in texts)
+    return StoredSnapshot(id_, generated_at, Texts(providers or b"", openrouter, vercel))
