@@ -12,6 +12,8 @@ from tollway.catalog.feed.sources import OPENROUTER, PUBLIC, RETRIES_MAX, SITE, 
 
 Said = tuple[int, bytes]
 
+FOLDERS = {"/openrouter/api/v1": OPENROUTER, "/vercel/v1": VERCEL, "/site": SITE, "/public": PUBLIC}
+
 
 def model(id_: str, prompt: str = "0.000002", completion: str = "0.000008", **more: Any) -> dict[str, Any]:
     """An entry of the default gateway's list, with fields that nobody reads."""
@@ -87,9 +89,7 @@ class Feeds:
         self.models = [model(f"vendor{n % 9}/model-{n}") for n in range(models)]
         self.vercel = [{"id": f"vendor/model-{n}", "name": f"Model {n}", "type": "language"} for n in range(vercel)]
         self.providers = [provider(f"provider-{n}") for n in range(providers)]
-        self.cards = {
-            one["name"]: [card(f"vendor/{one['slug']}-{n}") for n in range(10)] for one in self.providers
-        }
+        self.cards = {one["name"]: [card(f"vendor/{one['slug']}-{n}") for n in range(10)] for one in self.providers}
         self.public = [{"name": f"P{n}", "slug": f"p{n}", "privacy_policy_url": None} for n in range(12)]
         self.tags: dict[str, list[str]] = {}
         self.says: dict[tuple[str, str], Callable[[], Said] | Said] = {}
@@ -148,8 +148,6 @@ class FakeSources:
 class FeedServer:
     """The same over HTTP: each source has a folder of its own. Everything else is a chat completion of 1 + 1 tokens."""
 
-    FOLDERS = {"/openrouter/api/v1": OPENROUTER, "/vercel/v1": VERCEL, "/site": SITE, "/public": PUBLIC}
-
     def __init__(self, feeds: Feeds) -> None:
         self.feeds = feeds
         self.headers: list[dict[str, str]] = []
@@ -160,7 +158,7 @@ class FeedServer:
 
             def do_GET(self) -> None:
                 served.headers.append({name.lower(): value for name, value in self.headers.items()})
-                for folder, where in served.FOLDERS.items():
+                for folder, where in FOLDERS.items():
                     if self.path.startswith(folder):
                         self._answer(*feeds.answer(where, self.path.removeprefix(folder)))
                         return

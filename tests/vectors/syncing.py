@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from servers.feeds import FakeSources, Feeds
 from tollway.admin.sync import CatalogSync, SyncResult
@@ -14,6 +14,8 @@ from tollway.catalog.store import Mirror
 from tollway.storage.lock import open_lock
 from tollway.storage.migrations.run import migrate
 from tollway.storage.presets import load_preset
+from tollway.storage.redis.client import open_client
+from tollway.storage.redis.mirror import RedisMirror
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.snapshot_tables import catalog_snapshots
@@ -27,36 +29,43 @@ class Deployment:
     """`told` is what the runs said; the clock goes on by a minute whenever it is looked at."""
 
     def __init__(
-        self, folder: Path, feeds: Feeds | None = None, *gateways: str, mirror: Mirror | None = None, url: str = ""
+        self, folder: Path, feeds: Feeds | None = None, *gateways: str, redis: str = "", url: str = ""
     ) -> None:
         self.feeds = feeds or Feeds()
         self.gateways = gateways
-        self.mirror = mirror
+        self.redis = redis
         self.preset: Preset = KILO
         self.url = url or f"sqlite:///{folder}/tollway.db"
         if not url:
             migrate(self.url)
         self.told: list[str] = []
         self._now = START
-        self.database: Database | None = None
 
     def now(self) -> datetime:
         self._now += timedelta(minutes=1)
         return self._now
 
-    def sync(self, database: Database) -> CatalogSync:
+    def open_mirror(self) -> RedisMirror | None:
+        return RedisMirror(open_client(self.redis, 2.0), 0.25, 2.0) if self.redis else None
+
+    def sync(self, database: Database, mirror: Mirror | None) -> CatalogSync:
         return CatalogSync(
             sources=FakeSources(self.feeds, *self.gateways),
             snapshots=SqlSnapshots(database),
             prices=SqlPrices(database),
-            mirror=self.mirror,
+            mirror=mirror,
             lock=open_lock(self.url, "catalog-sync"),
             preset=self.preset,
             now=self.now,
         )
 
     async def run_in(self, database: Database, *, accept: bool = False) -> SyncResult:
-        return await self.sync(database).run(self.told.append, accept=accept)
+        mirror = self.open_mirror()
+        try:
+            return await self.sync(database, mirror).run(self.told.append, accept=accept)
+        finally:
+            if mirror:
+                await mirror.close()
 
     def run(self, *, accept: bool = False) -> SyncResult:
         return self.work(lambda database: self.run_in(database, accept=accept))
@@ -77,13 +86,6 @@ class Deployment:
         """Ids of the stored snapshots."""
         ids = select(catalog_snapshots.c.id).order_by(catalog_snapshots.c.id)
         return self.work(lambda database: database.read(lambda connection: list(connection.execute(ids).scalars())))
-
-    def count(self) -> int:
-        return self.work(
-            lambda database: database.read(
-                lambda connection: connection.execute(select(func.count()).select_from(catalog_snapshots)).scalar_one()
-            )
-        )
 
     def stored(self) -> Any:
         """The newest snapshot."""

@@ -105,8 +105,9 @@ async def _with_endpoints(
     tell: Tell,
 ) -> dict[str, M]:
     paths = {model.id: endpoints_path(model.id) for model in models}
-    counts.update({f"{gateway}.path": sum(path is None for path in paths.values())})
     asked = [(model, path) for model in models if (path := paths[model.id]) is not None]
+    if len(asked) < len(models):
+        counts[f"{gateway}.path"] += len(models) - len(asked)
     tell(f"{gateway}: {len(models)} models")
     answers = await _some_at_once(ENDPOINTS_AT_ONCE, [_endpoints(sources, gateway, path) for _, path in asked])
     failed = sum(answer is None for answer in answers)
