@@ -21,9 +21,11 @@ from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.gateway.stages import send_upstream
 from tollway.identity.caller import Caller
 from tollway.observability.logs import RequestLog
+from tollway.providers.own_keys import OwnKey
 from tollway.providers.rule import Attempt, Draft
 from tollway.providers.user_hashes import CUSTOM
 from tollway.routing.plan import Candidate, Plan
+from tollway.routing.precedence import OwnRoute, Rule
 from tollway.routing.split import TrafficSplit
 from tollway.settings import parse
 from tollway.wire.answer import Answer
@@ -491,3 +493,17 @@ def test_every_refusal_is_reported() -> None:
     send(answers(500, {}), answers(400, {}), request_log=log)
     log.flush()
     assert [(line["event"], line["status"]) for line in lines] == [("upstream_refused", 500), ("upstream_refused", 400)]
+
+
+@pytest.mark.parametrize("own", [None, OwnRoute(Rule.OWN_KEYS, True, False, keys=(OwnKey("anthropic", "sk-fake"),))])
+def test_rules_see_the_callers_own_keys(own: OwnRoute | None) -> None:
+    seen: list[Attempt] = []
+
+    def look(draft: Draft, attempt: Attempt) -> Draft:
+        seen.append(attempt)
+        return draft
+
+    one, upstreams = ready((candidate(rules=(look,)),)), FakeUpstreams(GOOD)
+    one.own = own
+    asyncio.run(send_upstream.run(one, services(client=upstreams, settings=AT_ONCE)))
+    assert [attempt.own_keys for attempt in seen] == [own and own.keys]
