@@ -1,0 +1,96 @@
+"""Server-sent events, decoded from the bytes of a stream however they were cut. Pure.
+
+For readers that need the data of every event, such as translators. What is only forwarded goes through `scan.py`, which
+opens few of them. Source: response-path 4.8, guarantees S2 and §12 (SSE line).
+"""
+
+import re
+from typing import Final
+
+from msgspec import MsgspecError
+from msgspec.json import Decoder
+
+from tollway.wire.answer import BOM
+from tollway.wire.json_body import JsonObject
+from tollway.wire.scan import LINE_BYTES_MAX
+
+DONE: Final = b"[DONE]"
+
+_LINE_END: Final = rb"(?:\r\n?+|\n)"  # possessive: a CR never lets go of its LF
+_EVENT_END: Final = re.compile(_LINE_END + _LINE_END)
+_LINE_END_BYTES: Final = b"\r\n"
+_PARTIAL_END_BYTES: Final = 3  # what a line end and half of another one take at most
+_object: Final = Decoder(JsonObject)
+
+
+class EventDecoder:
+    """Feed it the body of a stream; it gives back the data of the events that are complete.
+
+    Lines end with LF, CR LF or CR only; several `data` lines are joined with LF; a leading byte order mark, comments,
+    unknown fields and events without data are skipped. `too_long`: an event, without the blank line that ends it, was
+    longer than `event_bytes_max`; nothing is returned from there on. At most that much, and a little, is kept.
+    """
+
+    __slots__ = ("_at_start", "_event_bytes_max", "_kept", "too_long")
+
+    def __init__(self, event_bytes_max: int = LINE_BYTES_MAX) -> None:
+        self.too_long = False
+        self._event_bytes_max = event_bytes_max
+        self._kept = bytearray()  # an incomplete event; never begins with a line end
+        self._at_start = True  # a byte order mark may still come
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The data of the events that `data` completed, in order."""
+        if self.too_long:
+            return []
+        kept = self._kept
+        searched = max(0, len(kept) - 2)  # a CR LF may continue an end that began in what was kept
+        kept += data
+        found: list[bytes] = []
+        begin = 0
+        while not self.too_long:
+            while begin < len(kept) and kept[begin] in _LINE_END_BYTES:
+                begin += 1  # blank lines between events belong to none
+                self._at_start = False
+            end = _EVENT_END.search(kept, max(begin, searched))
+            if end is None:
+                self.too_long = len(kept) - begin > self._event_bytes_max + _PARTIAL_END_BYTES
+                break
+            self._take(bytes(kept[begin : end.start()]), found)
+            begin = end.end()
+        if self.too_long:
+            kept.clear()
+        else:
+            del kept[:begin]
+        return found
+
+    def close(self) -> list[bytes]:
+        """End of the body: what was kept, treated as a complete event."""
+        found: list[bytes] = []
+        if not self.too_long:
+            self._take(bytes(self._kept).rstrip(_LINE_END_BYTES), found)
+        self._kept.clear()
+        return found
+
+    def _take(self, event: bytes, found: list[bytes]) -> None:
+        if len(event) > self._event_bytes_max:
+            self.too_long = True
+            return
+        if self._at_start:
+            event = event.removeprefix(BOM)
+            self._at_start = False
+        if event.startswith(b"data: ") and b"\n" not in event and b"\r" not in event:  # the ordinary event
+            found.append(event[6:])
+            return
+        lines = event.splitlines()  # of bytes: at CR LF, LF and CR only
+        values = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
+        if values:
+            found.append(b"\n".join(values))
+
+
+def read_object(data: bytes) -> JsonObject | None:
+    """The JSON object in an event's data or in a body; None for anything else. Never raises."""
+    try:
+        return _object.decode(data)
+    except (MsgspecError, ValueError, RecursionError):
+        return None
