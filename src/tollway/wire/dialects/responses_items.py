@@ -7,11 +7,10 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from tollway.wire.dialects.details import ENCRYPTED, OPENAI, TEXT, Detail, written_detail
 from tollway.wire.dialects.packed_details import unpack_details
-from tollway.wire.dialects.responses_refusal import RefusedError
+from tollway.wire.dialects.refusal import RefusedError
 from tollway.wire.json_body import JsonObject, JsonValue
-
-OPENAI_FORMAT: Final = "openai-responses-v1"
 
 _TEXTS: Final = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}  # by part type
 # Newer models tell instructions of the developer from those of the system; other providers know the latter only.
@@ -25,7 +24,7 @@ def read_items(items: list[JsonValue]) -> list[JsonObject]:
     for place, item in enumerate(items):
         at = f"input[{place}]"
         if item.__class__ is not dict:
-            raise RefusedError("Input items must be objects.", at)
+            raise RefusedError(f"{at}: Input items must be objects.")
         kind = item.get("type", "message")
         if kind == "message":
             _read_message(conversation, item, at)
@@ -37,9 +36,9 @@ def read_items(items: list[JsonValue]) -> list[JsonObject]:
             output = read_content(item.get("output"), f"{at}.output")
             conversation.add({"role": "tool", "tool_call_id": _text(item, "call_id", at), "content": output})
         elif kind == "item_reference":
-            raise RefusedError("Responses are not stored here: send the items themselves.", at)
+            raise RefusedError(f"{at}: Responses are not stored here: send the items themselves.")
         else:
-            raise RefusedError(f"Items of type {shown_type(kind)} are not supported.", at)
+            raise RefusedError(f"{at}: Items of type {shown_type(kind)} are not supported.")
     return conversation.end()
 
 
@@ -95,7 +94,7 @@ def _read_message(conversation: _Conversation, item: JsonObject, at: str) -> Non
     role = item.get("role")
     known = _ROLES.get(role) if isinstance(role, str) else None
     if known is None:
-        raise RefusedError("Messages are from user, assistant, system or developer.", f"{at}.role")
+        raise RefusedError(f"{at}.role: Messages are from user, assistant, system or developer.")
     content = item.get("content")
     if known == "assistant":
         conversation.turn_to_think().parts += read_parts(content, f"{at}.content")
@@ -117,11 +116,9 @@ def _read_reasoning(turn: _Turn, item: JsonObject) -> None:
         return
     details = unpack_details(sealed)
     if details is None:
-        name: JsonObject = {"format": OPENAI_FORMAT}
-        if isinstance(item.get("id"), str):
-            name["id"] = item["id"]
-        details = [{"type": "reasoning.text", "text": text, **name} for text in texts]
-        details.append({"type": "reasoning.encrypted", "data": sealed, **name})
+        id_ = item["id"] if isinstance(item.get("id"), str) else None
+        details = [written_detail(Detail(TEXT, text, OPENAI, id=id_)) for text in texts]
+        details.append(written_detail(Detail(ENCRYPTED, sealed, OPENAI, id=id_)))
     turn.details += [{**detail, "index": len(turn.details) + place} for place, detail in enumerate(details)]
 
 
@@ -140,7 +137,7 @@ def read_parts(content: JsonValue, at: str) -> list[JsonObject]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     if content.__class__ is not list:
-        raise RefusedError("Content must be text or a list of parts.", at)
+        raise RefusedError(f"{at}: Content must be text or a list of parts.")
     return [_read_part(part, f"{at}[{place}]") for place, part in enumerate(content)]
 
 
@@ -153,7 +150,7 @@ def plain(parts: list[JsonObject]) -> str | list[JsonObject]:
 
 def _read_part(part: JsonValue, at: str) -> JsonObject:
     if part.__class__ is not dict:
-        raise RefusedError("Parts must be objects.", at)
+        raise RefusedError(f"{at}: Parts must be objects.")
     kind = part.get("type")
     if isinstance(kind, str) and kind in _TEXTS:
         return {"type": "text", "text": _text(part, _TEXTS[kind], at)}
@@ -167,22 +164,22 @@ def _read_part(part: JsonValue, at: str) -> JsonObject:
         return {"type": "file", "file": {"filename": name, **file} if isinstance(name, str) else file}
     if kind == "input_audio" and part.get("input_audio").__class__ is dict:
         return {"type": "input_audio", "input_audio": part["input_audio"]}
-    raise RefusedError(f"Parts of type {shown_type(kind)} are not supported.", at)
+    raise RefusedError(f"{at}: Parts of type {shown_type(kind)} are not supported.")
 
 
 def _inline(part: JsonObject, name: str, at: str) -> str:
     if part.get("file_id") is not None:
-        raise RefusedError("Files are not stored here: send the content or an address.", f"{at}.file_id")
+        raise RefusedError(f"{at}.file_id: Files are not stored here: send the content or an address.")
     return _text(part, name, at)
 
 
 def _text(holder: JsonObject, name: str, at: str) -> str:
     value = holder.get(name)
     if not isinstance(value, str):
-        raise RefusedError(f"`{name}` must be a text.", f"{at}.{name}")
+        raise RefusedError(f"{at}.{name}: must be a text.")
     return value
 
 
 def shown_type(kind: JsonValue) -> str:
     """The name of a type, fit to be shown to whoever sent it."""
-    return f"`{kind[:_TYPE_CHARS_MAX]}`" if isinstance(kind, str) else "that are not named"
+    return f"`{kind[:_TYPE_CHARS_MAX]}`" if isinstance(kind, str) else "unknown"

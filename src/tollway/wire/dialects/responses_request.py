@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from tollway.wire.dialects.refusal import Refusal, RefusedError
 from tollway.wire.dialects.responses_items import read_items, shown_type
-from tollway.wire.dialects.responses_refusal import Refusal, RefusedError
 from tollway.wire.json_body import JsonObject, JsonValue
 
 _STATELESS: Final = "Responses are not stored here: send the whole conversation as `input`."
@@ -70,7 +70,7 @@ def read_responses_request(body: JsonObject) -> ResponsesRequest | Refusal:
 def _read(body: JsonObject) -> JsonObject:
     for name, reason in _UNSUPPORTED.items():
         if body.get(name) not in (None, False):
-            raise RefusedError(reason, name)
+            raise RefusedError(f"{name}: {reason}")
     chat: JsonObject = {name: body[name] for name in _SAME if body.get(name) is not None}
     chat["messages"] = _read_messages(body)
     if body.get("max_output_tokens") is not None:
@@ -90,11 +90,11 @@ def _read_messages(body: JsonObject) -> list[JsonObject]:
     elif given.__class__ is list:
         messages = read_items(given)
     else:
-        raise RefusedError("`input` must be text or a list of items.", "input")
+        raise RefusedError("input: must be text or a list of items.")
     if instructions is None:
         return messages
     if not isinstance(instructions, str):
-        raise RefusedError("`instructions` must be a text.", "instructions")
+        raise RefusedError("instructions: must be a text.")
     return [{"role": "system", "content": instructions}, *messages]
 
 
@@ -102,25 +102,26 @@ def _read_text(text: JsonValue, chat: JsonObject) -> None:
     if text is None:
         return
     if text.__class__ is not dict:
-        raise RefusedError("`text` must be an object.", "text")
+        raise RefusedError("text: must be an object.")
     if text.get("verbosity") is not None:
         chat["verbosity"] = text["verbosity"]
     asked = text.get("format")
-    kind = asked.get("type") if asked.__class__ is dict else asked
+    asked = asked if isinstance(asked, dict) else {}
+    kind = asked.get("type")
     if kind == "json_object":
         chat["response_format"] = {"type": "json_object"}
     elif kind == "json_schema":
         schema = {name: value for name, value in asked.items() if name != "type"}
         chat["response_format"] = {"type": "json_schema", "json_schema": schema}
     elif kind not in (None, "text"):
-        raise RefusedError(f"Formats of type {shown_type(kind)} are not supported.", "text.format")
+        raise RefusedError(f"text.format: Formats of type {shown_type(kind)} are not supported.")
 
 
 def _read_tools(body: JsonObject, chat: JsonObject) -> None:
     tools, choice = body.get("tools"), body.get("tool_choice")
     if tools is not None:
         if tools.__class__ is not list:
-            raise RefusedError("`tools` must be a list.", "tools")
+            raise RefusedError("tools: must be a list.")
         chat["tools"] = [_read_tool(tool, f"tools[{place}]") for place, tool in enumerate(tools)]
     if choice is None:
         return
@@ -129,12 +130,12 @@ def _read_tools(body: JsonObject, chat: JsonObject) -> None:
     elif choice.__class__ is dict and choice.get("type") == "function":
         chat["tool_choice"] = {"type": "function", "function": {"name": choice.get("name")}}
     else:
-        raise RefusedError("`tool_choice` must be auto, none, required or a function.", "tool_choice")
+        raise RefusedError("tool_choice: must be auto, none, required or a function.")
 
 
 def _read_tool(tool: JsonValue, at: str) -> JsonObject:
     kind = tool.get("type") if tool.__class__ is dict else None
     if kind != "function":
-        raise RefusedError(f"Only function tools can be used here, not those of type {shown_type(kind)}.", at)
+        raise RefusedError(f"{at}: Only function tools can be used here, not those of type {shown_type(kind)}.")
     names = ("name", "description", "parameters", "strict")
     return {"type": "function", "function": {name: tool[name] for name in names if tool.get(name) is not None}}
