@@ -11,7 +11,7 @@ from msgspec import MsgspecError
 from msgspec.json import Decoder
 
 from tollway.wire.answer import BOM
-from tollway.wire.json_body import JsonObject
+from tollway.wire.json_body import DEPTH_MAX, JsonObject, JsonValue
 from tollway.wire.scan import LINE_BYTES_MAX
 
 DONE: Final = b"[DONE]"
@@ -89,8 +89,27 @@ class EventDecoder:
 
 
 def read_object(data: bytes) -> JsonObject | None:
-    """The JSON object in an event's data or in a body; None for anything else. Never raises."""
+    """The JSON object in an event's data or in a body; None for anything else. Never raises.
+
+    Deeper than DEPTH_MAX is no object either: what can be decoded could then not always be encoded again.
+    """
     try:
-        return _object.decode(data)
+        tree = _object.decode(data)
     except (MsgspecError, ValueError, RecursionError):
         return None
+    openings = data.count(b"{") + data.count(b"[")  # those inside strings too
+    return None if openings > DEPTH_MAX and _is_too_deep(tree) else tree
+
+
+def _is_too_deep(tree: JsonObject) -> bool:
+    level: list[JsonValue] = [tree]
+    for _ in range(DEPTH_MAX):
+        level = [
+            value
+            for one in level
+            for value in (one.values() if isinstance(one, dict) else one)
+            if isinstance(value, dict | list)
+        ]
+        if not level:
+            return False
+    return True

@@ -74,6 +74,10 @@ def data_url(media_type: str, data: str) -> str:
     return f"data:{media_type};base64,{data}"
 
 
+def text_data_url(text: str) -> str:
+    return data_url(PLAIN_TEXT, b64encode(text.encode()).decode())
+
+
 def sniffed_image_type(data: str) -> str | None:
     """The media type of an image by its first bytes, given in Base64."""
     head = data[:_SNIFFED_BASE64_CHARS]

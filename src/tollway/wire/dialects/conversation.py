@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tollway.wire.dialects.refusal import RefusedError, unsupported_role
-from tollway.wire.json_body import JsonObject, JsonValue
+from tollway.wire.json_body import BodyError, JsonObject, JsonValue, decode_object
 
 SYSTEM: Final = "system"
 USER: Final = "user"
@@ -60,3 +60,15 @@ def tool_calls_of(message: JsonObject) -> Iterator[tuple[str, str, JsonValue]]:
 def call_id(id_: JsonValue) -> str:
     """Other dialects want text."""
     return "" if id_ is None else str(id_)
+
+
+def arguments_object(arguments: JsonValue) -> JsonObject:
+    """A call's arguments as an object. What a model wrote stays usable: what is none becomes one."""
+    if isinstance(arguments, dict):
+        return arguments
+    if not isinstance(arguments, str) or not arguments.strip():
+        return {}
+    try:
+        return decode_object(arguments.encode())
+    except BodyError:
+        return {"raw_arguments": arguments}
