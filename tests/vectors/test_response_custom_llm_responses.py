@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from tollway.storage.presets import load_preset
-from tollway.wire.dialects.chat_to_responses import ResponsesDraft, chat_to_responses
+from tollway.wire.dialects.chat_request_to_responses import ResponsesDraft, chat_to_responses
 from tollway.wire.dialects.details import OBSCURED, OPENAI
 from tollway.wire.dialects.parameters import ModelOptions, read_parameters
 from tollway.wire.dialects.phases import phase_key
 from tollway.wire.dialects.refusal import Refusal
-from tollway.wire.dialects.responses_to_chat import ResponsesToChatStream, responses_answer_to_chat
+from tollway.wire.dialects.responses_answer_to_chat import ResponsesToChatStream, responses_answer_to_chat
 
 PRESET = load_preset("kilo")
 MODEL = ModelOptions("kilo-internal/acme-gpt", "gpt-5.2")

@@ -12,21 +12,23 @@ from typing import Final
 from msgspec import MsgspecError
 from msgspec.json import Decoder, encode
 
-from tollway.wire.json_body import JsonObject
+from tollway.wire.dialects.details import ENCRYPTED, SUMMARY, TEXT, Detail
 
 _MARK: Final = "tollway1."
-_details: Final = Decoder(list[JsonObject])
+_KINDS: Final = frozenset({TEXT, ENCRYPTED, SUMMARY})
+_details: Final = Decoder(list[Detail])
 
 
-def pack_details(details: Sequence[JsonObject]) -> str:
+def pack_details(details: Sequence[Detail]) -> str:
     return _MARK + urlsafe_b64encode(encode(details)).decode()
 
 
-def unpack_details(text: str) -> list[JsonObject] | None:
+def unpack_details(text: str) -> list[Detail] | None:
     """What was packed; none of what is damaged. None: `text` is no pack of ours."""
     if not text.startswith(_MARK):
         return None
     try:
-        return _details.decode(urlsafe_b64decode(text.removeprefix(_MARK)))
+        details = _details.decode(urlsafe_b64decode(text.removeprefix(_MARK)))
     except (MsgspecError, ValueError, RecursionError):
         return []
+    return [detail for detail in details if detail.kind in _KINDS]

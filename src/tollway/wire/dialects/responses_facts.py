@@ -9,8 +9,9 @@ from msgspec.json import encode
 
 from tollway.wire.dialects.chat_output import CONTENT_FILTER, LENGTH, STOP, TOOL_CALLS, UsageShape
 from tollway.wire.dialects.provider_error import ProviderError
+from tollway.wire.dialects.reading import as_object, as_text
 from tollway.wire.dialects.refusal import reason_phrase
-from tollway.wire.json_body import JsonObject, JsonValue
+from tollway.wire.json_body import JsonObject
 from tollway.wire.upstream_error import read_error
 from tollway.wire.usage import Usage, read_usage
 
@@ -55,20 +56,3 @@ def error_of(holder: JsonObject) -> ProviderError:
     status = next((_STATUSES[code] for name in ("code", "type") if (code := as_text(error.get(name))) in _STATUSES), 0)
     status = status or _FAILED
     return ProviderError(read_error(encode({"error": error})).message or reason_phrase(status), status)
-
-
-def as_object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
-
-
-def as_text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def as_index(value: JsonValue) -> int:
-    """What has no usable index belongs together."""
-    return value if value.__class__ is int else -1

@@ -1,185 +1,187 @@
-"""Input items of a Responses request as chat messages.
+"""Output items of a Responses answer in the making: what each adds to a stream, and what it is when it is done.
 
-The API lists reasoning, text and calls of one assistant turn as items side by side; a chat message holds all three.
+An event is its type and its members but those that every event of an item has (`item_id`, `output_index`).
 """
 
-from typing import Final
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
-from tollway.wire.dialects.details import ENCRYPTED, OPENAI, TEXT, Detail, written_detail
-from tollway.wire.dialects.packed_details import unpack_details
-from tollway.wire.dialects.refusal import RefusedError
-from tollway.wire.json_body import JsonObject, JsonValue
+from tollway.wire.dialects.chat_output import NO_ARGUMENTS
+from tollway.wire.dialects.details import ENCRYPTED, OPENAI, Detail
+from tollway.wire.dialects.packed_details import pack_details
+from tollway.wire.json_body import JsonObject
 
-_TEXTS: Final = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}  # by part type
-# Newer models tell instructions of the developer from those of the system; other providers know the latter only.
-_ROLES: Final = {"user": "user", "system": "system", "developer": "system", "assistant": "assistant"}
-_TYPE_CHARS_MAX: Final = 64
+Event: TypeAlias = tuple[str, JsonObject]
 
+OUTPUT_TEXT: Final = "output_text"
+REFUSAL: Final = "refusal"
 
-def read_items(items: list[JsonValue]) -> list[JsonObject]:
-    """The messages. Raises RefusedError."""
-    conversation = _Conversation()
-    for place, item in enumerate(items):
-        at = f"input[{place}]"
-        if item.__class__ is not dict:
-            raise RefusedError(f"{at}: Input items must be objects.")
-        kind = item.get("type", "message")
-        if kind == "message":
-            _read_message(conversation, item, at)
-        elif kind == "reasoning":
-            _read_reasoning(conversation.turn_to_think(), item)
-        elif kind == "function_call":
-            conversation.turn().calls.append(_read_call(item, at))
-        elif kind == "function_call_output":
-            output = read_content(item.get("output"), f"{at}.output")
-            conversation.add({"role": "tool", "tool_call_id": _text(item, "call_id", at), "content": output})
-        elif kind == "item_reference":
-            raise RefusedError(f"{at}: Responses are not stored here: send the items themselves.")
-        else:
-            raise RefusedError(f"{at}: Items of type {shown_type(kind)} are not supported.")
-    return conversation.end()
+IN_PROGRESS: Final = "in_progress"
 
 
-class _Turn(Struct):
-    """One assistant message in the making."""
+class Item(Protocol):
+    """An item that may still grow."""
 
-    parts: list[JsonObject] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    details: list[JsonObject] = field(default_factory=list)
-    calls: list[JsonObject] = field(default_factory=list)
+    id: str
 
-    def message(self) -> JsonObject:
-        content = plain(self.parts) if self.parts else None
-        message: JsonObject = {"role": "assistant", "content": content if content or self.calls else ""}
-        if self.reasoning:
-            message["reasoning"] = "".join(self.reasoning)
-        if self.details:
-            message["reasoning_details"] = self.details
-        if self.calls:
-            message["tool_calls"] = self.calls
-        return message
+    def ended(self) -> list[Event]:
+        """What is told when nothing more comes, before `output_item.done`."""
+        ...
+
+    def value(self, status: str) -> JsonObject:
+        """The item as it is now. status: in_progress, completed or incomplete."""
+        ...
 
 
-class _Conversation:
-    """Messages so far, and the assistant's turn that may still grow."""
+class _Part(Struct):
+    """One part of a message; a refusal has its own words for everything."""
 
-    def __init__(self) -> None:
-        self._messages: list[JsonObject] = []
-        self._turn: _Turn | None = None
+    kind: str
+    pieces: list[str] = field(default_factory=list)
 
-    def add(self, message: JsonObject) -> None:
-        self.end().append(message)
-
-    def turn(self) -> _Turn:
-        self._turn = self._turn or _Turn()
-        return self._turn
-
-    def turn_to_think(self) -> _Turn:
-        """The turn, for reasoning or text: a new one behind text, so that what was said keeps its order. A turn with
-        calls goes on, because their results must follow the message that has them."""
-        if self._turn and self._turn.parts and not self._turn.calls:
-            self.end()
-        return self.turn()
-
-    def end(self) -> list[JsonObject]:
-        if self._turn:
-            self._messages.append(self._turn.message())
-            self._turn = None
-        return self._messages
+    def value(self) -> JsonObject:
+        if self.kind == REFUSAL:
+            return {"type": REFUSAL, "refusal": "".join(self.pieces)}
+        return {"type": OUTPUT_TEXT, "annotations": [], "logprobs": [], "text": "".join(self.pieces)}
 
 
-def _read_message(conversation: _Conversation, item: JsonObject, at: str) -> None:
-    role = item.get("role")
-    known = _ROLES.get(role) if isinstance(role, str) else None
-    if known is None:
-        raise RefusedError(f"{at}.role: Messages are from user, assistant, system or developer.")
-    content = item.get("content")
-    if known == "assistant":
-        conversation.turn_to_think().parts += read_parts(content, f"{at}.content")
-    else:
-        conversation.add({"role": known, "content": read_content(content, f"{at}.content")})
+class MessageItem(Struct):
+    """What the assistant says."""
+
+    id: str
+    parts: list[_Part] = field(default_factory=list)
+
+    def add(self, kind: str, text: str) -> list[Event]:
+        """kind: OUTPUT_TEXT or REFUSAL."""
+        events: list[Event] = []
+        if not self.parts or self.parts[-1].kind != kind:
+            events = self.ended()
+            self.parts.append(_Part(kind))
+            events.append(("response.content_part.added", self._placed({"part": self.parts[-1].value()})))
+        self.parts[-1].pieces.append(text)
+        more: JsonObject = {"logprobs": []} if kind == OUTPUT_TEXT else {}
+        return [*events, (f"response.{kind}.delta", self._placed({"delta": text, **more}))]
+
+    def ended(self) -> list[Event]:
+        if not self.parts:
+            return []
+        part = self.parts[-1].value()
+        told: JsonObject = {name: part[name] for name in ("refusal", "text", "logprobs") if name in part}
+        return [
+            (f"response.{part['type']}.done", self._placed(told)),
+            ("response.content_part.done", self._placed({"part": part})),
+        ]
+
+    def _placed(self, members: JsonObject) -> JsonObject:
+        return {"content_index": len(self.parts) - 1, **members}
+
+    def value(self, status: str) -> JsonObject:
+        content = [part.value() for part in self.parts]
+        return {"id": self.id, "type": "message", "status": status, "role": "assistant", "content": content}
 
 
-def _read_call(item: JsonObject, at: str) -> JsonObject:
-    function = {"name": _text(item, "name", at), "arguments": _text(item, "arguments", at)}
-    return {"id": _text(item, "call_id", at), "type": "function", "function": function}
+class CallItem(Struct):
+    """A call of a function."""
+
+    id: str
+    call_id: str
+    name: str
+    pieces: list[str] = field(default_factory=list)
+
+    def add(self, name: str, fragment: str) -> list[Event]:
+        """name: empty where it was told before."""
+        self.name = self.name or name
+        if not fragment:
+            return []
+        self.pieces.append(fragment)
+        return [("response.function_call_arguments.delta", {"delta": fragment})]
+
+    def ended(self) -> list[Event]:
+        """A call without a fragment still has arguments: clients cannot parse an empty text."""
+        events = [] if self.pieces else self.add("", NO_ARGUMENTS)
+        done = {"name": self.name, "arguments": "".join(self.pieces)}
+        return [*events, ("response.function_call_arguments.done", done)]
+
+    def value(self, status: str) -> JsonObject:
+        return {
+            "id": self.id,
+            "type": "function_call",
+            "status": status,
+            "arguments": "".join(self.pieces),
+            "call_id": self.call_id,
+            "name": self.name,
+        }
 
 
-def _read_reasoning(turn: _Turn, item: JsonObject) -> None:
-    """Reasoning without encrypted content cannot be checked by whoever made it, so it is only text."""
-    texts = _listed_texts(item.get("summary")) or _listed_texts(item.get("content"))
-    sealed = item.get("encrypted_content")
-    if not isinstance(sealed, str) or not sealed:
-        turn.reasoning += texts
-        return
-    details = unpack_details(sealed)
-    if details is None:
-        id_ = item["id"] if isinstance(item.get("id"), str) else None
-        details = [written_detail(Detail(TEXT, text, OPENAI, id=id_)) for text in texts]
-        details.append(written_detail(Detail(ENCRYPTED, sealed, OPENAI, id=id_)))
-    turn.details += [{**detail, "index": len(turn.details) + place} for place, detail in enumerate(details)]
+class _Merged(Struct):
+    """A detail put together from those of one index; `part` is the summary part that tells its text."""
+
+    detail: Detail
+    pieces: list[str] = field(default_factory=list)
+    part: int | None = None
+
+    def value(self) -> Detail:
+        one = self.detail
+        content = self.pieces[-1] if one.kind == ENCRYPTED else "".join(self.pieces)
+        return Detail(one.kind, content, one.format, one.signature, one.id)
 
 
-def _listed_texts(parts: JsonValue) -> list[str]:
-    found = [part.get("text") for part in parts if part.__class__ is dict] if parts.__class__ is list else []
-    return [text for text in found if isinstance(text, str) and text]
+class ReasoningItem(Struct):
+    """What the model thought. `source_id`: the id that the first detail had, of which the rest must be."""
+
+    id: str
+    source_id: str | None = None
+    details: dict[tuple[str, int | None], _Merged] = field(default_factory=dict)
+    parts: int = 0
+
+    def takes(self, detail: Detail) -> bool:
+        return detail.id is None or detail.id == self.source_id
+
+    def add(self, detail: Detail) -> list[Event]:
+        """Details of one kind and index are one."""
+        merged = self.details.setdefault((detail.kind, detail.index), _Merged(detail))
+        old = merged.detail
+        merged.detail = Detail(
+            old.kind, "", detail.format or old.format, detail.signature or old.signature, detail.id or old.id
+        )
+        merged.pieces.append(detail.content)
+        if detail.kind == ENCRYPTED or not detail.content:
+            return []
+        events: list[Event] = []
+        if merged.part is None:
+            merged.part = self.parts
+            self.parts += 1
+            events.append(("response.reasoning_summary_part.added", _summary(merged.part, {"part": _text("")})))
+        delta = ("response.reasoning_summary_text.delta", _summary(merged.part, {"delta": detail.content}))
+        return [*events, delta]
+
+    def ended(self) -> list[Event]:
+        events: list[Event] = []
+        for merged in self.details.values():
+            if merged.part is not None:
+                text = merged.value().content
+                events.append(("response.reasoning_summary_text.done", _summary(merged.part, {"text": text})))
+                events.append(("response.reasoning_summary_part.done", _summary(merged.part, {"part": _text(text)})))
+        return events
+
+    def value(self, status: str) -> JsonObject:
+        """OpenAI's own reasoning as it was; other reasoning with what its provider needs packed into the place of what
+        clients do not read. Without any proof it is only text."""
+        details = [merged.value() for merged in self.details.values()]
+        summary = [_text(merged.value().content) for merged in self.details.values() if merged.part is not None]
+        item: JsonObject = {"id": self.id, "type": "reasoning", "summary": summary}
+        sealed = {detail.content for detail in details if detail.kind == ENCRYPTED}
+        if status == IN_PROGRESS or not (sealed or any(detail.signature for detail in details)):
+            return item
+        is_native = len(sealed) == 1 and all(one.format == OPENAI and one.id == self.id for one in details)
+        packed = sealed.pop() if is_native else pack_details(details)
+        return {**item, "encrypted_content": packed}
 
 
-def read_content(content: JsonValue, at: str) -> str | list[JsonObject]:
-    """A text, or parts where there is more than one text. Raises RefusedError."""
-    return plain(read_parts(content, at))
+def _summary(part: int, members: JsonObject) -> JsonObject:
+    return {"summary_index": part, **members}
 
 
-def read_parts(content: JsonValue, at: str) -> list[JsonObject]:
-    """Content of a message or a call's output as chat parts. Raises RefusedError."""
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    if content.__class__ is not list:
-        raise RefusedError(f"{at}: Content must be text or a list of parts.")
-    return [_read_part(part, f"{at}[{place}]") for place, part in enumerate(content)]
-
-
-def plain(parts: list[JsonObject]) -> str | list[JsonObject]:
-    """One text alone as a string, which every provider takes."""
-    if len(parts) == 1 and parts[0]["type"] == "text":
-        return str(parts[0]["text"])
-    return parts
-
-
-def _read_part(part: JsonValue, at: str) -> JsonObject:
-    if part.__class__ is not dict:
-        raise RefusedError(f"{at}: Parts must be objects.")
-    kind = part.get("type")
-    if isinstance(kind, str) and kind in _TEXTS:
-        return {"type": "text", "text": _text(part, _TEXTS[kind], at)}
-    if kind == "input_image":
-        image = {"url": _inline(part, "image_url", at)}
-        detail = part.get("detail")
-        return {"type": "image_url", "image_url": {**image, "detail": detail} if isinstance(detail, str) else image}
-    if kind == "input_file":
-        file = {"file_data": _inline(part, "file_url" if part.get("file_url") else "file_data", at)}
-        name = part.get("filename")
-        return {"type": "file", "file": {"filename": name, **file} if isinstance(name, str) else file}
-    if kind == "input_audio" and part.get("input_audio").__class__ is dict:
-        return {"type": "input_audio", "input_audio": part["input_audio"]}
-    raise RefusedError(f"{at}: Parts of type {shown_type(kind)} are not supported.")
-
-
-def _inline(part: JsonObject, name: str, at: str) -> str:
-    if part.get("file_id") is not None:
-        raise RefusedError(f"{at}.file_id: Files are not stored here: send the content or an address.")
-    return _text(part, name, at)
-
-
-def _text(holder: JsonObject, name: str, at: str) -> str:
-    value = holder.get(name)
-    if not isinstance(value, str):
-        raise RefusedError(f"{at}.{name}: must be a text.")
-    return value
-
-
-def shown_type(kind: JsonValue) -> str:
-    """The name of a type, fit to be shown to whoever sent it."""
-    return f"`{kind[:_TYPE_CHARS_MAX]}`" if isinstance(kind, str) else "unknown"
+def _text(text: str) -> JsonObject:
+    return {"type": "summary_text", "text": text}

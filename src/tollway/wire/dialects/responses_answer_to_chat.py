@@ -14,17 +14,9 @@ from tollway.wire.dialects.chat_output import ERROR, NO_ARGUMENTS, ChatMessage, 
 from tollway.wire.dialects.details import OPENAI
 from tollway.wire.dialects.phases import phase_key
 from tollway.wire.dialects.provider_error import ProviderError
+from tollway.wire.dialects.reading import as_index, as_list, as_object, as_text
 from tollway.wire.dialects.refusal import error_body, provider_error_body
-from tollway.wire.dialects.responses_facts import (
-    USAGE_SHAPE,
-    as_index,
-    as_list,
-    as_object,
-    as_text,
-    error_of,
-    finish_reason,
-    usage_of,
-)
+from tollway.wire.dialects.responses_facts import USAGE_SHAPE, error_of, finish_reason, usage_of
 from tollway.wire.json_body import JsonObject
 from tollway.wire.sse import EventDecoder, read_object
 from tollway.wire.usage import Usage

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from tollway.wire.dialects.refusal import Refusal, RefusedError
-from tollway.wire.dialects.responses_items import read_items, shown_type
+from tollway.wire.dialects.responses_items_to_chat import read_items, shown_type
 from tollway.wire.json_body import JsonObject, JsonValue
 
 _STATELESS: Final = "Responses are not stored here: send the whole conversation as `input`."

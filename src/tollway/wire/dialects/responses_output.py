@@ -7,7 +7,8 @@ from msgspec.json import encode
 
 from tollway.wire.dialects.chat_output import CONTENT_FILTER, LENGTH
 from tollway.wire.dialects.details import OPENAI, Detail
-from tollway.wire.dialects.response_output import IN_PROGRESS, CallItem, Event, Item, MessageItem, ReasoningItem
+from tollway.wire.dialects.provider_error import ProviderError
+from tollway.wire.dialects.responses_items import IN_PROGRESS, CallItem, Event, Item, MessageItem, ReasoningItem
 from tollway.wire.json_body import JsonObject
 from tollway.wire.usage import Usage
 
@@ -15,7 +16,9 @@ COMPLETED: Final = "completed"
 INCOMPLETE: Final = "incomplete"
 FAILED: Final = "failed"
 
-_CUT: Final = {LENGTH: "max_output_tokens", CONTENT_FILTER: "content_filter"}
+_CUT: Final = {LENGTH: "max_output_tokens", CONTENT_FILTER: "content_filter"}  # by chat finish reason
+_CODES: Final = {429: "rate_limit_exceeded", 400: "invalid_prompt"}  # by status, as far as the API has names
+_SERVER_ERROR: Final = "server_error"
 _PIECE_BYTES: Final = 128  # what a piece takes besides its text
 _ITEM_ID_CHARS_MAX: Final = 64
 
@@ -28,6 +31,35 @@ class ResponseHead(Struct, frozen=True):
     created_at: int
     model: str
     echo: JsonObject
+
+
+class Ending(Struct, frozen=True):
+    """How an answer ends. finish_reason: the chat one; error: of an answer that did not end as it should."""
+
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    error: ProviderError | None = None
+
+    @property
+    def status(self) -> str:
+        if self.error:
+            return FAILED
+        return INCOMPLETE if self.finish_reason in _CUT else COMPLETED
+
+    @property
+    def item_status(self) -> str:
+        """Of the items that were still growing."""
+        return COMPLETED if self.status == COMPLETED else INCOMPLETE
+
+    def members(self) -> JsonObject:
+        """What the response says of it."""
+        usage = self.usage
+        told: JsonObject = {"status": self.status, "usage": _usage_member(usage) if usage else None}
+        if self.error:
+            told["error"] = {"code": _CODES.get(self.error.status, _SERVER_ERROR), "message": self.error.message}
+        elif self.status == INCOMPLETE:
+            told["incomplete_details"] = {"reason": _CUT[self.finish_reason or ""]}
+        return told
 
 
 class ResponseWriter:
@@ -52,8 +84,10 @@ class ResponseWriter:
         """model: that of the answer."""
         if model:
             self._head = ResponseHead(self._head.id, self._head.created_at, model, self._head.echo)
-        response = self._response(IN_PROGRESS)
-        return b"".join([self._event(f"response.{kind}", {"response": response}) for kind in ("created", "in_progress")])
+        response = self._response({"status": IN_PROGRESS})
+        return b"".join(
+            [self._event(f"response.{kind}", {"response": response}) for kind in ("created", "in_progress")]
+        )
 
     def say(self, kind: str, text: str) -> bytes:
         """kind: OUTPUT_TEXT or REFUSAL."""
@@ -86,21 +120,15 @@ class ResponseWriter:
         assert isinstance(known, CallItem)
         return begun + self._tell(known, known.add(name, fragment), place)
 
-    def finish(self, reason: str | None, usage: Usage | None) -> bytes:
-        """The end of an answer. reason: the chat finish reason."""
-        cut = _CUT.get(reason or "")
-        status = INCOMPLETE if cut else COMPLETED
-        ended = self._end_all(status)
-        details = {"incomplete_details": {"reason": cut}} if cut else {}
-        response = self._response(status, {**details, "usage": _usage_member(usage)})
-        return ended + self._event(f"response.{status}", {"response": response})
+    def finish(self, ending: Ending) -> bytes:
+        """The last events of an answer."""
+        ended = self._end_all(ending.item_status)
+        return ended + self._event(f"response.{ending.status}", {"response": self._response(ending.members())})
 
-    def fail(self, code: str, message: str, usage: Usage | None) -> bytes:
-        """The end of an answer that did not end."""
-        ended = self._end_all(INCOMPLETE)
-        error = {"code": code, "message": message}
-        response = self._response(FAILED, {"error": error, "usage": _usage_member(usage)})
-        return ended + self._event("response.failed", {"response": response})
+    def whole(self, ending: Ending) -> JsonObject:
+        """The response as it is when it has ended."""
+        self._end_all(ending.item_status)
+        return self._response(ending.members())
 
     def _current(self) -> Item | None:
         return None if self._open is None else self._items[self._open][0]
@@ -141,9 +169,7 @@ class ResponseWriter:
         item = self._items[place][0]
         self._items[place] = (item, status)
         told = self._tell(item, item.ended(), place)
-        return told + self._event(
-            "response.output_item.done", {"output_index": place, "item": item.value(status)}
-        )
+        return told + self._event("response.output_item.done", {"output_index": place, "item": item.value(status)})
 
     def _tell(self, item: Item, events: list[Event], place: int | None = None) -> bytes:
         """place: of the item; None: the one that grows."""
@@ -156,14 +182,14 @@ class ResponseWriter:
         data = encode({"type": kind, "sequence_number": number, **members})
         return b"event: %b\ndata: %b\n\n" % (kind.encode(), data)
 
-    def _response(self, status: str, members: JsonObject | None = None) -> JsonObject:
+    def _response(self, members: JsonObject) -> JsonObject:
         head = self._head
         text = head.echo.get("text")
         return {
             "id": head.id,
             "object": "response",
             "created_at": head.created_at,
-            "status": status,
+            "status": COMPLETED,
             "background": False,
             "error": None,
             "incomplete_details": None,
@@ -185,13 +211,11 @@ class ResponseWriter:
             "store": False,
             "text": {"format": {"type": "text"}, **(text if isinstance(text, dict) else {})},
             "output": [item.value(known) for item, known in self._items],
-            **(members or {}),
+            **members,
         }
 
 
-def _usage_member(usage: Usage | None) -> JsonObject | None:
-    if usage is None:
-        return None
+def _usage_member(usage: Usage) -> JsonObject:
     return {
         "input_tokens": usage.prompt_tokens,
         "input_tokens_details": {

@@ -9,14 +9,14 @@ from typing import Final
 
 from msgspec import Struct
 
+from tollway.wire.dialects.chat_content_to_responses import assistant_parts, result_output, user_parts
+from tollway.wire.dialects.chat_reasoning_to_responses import reasoning_items
 from tollway.wire.dialects.content import message_text
 from tollway.wire.dialects.conversation import ASSISTANT, SYSTEM, USER, call_id, messages_of, tool_calls_of
 from tollway.wire.dialects.openai_facts import OpenAIFacts
 from tollway.wire.dialects.parameters import ModelOptions, Parameters
 from tollway.wire.dialects.phases import phase_key
 from tollway.wire.dialects.refusal import Refusal, RefusedError
-from tollway.wire.dialects.responses_content import assistant_parts, result_output, user_parts
-from tollway.wire.dialects.responses_reasoning import reasoning_items
 from tollway.wire.dialects.tools import REQUIRED, FunctionTool, ToolChoice, function_tools, tool_choice
 from tollway.wire.json_body import JsonObject, JsonValue
 
