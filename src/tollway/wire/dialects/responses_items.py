@@ -114,12 +114,21 @@ class CallItem(Struct):
         }
 
 
+_Key: TypeAlias = tuple[str, int | None]
+
+
 class _Merged(Struct):
-    """A detail put together from those of one index; `part` is the summary part that tells its text."""
+    """A detail put together from those of one kind and index."""
 
     detail: Detail
     pieces: list[str] = field(default_factory=list)
-    part: int | None = None
+
+    def add(self, detail: Detail) -> None:
+        old = self.detail
+        self.detail = Detail(
+            old.kind, "", detail.format or old.format, detail.signature or old.signature, detail.id or old.id
+        )
+        self.pieces.append(detail.content)
 
     def value(self) -> Detail:
         one = self.detail
@@ -128,48 +137,49 @@ class _Merged(Struct):
 
 
 class ReasoningItem(Struct):
-    """What the model thought. `source_id`: the id that the first detail had, of which the rest must be."""
+    """What the model thought. `source_id`: the id that the first detail had, of which the rest must be. `parts` are
+    those of the summary; the last one tells the text of the detail `told`, and ends when another's comes."""
 
     id: str
     source_id: str | None = None
-    details: dict[tuple[str, int | None], _Merged] = field(default_factory=dict)
-    parts: int = 0
+    details: dict[_Key, _Merged] = field(default_factory=dict)
+    parts: list[list[str]] = field(default_factory=list)
+    told: _Key | None = None
 
     def takes(self, detail: Detail) -> bool:
         return detail.id is None or detail.id == self.source_id
 
     def add(self, detail: Detail) -> list[Event]:
-        """Details of one kind and index are one."""
-        merged = self.details.setdefault((detail.kind, detail.index), _Merged(detail))
-        old = merged.detail
-        merged.detail = Detail(
-            old.kind, "", detail.format or old.format, detail.signature or old.signature, detail.id or old.id
-        )
-        merged.pieces.append(detail.content)
+        key = (detail.kind, detail.index)
+        self.details.setdefault(key, _Merged(detail)).add(detail)
         if detail.kind == ENCRYPTED or not detail.content:
             return []
         events: list[Event] = []
-        if merged.part is None:
-            merged.part = self.parts
-            self.parts += 1
-            events.append(("response.reasoning_summary_part.added", _summary(merged.part, {"part": _text("")})))
-        delta = ("response.reasoning_summary_text.delta", _summary(merged.part, {"delta": detail.content}))
-        return [*events, delta]
+        if key != self.told:
+            events = self.ended()
+            self.parts.append([])
+            self.told = key
+            events.append(("response.reasoning_summary_part.added", self._placed({"part": _text("")})))
+        self.parts[-1].append(detail.content)
+        return [*events, ("response.reasoning_summary_text.delta", self._placed({"delta": detail.content}))]
 
     def ended(self) -> list[Event]:
-        events: list[Event] = []
-        for merged in self.details.values():
-            if merged.part is not None:
-                text = merged.value().content
-                events.append(("response.reasoning_summary_text.done", _summary(merged.part, {"text": text})))
-                events.append(("response.reasoning_summary_part.done", _summary(merged.part, {"part": _text(text)})))
-        return events
+        if not self.parts:
+            return []
+        text = "".join(self.parts[-1])
+        return [
+            ("response.reasoning_summary_text.done", self._placed({"text": text})),
+            ("response.reasoning_summary_part.done", self._placed({"part": _text(text)})),
+        ]
+
+    def _placed(self, members: JsonObject) -> JsonObject:
+        return {"summary_index": len(self.parts) - 1, **members}
 
     def value(self, status: str) -> JsonObject:
         """OpenAI's own reasoning as it was; other reasoning with what its provider needs packed into the place of what
         clients do not read. Without any proof it is only text."""
         details = [merged.value() for merged in self.details.values()]
-        summary = [_text(merged.value().content) for merged in self.details.values() if merged.part is not None]
+        summary = [_text("".join(pieces)) for pieces in self.parts]
         item: JsonObject = {"id": self.id, "type": "reasoning", "summary": summary}
         sealed = {detail.content for detail in details if detail.kind == ENCRYPTED}
         if status == IN_PROGRESS or not (sealed or any(detail.signature for detail in details)):
@@ -177,10 +187,6 @@ class ReasoningItem(Struct):
         is_native = len(sealed) == 1 and all(one.format == OPENAI and one.id == self.id for one in details)
         packed = sealed.pop() if is_native else pack_details(details)
         return {**item, "encrypted_content": packed}
-
-
-def _summary(part: int, members: JsonObject) -> JsonObject:
-    return {"summary_index": part, **members}
 
 
 def _text(text: str) -> JsonObject:
