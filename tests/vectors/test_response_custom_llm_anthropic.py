@@ -15,6 +15,7 @@ from tollway.wire.dialects.anthropic_answer_to_chat import (
 from tollway.wire.dialects.chat_request_to_anthropic import AnthropicRequest, chat_to_anthropic
 from tollway.wire.dialects.parameters import ModelOptions, read_parameters
 from tollway.wire.dialects.refusal import Refusal
+from tollway.wire.usage import Usage
 
 PRESET = load_preset("kilo")
 PUBLIC_ID = "kilo-internal/acme-claude"
@@ -139,6 +140,14 @@ def test_a_stream(cut: int) -> None:
     stream, body = AnthropicToChatStream(PUBLIC_ID), stream_of(C3_EVENTS)
     written = b"".join(stream.feed(body[at : at + cut]) for at in range(0, len(body), cut)) + stream.close()
     assert written == V104
+
+
+def test_what_a_row_says_of_a_stream() -> None:
+    """The counts of V131; the row itself is the gateway's."""
+    stream = AnthropicToChatStream(PUBLIC_ID)
+    stream.feed(stream_of(C3_EVENTS))
+    assert stream.usage == Usage(35, 42, cached_tokens=20, cache_write_tokens=5)
+    assert (stream.usage.cost_usd, stream.usage.is_byok) == (None, None)
 
 
 @pytest.mark.parametrize("choice", [pytest.param("none", id="response:V112-anthropic")])

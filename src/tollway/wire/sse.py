@@ -16,6 +16,8 @@ from tollway.wire.scan import LINE_BYTES_MAX
 
 DONE: Final = b"[DONE]"
 
+_FIELD: Final = b"data: "
+_FIELD_BYTES: Final = len(_FIELD)
 _LINE_END: Final = rb"(?:\r\n?+|\n)"  # possessive: a CR never lets go of its LF
 _EVENT_END: Final = re.compile(_LINE_END + _LINE_END)
 _LINE_END_BYTES: Final = b"\r\n"
@@ -31,38 +33,52 @@ class EventDecoder:
     longer than `event_bytes_max`; nothing is returned from there on. At most that much, and a little, is kept.
     """
 
-    __slots__ = ("_at_start", "_event_bytes_max", "_kept", "too_long")
+    __slots__ = ("_at_start", "_event_bytes_max", "_has_cr", "_kept", "too_long")
 
     def __init__(self, event_bytes_max: int = LINE_BYTES_MAX) -> None:
         self.too_long = False
         self._event_bytes_max = event_bytes_max
         self._kept = bytearray()  # an incomplete event; never begins with a line end
+        self._has_cr = False  # what is kept may hold a CR
         self._at_start = True  # a byte order mark may still come
 
     def feed(self, data: bytes) -> list[bytes]:
         """The data of the events that `data` completed, in order."""
         if self.too_long:
             return []
+        if not self._kept and _is_one_event(data) and len(data) <= self._event_bytes_max:
+            self._at_start = False
+            return [data[_FIELD_BYTES:-2]]
+        return self._feed(data)
+
+    def _feed(self, data: bytes) -> list[bytes]:
         kept = self._kept
         searched = max(0, len(kept) - 2)  # a CR LF may continue an end that began in what was kept
         kept += data
+        self._has_cr = self._has_cr or b"\r" in data
         found: list[bytes] = []
         begin = 0
         while not self.too_long:
             while begin < len(kept) and kept[begin] in _LINE_END_BYTES:
                 begin += 1  # blank lines between events belong to none
                 self._at_start = False
-            end = _EVENT_END.search(kept, max(begin, searched))
-            if end is None:
+            end, after = self._event_end(max(begin, searched))
+            if end < 0:
                 self.too_long = len(kept) - begin > self._event_bytes_max + _PARTIAL_END_BYTES
                 break
-            self._take(bytes(kept[begin : end.start()]), found)
-            begin = end.end()
-        if self.too_long:
-            kept.clear()
-        else:
-            del kept[:begin]
+            self._take(bytes(kept[begin:end]), found)
+            begin = after
+        del kept[: len(kept) if self.too_long else begin]
+        self._has_cr = self._has_cr and bool(kept)
         return found
+
+    def _event_end(self, begin: int) -> tuple[int, int]:
+        """Where the first event ends that does so after `begin`, before and after its line ends; (-1, -1): not yet."""
+        if not self._has_cr:
+            end = self._kept.find(b"\n\n", begin)
+            return end, end + 2
+        found = _EVENT_END.search(self._kept, begin)
+        return found.span() if found else (-1, -1)
 
     def close(self) -> list[bytes]:
         """End of the body: what was kept, treated as a complete event."""
@@ -79,13 +95,15 @@ class EventDecoder:
         if self._at_start:
             event = event.removeprefix(BOM)
             self._at_start = False
-        if event.startswith(b"data: ") and b"\n" not in event and b"\r" not in event:  # the ordinary event
-            found.append(event[6:])
-            return
         lines = event.splitlines()  # of bytes: at CR LF, LF and CR only
         values = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
         if values:
             found.append(b"\n".join(values))
+
+
+def _is_one_event(data: bytes) -> bool:
+    """The ordinary case: one event of one line, as most upstreams write it, in one piece."""
+    return data.startswith(_FIELD) and data.endswith(b"\n\n") and data.count(b"\n") == 2 and b"\r" not in data
 
 
 def read_object(data: bytes) -> JsonObject | None:

@@ -16,6 +16,7 @@ from tollway.wire.json_body import JsonObject, JsonValue
 
 _SAME: Final = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
 _TOOL_CHOICES: Final[Mapping[str, str]] = {"auto": AUTO, "any": REQUIRED, "none": NONE}
+_NEAREST_VERBOSITY: Final[Mapping[str, str]] = {"xhigh": "high"}  # not more than was asked for
 _FORMAT_NAME: Final = "answer"  # chat wants its schemas named
 
 
@@ -85,8 +86,8 @@ def _add_output(chat: JsonObject, body: JsonObject) -> None:
     output = body.get("output_config")
     output = output if isinstance(output, dict) else {}
     effort = output.get("effort")
-    if isinstance(effort, str) and effort in VERBOSITIES:
-        chat["verbosity"] = effort
+    if isinstance(effort, str) and (effort in VERBOSITIES or effort in _NEAREST_VERBOSITY):
+        chat["verbosity"] = _NEAREST_VERBOSITY.get(effort, effort)
     wanted = output.get("format")
     if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
         schema = {"name": _FORMAT_NAME, "strict": True, "schema": wanted.get("schema")}

@@ -20,8 +20,9 @@ _ROLES: Final = {SYSTEM: SYSTEM, "developer": SYSTEM, USER: USER, ASSISTANT: ASS
 def messages_of(body: JsonObject) -> list[tuple[str, JsonObject]]:
     """(role, message) in order; `developer` is `system`.
 
-    Raises RefusedError for an unknown role, and for a tool call without a result before the next user or system message
-    or the end: tool repair runs earlier, so that cannot happen, and the provider would refuse it.
+    Raises RefusedError for an unknown role, and for a tool call whose result does not come before the next user or
+    system message or the end: providers refuse that. Tool repair, which runs earlier, leaves only calls whose result
+    comes too late.
     """
     found: list[tuple[str, JsonObject]] = []
     unanswered: set[str] = set()
