@@ -97,4 +97,5 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/usage.py": _SQL,
     "storage/sql/usage_rows.py": _SQL,
     "storage/sql/workers.py": _SQL,
+    "wire/dialects/provider_error.py": _WORDS,
 }

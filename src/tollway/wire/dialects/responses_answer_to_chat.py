@@ -7,7 +7,7 @@ Source: response-path 5.8 to 5.12.
 from collections.abc import Callable
 from typing import Final
 
-from msgspec import MsgspecError, Struct, field
+from msgspec import MsgspecError, Raw, Struct, field
 from msgspec.json import format as compact
 
 from tollway.wire.dialects.chat_output import ERROR, NO_ARGUMENTS, ChatMessage, ChatWriter, usage_member
@@ -16,9 +16,18 @@ from tollway.wire.dialects.phases import phase_key
 from tollway.wire.dialects.provider_error import ProviderError
 from tollway.wire.dialects.reading import as_index, as_list, as_object, as_text
 from tollway.wire.dialects.refusal import error_body, provider_error_body
-from tollway.wire.dialects.responses_facts import USAGE_SHAPE, error_of, finish_reason, usage_of
+from tollway.wire.dialects.responses_facts import (
+    USAGE_SHAPE,
+    ResponsesAnswer,
+    ResponsesEvent,
+    error_of,
+    finish_reason,
+    read_answer,
+    read_event,
+    usage_of,
+)
 from tollway.wire.json_body import JsonObject
-from tollway.wire.sse import EventDecoder, read_object
+from tollway.wire.sse import EventDecoder
 from tollway.wire.usage import Usage
 
 # The last event repeats the whole answer, and with it the instructions and tools of the request.
@@ -103,50 +112,53 @@ class ResponsesToChatStream:
         return b"".join([self._take(event) for event in self._decoder.close()])
 
     def _take(self, data: bytes) -> bytes:
-        event = read_object(data)
-        if event is None or self.is_finished or self.error:
+        if self.is_finished or self.error:
             return b""
-        kind = as_text(event.get("type"))
+        event = read_event(data)
+        if event is None:
+            return b""
+        kind = as_text(event.type)
         told = _OUTPUT.get(kind)
         if told:
             written = told(self, event)
             self.has_output = self.has_output or bool(written)
             return written
-        if kind in ("response.created", "response.in_progress"):
-            self._message_id = self._message_id or as_text(as_object(event.get("response")).get("id"))
-        elif kind in ("response.completed", "response.incomplete"):
-            return self._finish(as_object(event.get("response")))
-        elif kind == "response.failed":
-            return self._fail(as_object(event.get("response")))
-        elif kind == "error":
-            return self._fail(event)
-        return b""
+        if kind == "error":
+            return self._fail(data)
+        if kind not in _OF_ANSWER:
+            return b""
+        answer = read_answer(event.response) or ResponsesAnswer()
+        self._message_id = self._message_id or as_text(answer.id)
+        if kind not in _LAST:
+            return b""
+        self.usage = usage_of(answer)
+        return self._fail(event.response) if kind == "response.failed" else self._finish(answer)
 
-    def _text(self, event: JsonObject) -> bytes:
-        return self._writer.text(as_text(event.get("delta")))
+    def _text(self, event: ResponsesEvent) -> bytes:
+        return self._writer.text(as_text(event.delta))
 
-    def _refusal(self, event: JsonObject) -> bytes:
-        return self._writer.refusal(as_text(event.get("delta")))
+    def _refusal(self, event: ResponsesEvent) -> bytes:
+        return self._writer.refusal(as_text(event.delta))
 
-    def _reasoning_text(self, event: JsonObject) -> bytes:
-        return self._writer.reasoning(as_text(event.get("delta")), as_text(event.get("item_id")) or None, OPENAI)
+    def _reasoning_text(self, event: ResponsesEvent) -> bytes:
+        return self._writer.reasoning(as_text(event.delta), as_text(event.item_id) or None, OPENAI)
 
-    def _arguments(self, event: JsonObject) -> bytes:
-        call = self._calls.get(as_index(event.get("output_index")))
-        fragment = as_text(event.get("delta"))
+    def _arguments(self, event: ResponsesEvent) -> bytes:
+        call = self._calls.get(as_index(event.output_index))
+        fragment = as_text(event.delta)
         if call is None or not fragment:
             return b""
         call.has_fragments = True
         return self._writer.tool_arguments(call.index, fragment)
 
-    def _item_added(self, event: JsonObject) -> bytes:
-        item = as_object(event.get("item"))
+    def _item_added(self, event: ResponsesEvent) -> bytes:
+        item = as_object(event.item)
         kind = item.get("type")
         if len(self._reasoning) + len(self._calls) >= OPEN_ITEMS_MAX:
             return b""
         if kind == "function_call":
             call, written = self._writer.tool_start(as_text(item.get("call_id")), as_text(item.get("name")))
-            self._calls[as_index(event.get("output_index"))] = _Call(call)
+            self._calls[as_index(event.output_index)] = _Call(call)
             return written
         if kind == "reasoning":
             id_ = as_text(item.get("id"))
@@ -154,9 +166,9 @@ class ResponsesToChatStream:
             return self._open_part(id_, reasoning, 0)
         return b""
 
-    def _part_added(self, event: JsonObject) -> bytes:
+    def _part_added(self, event: ResponsesEvent) -> bytes:
         """The first part began with its item."""
-        id_, place = as_text(event.get("item_id")), as_index(event.get("summary_index"))
+        id_, place = as_text(event.item_id), as_index(event.summary_index)
         reasoning = self._reasoning.get(id_)
         if reasoning is None or place <= 0 or len(reasoning.parts) >= OPEN_ITEMS_MAX:
             return b""
@@ -170,20 +182,20 @@ class ResponsesToChatStream:
         self._writer.open_reasoning()
         return b""
 
-    def _part_done(self, event: JsonObject) -> bytes:
-        reasoning = self._reasoning.get(as_text(event.get("item_id")))
-        place = as_index(event.get("summary_index"))
+    def _part_done(self, event: ResponsesEvent) -> bytes:
+        reasoning = self._reasoning.get(as_text(event.item_id))
+        place = as_index(event.summary_index)
         if reasoning and place in reasoning.parts:
             reasoning.parts[place] = True
         return b""
 
-    def _item_done(self, event: JsonObject) -> bytes:
-        item = as_object(event.get("item"))
+    def _item_done(self, event: ResponsesEvent) -> bytes:
+        item = as_object(event.item)
         kind = item.get("type")
         if kind == "reasoning":
             return self._reasoning_done(item)
         if kind == "function_call":
-            return self._call_done(self._calls.pop(as_index(event.get("output_index")), None), item)
+            return self._call_done(self._calls.pop(as_index(event.output_index), None), item)
         if kind == "message":
             self._keep_phase(item)
         return b""
@@ -210,23 +222,23 @@ class ResponsesToChatStream:
             texts = [as_text(part.get("text")) for part in parts if part.get("type") == "output_text"]
             self.phases.setdefault(phase_key(self._user_id, self._task_id, texts), phase)
 
-    def _finish(self, response: JsonObject) -> bytes:
+    def _finish(self, answer: ResponsesAnswer) -> bytes:
         self.is_finished = True
         left = b"".join([self._call_done(call, {}) for call in self._calls.values()])
-        self._message_id = self._message_id or as_text(response.get("id"))
-        self.usage = usage_of(response)
-        self.finish_reason = finish_reason(response, self._writer.has_tool_calls)
+        self.finish_reason = finish_reason(answer, self._writer.has_tool_calls)
         usage = usage_member(self.usage, USAGE_SHAPE)
         return left + self._writer.finish(self._message_id, self.finish_reason, usage)
 
-    def _fail(self, holder: JsonObject) -> bytes:
+    def _fail(self, holder: bytes | Raw) -> bytes:
         self.error = error_of(holder)
-        self.usage = usage_of(holder)
         self.finish_reason = ERROR
         return self._writer.error(self.error.message, self.error.status)
 
 
-_OUTPUT: Final[dict[str, Callable[[ResponsesToChatStream, JsonObject], bytes]]] = {
+# The events that report on the whole answer.
+_LAST: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_OF_ANSWER: Final = _LAST | {"response.created", "response.in_progress"}
+_OUTPUT: Final[dict[str, Callable[[ResponsesToChatStream, ResponsesEvent], bytes]]] = {
     "response.output_text.delta": ResponsesToChatStream._text,
     "response.refusal.delta": ResponsesToChatStream._refusal,
     "response.reasoning_summary_text.delta": ResponsesToChatStream._reasoning_text,
@@ -244,19 +256,19 @@ def responses_answer_to_chat(body: bytes, public_id: str, is_legacy: bool = Fals
 
     What reports an error with a status of success becomes an error body.
     """
-    answer = read_object(body)
+    answer = read_answer(body)
     if answer is None:
         return b""
-    if answer.get("error"):
-        error = error_of(answer)
+    if answer.has_error:
+        error = error_of(body)
         return error_body(error.message, error.status)
-    if not isinstance(answer.get("output"), list):
+    if not isinstance(answer.output, list):
         return b""
     message = ChatMessage(is_legacy)
-    for item in answer["output"]:
+    for item in answer.output:
         _add(message, as_object(item))
     return message.answer(
-        as_text(answer.get("id")),
+        as_text(answer.id),
         public_id,
         finish_reason(answer, message.has_tool_calls),
         usage_member(usage_of(answer), USAGE_SHAPE),

@@ -236,6 +236,7 @@ def test_reasoning_that_was_not_announced() -> None:
     _, done = reasoning({})
     assert details([done]) == [("E", 0)]
     assert details([part("part.added", 1), part("part.done", 1), done]) == [("E", 0)]
+    assert details(reasoning({}, part("part.done", 7))) == [("E", 0)]
     assert chunks_of(translated([{**done, "item": {"type": "reasoning", "id": "rs_1"}}])[0]) == []
 
 
