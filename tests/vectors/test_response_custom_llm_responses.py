@@ -11,7 +11,8 @@ from tollway.wire.dialects.details import OBSCURED, OPENAI
 from tollway.wire.dialects.parameters import ModelOptions, read_parameters
 from tollway.wire.dialects.phases import phase_key
 from tollway.wire.dialects.refusal import Refusal
-from tollway.wire.dialects.responses_answer_to_chat import ResponsesToChatStream, responses_answer_to_chat
+from tollway.wire.dialects.responses_answer_to_chat import responses_answer_to_chat
+from tollway.wire.dialects.responses_stream_to_chat import ResponsesToChatStream
 
 PRESET = load_preset("kilo")
 MODEL = ModelOptions("kilo-internal/acme-gpt", "gpt-5.2")

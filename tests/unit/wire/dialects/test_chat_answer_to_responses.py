@@ -14,9 +14,10 @@ from tollway.wire.dialects.chat_answer_to_responses import ChatToResponsesStream
 from tollway.wire.dialects.content import message_text
 from tollway.wire.dialects.details import ANTHROPIC, OPENAI
 from tollway.wire.dialects.provider_error import ProviderError
-from tollway.wire.dialects.responses_answer_to_chat import ResponsesToChatStream, responses_answer_to_chat
+from tollway.wire.dialects.responses_answer_to_chat import responses_answer_to_chat
 from tollway.wire.dialects.responses_items_to_chat import read_items
 from tollway.wire.dialects.responses_output import ResponseHead
+from tollway.wire.dialects.responses_stream_to_chat import ResponsesToChatStream
 from tollway.wire.usage import Usage
 from unit.wire.dialects.answers import (
     CUTS,
