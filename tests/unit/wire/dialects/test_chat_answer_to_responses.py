@@ -173,6 +173,7 @@ def test_usage_that_follows_the_finish_reason() -> None:
     pieces = [chunk({"role": "assistant", "content": ""}), chunk({"content": "Hi"}, "stop"), usage]
     written, stream = translate([*pieces, DONE])
     assert last(written)["usage"]["total_tokens"] == 10
+    assert translate([*pieces, chunk({}), DONE])[0] == written
     assert stream.is_finished
     assert translate(pieces)[0] == written  # the upstream forgot `[DONE]`
     assert translate([*pieces, DONE.rstrip(b"\n")])[0] == written

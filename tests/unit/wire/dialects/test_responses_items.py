@@ -62,11 +62,12 @@ def test_details_of_one_index_are_one_part() -> None:
 
 def test_text_that_comes_late_is_a_part_of_its_own() -> None:
     item = ReasoningItem("rs_1")
-    for text, index in (("a", 0), ("b", 1), ("c", 0)):
-        item.add(Detail(TEXT, text, signature="SIG", index=index))
+    for text, index, signature in (("a", 0, "SIG"), ("b", 1, None), ("c", 0, None)):
+        item.add(Detail(TEXT, text, signature=signature, index=index))
     value = item.value("completed")
     assert [part["text"] for part in value["summary"]] == ["a", "b", "c"]
-    assert [one.content for one in unpack_details(value["encrypted_content"]) or ()] == ["ac", "b"]
+    unpacked = unpack_details(value["encrypted_content"])
+    assert unpacked == [Detail(TEXT, "ac", signature="SIG"), Detail(TEXT, "b")]
 
 
 def test_reasoning_of_openai_stays_as_it_was() -> None:

@@ -71,9 +71,14 @@ def details(text: str, sealed: str, first: int = 0) -> list[dict[str, Any]]:
             [said("Hi"), {**said("there"), "reasoning_details": details("a", "E")}],
         ),
         (
-            [called("1"), thought("a", "E"), said("Hi"), called("2"), result("1"), result("2")],
+            [said("H"), called("1"), thought("a", "E"), said("i"), called("2"), result("1"), result("2")],
             [
-                {**said("Hi"), "reasoning_details": details("a", "E"), "tool_calls": [call("1"), call("2")]},
+                {
+                    "role": "assistant",
+                    "content": [{"type": "text", "text": "H"}, {"type": "text", "text": "i"}],
+                    "reasoning_details": details("a", "E"),
+                    "tool_calls": [call("1"), call("2")],
+                },
                 {"role": "tool", "tool_call_id": "1", "content": "done"},
                 {"role": "tool", "tool_call_id": "2", "content": "done"},
             ],

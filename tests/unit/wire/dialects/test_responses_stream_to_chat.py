@@ -227,7 +227,7 @@ def test_a_part_that_was_never_done_has_its_own_proof() -> None:
 
 def test_an_item_that_begins_with_its_proof() -> None:
     """No text detail is opened then: text belongs to the first one."""
-    parts = [part("text.delta", 0, delta="a"), part("part.done", 0), part("part.added", 1)]
+    parts = [part("part.added", 0), part("text.delta", 0, delta="a"), part("part.done", 0), part("part.added", 1)]
     assert details(reasoning({"encrypted_content": "B"}, *parts)) == [("B", 0), ("a", 0), ("B", 1), ("E", 2)]
 
 
