@@ -33,13 +33,12 @@ class EventDecoder:
     longer than `event_bytes_max`; nothing is returned from there on. At most that much, and a little, is kept.
     """
 
-    __slots__ = ("_at_start", "_event_bytes_max", "_has_cr", "_kept", "too_long")
+    __slots__ = ("_at_start", "_event_bytes_max", "_kept", "too_long")
 
     def __init__(self, event_bytes_max: int = LINE_BYTES_MAX) -> None:
         self.too_long = False
         self._event_bytes_max = event_bytes_max
         self._kept = bytearray()  # an incomplete event; never begins with a line end
-        self._has_cr = False  # what is kept may hold a CR
         self._at_start = True  # a byte order mark may still come
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -56,26 +55,25 @@ class EventDecoder:
         kept = self._kept
         searched = max(0, len(kept) - 2)  # a CR LF may continue an end that began in what was kept
         kept += data
-        self._has_cr = self._has_cr or b"\r" in data
+        has_cr = b"\r" in data  # one that was kept could end an event only together with another
         found: list[bytes] = []
         begin = 0
         while not self.too_long:
             while begin < len(kept) and kept[begin] in _LINE_END_BYTES:
                 begin += 1  # blank lines between events belong to none
                 self._at_start = False
-            end, after = self._event_end(max(begin, searched))
+            end, after = self._event_end(max(begin, searched), has_cr)
             if end < 0:
                 self.too_long = len(kept) - begin > self._event_bytes_max + _PARTIAL_END_BYTES
                 break
             self._take(bytes(kept[begin:end]), found)
             begin = after
         del kept[: len(kept) if self.too_long else begin]
-        self._has_cr = self._has_cr and bool(kept)
         return found
 
-    def _event_end(self, begin: int) -> tuple[int, int]:
-        """Where the first event ends that does so after `begin`, before and after its line ends; (-1, -1): not yet."""
-        if not self._has_cr:
+    def _event_end(self, begin: int, has_cr: bool) -> tuple[int, int]:
+        """Where the first event ends that does so after `begin`, before and after its blank line; (-1, -1): not yet."""
+        if not has_cr:
             end = self._kept.find(b"\n\n", begin)
             return end, end + 2
         found = _EVENT_END.search(self._kept, begin)
@@ -85,11 +83,12 @@ class EventDecoder:
         """End of the body: what was kept, treated as a complete event."""
         found: list[bytes] = []
         if not self.too_long:
-            self._take(bytes(self._kept).rstrip(_LINE_END_BYTES), found)
+            self._take(bytes(self._kept), found)
         self._kept.clear()
         return found
 
     def _take(self, event: bytes, found: list[bytes]) -> None:
+        event = event.rstrip(_LINE_END_BYTES)
         if len(event) > self._event_bytes_max:
             self.too_long = True
             return

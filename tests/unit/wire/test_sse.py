@@ -56,6 +56,8 @@ def test_the_rules(stream: bytes) -> None:
     assert decode([stream]) == (plainly(stream), False)
 
 
+@example(b"data:b\r\n\r\ndata:c\r\n\n", 1, 6)
+@example(b"data:b\r\n\ndata:c\r\r\n\ndata:d\n\r", 2, 6)
 @given(STREAMS | st.binary(max_size=60), st.integers(1, 5), st.sampled_from([6, 1_000]))
 def test_how_the_bytes_were_cut_changes_nothing(stream: bytes, size: int, event_bytes_max: int) -> None:
     pieces = [stream[at : at + size] for at in range(0, len(stream), size)]

@@ -25,7 +25,7 @@ from tollway.wire.dialects.chat_output import (
     usage_member,
 )
 from tollway.wire.dialects.details import ANTHROPIC
-from tollway.wire.dialects.refusal import provider_error_body, reason_phrase
+from tollway.wire.dialects.refusal import BAD_GATEWAY, TOO_LONG, provider_error_body, reason_phrase
 from tollway.wire.json_body import JsonObject, JsonValue
 from tollway.wire.sse import EventDecoder, read_object
 from tollway.wire.upstream_error import read_error
@@ -46,7 +46,7 @@ _FINISH_REASONS: Final = {
 
 
 class ProviderError(Struct, frozen=True):
-    """An error that a stream reported: what the client is told, and the status it would have had as an answer."""
+    """An error that ended a stream: what the client is told, and the status it would have had as an answer."""
 
     message: str
     status: int
@@ -64,9 +64,9 @@ class _Block(Struct):
 class AnthropicToChatStream:
     """Feed it the body of a stream of Messages events; it gives back that of a chat stream.
 
-    `usage` None: not reported. `finish_reason` is a chat one; None: not said yet. `error`: what the provider reported,
+    `usage` None: not reported. `finish_reason` is a chat one; None: not said yet. `error`: what the client was told,
     after which nothing comes. `is_finished`: the answer is complete and `[DONE]` was given. `has_output`: a piece of
-    output was. `too_long`: an event was longer than allowed, and nothing comes any more.
+    output was. `too_long`: an event was longer than allowed, which is an error too.
 
     The last chunk comes with the provider's last event. A stream that ends without one, and without a stop reason,
     did not finish: close gives nothing then, and who relays it tells the client.
@@ -110,12 +110,18 @@ class AnthropicToChatStream:
 
     def feed(self, data: bytes) -> bytes:
         """The chunks that `data` completed; b"" if none."""
-        return b"".join([self._take(event) for event in self._decoder.feed(data)])
+        return self._take_all(self._decoder.feed(data))
 
     def close(self) -> bytes:
         """The upstream ended its body as it should: what was kept, and the last chunk if it is still due."""
-        rest = b"".join([self._take(event) for event in self._decoder.close()])
-        return rest + self._finish() if self.finish_reason and not self.too_long else rest
+        rest = self._take_all(self._decoder.close())
+        return rest + self._finish() if self.finish_reason else rest
+
+    def _take_all(self, events: list[bytes]) -> bytes:
+        written = b"".join([self._take(event) for event in events])
+        if self.too_long and not (self.is_finished or self.error):
+            written += self._fail(TOO_LONG, BAD_GATEWAY)
+        return written
 
     def _take(self, data: bytes) -> bytes:
         event = read_object(data)
@@ -148,7 +154,8 @@ class AnthropicToChatStream:
             self.finish_reason = self.finish_reason or STOP
             return self._finish()
         elif kind == "error":
-            return self._fail(event)
+            status = status_of(event)
+            return self._fail(read_error(encode(event)).message or reason_phrase(status), status)
         return b""
 
     def _start(self, index: int, block: JsonValue) -> bytes:
@@ -203,11 +210,10 @@ class AnthropicToChatStream:
         usage = usage_member(self.usage, _USAGE_SHAPE)
         return left + self._writer.finish(self._message_id, self.finish_reason or STOP, usage)
 
-    def _fail(self, event: JsonObject) -> bytes:
-        status = status_of(event)
-        self.error = ProviderError(read_error(encode(event)).message or reason_phrase(status), status)
+    def _fail(self, message: str, status: int) -> bytes:
+        self.error = ProviderError(message, status)
         self.finish_reason = ERROR
-        return self._writer.error(self.error.message, status)
+        return self._writer.error(message, status)
 
 
 def anthropic_answer_to_chat(body: bytes, public_id: str) -> bytes:

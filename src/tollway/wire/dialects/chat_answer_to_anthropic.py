@@ -15,7 +15,7 @@ from tollway.wire.dialects.chat_output import CONTENT_FILTER, ERROR, LENGTH, STO
 from tollway.wire.dialects.content import parts_of, text_of
 from tollway.wire.dialects.conversation import arguments_object, call_id, tool_calls_of
 from tollway.wire.dialects.details import ANTHROPIC, ENCRYPTED, TEXT, Detail, details_of
-from tollway.wire.dialects.refusal import reason_phrase
+from tollway.wire.dialects.refusal import BAD_GATEWAY, TOO_LONG, reason_phrase
 from tollway.wire.json_body import JsonObject, JsonValue
 from tollway.wire.sse import DONE, EventDecoder, read_object
 from tollway.wire.upstream_error import read_error
@@ -40,7 +40,7 @@ class ChatToAnthropicStream:
     without `[DONE]` and without a finish reason did not finish: close gives nothing then, and who relays it ends it
     with anthropic_error_event. `finish_reason` is the chat one; `usage` None: not reported. `is_finished`: the message
     is complete. `has_error`: an error was told, after which nothing comes. `too_long`: a chunk was longer than allowed,
-    and nothing comes any more.
+    which is an error too.
     """
 
     __slots__ = (
@@ -77,12 +77,18 @@ class ChatToAnthropicStream:
 
     def feed(self, data: bytes) -> bytes:
         """The events that `data` completed; b"" if none."""
-        return b"".join([self._take(chunk) for chunk in self._decoder.feed(data)])
+        return self._take_all(self._decoder.feed(data))
 
     def close(self) -> bytes:
         """The upstream ended its body as it should: what was kept, and the last events if they are still due."""
-        rest = b"".join([self._take(chunk) for chunk in self._decoder.close()])
-        return rest + self._finish() if self.finish_reason and not self.too_long else rest
+        rest = self._take_all(self._decoder.close())
+        return rest + self._finish() if self.finish_reason else rest
+
+    def _take_all(self, chunks: list[bytes]) -> bytes:
+        written = b"".join([self._take(chunk) for chunk in chunks])
+        if self.too_long and not (self.is_finished or self.has_error):
+            written += self._fail(TOO_LONG, BAD_GATEWAY)
+        return written
 
     def _take(self, data: bytes) -> bytes:
         if self.is_finished or self.has_error:

@@ -13,6 +13,8 @@ from tollway.wire.json_body import JsonValue
 from tollway.wire.upstream_error import read_error
 
 BAD_REQUEST: Final = 400
+BAD_GATEWAY: Final = 502
+TOO_LONG: Final = "The upstream sent an event that is too long."
 _NAMED_CHARS_MAX: Final = 64
 _FAILED: Final = "Generation failed"
 

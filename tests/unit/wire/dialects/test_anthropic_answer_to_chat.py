@@ -210,11 +210,15 @@ def test_blocks_that_never_end_are_not_all_kept() -> None:
 
 
 def test_an_event_that_is_too_long() -> None:
+    """Whatever would have followed, also an end that looks good, the client is told once."""
     stream = AnthropicToChatStream("public")
+    stream.feed(sse({"type": "message_delta", "delta": {"stop_reason": "end_turn"}}))
     assert not stream.too_long
-    stream.feed(b"data: " + b"x" * (1 << 21))
+    written = stream.feed(b"data: " + b"x" * (1 << 21))
+    assert json.loads(written.removeprefix(b"data: "))["error"]["code"] == 502
     assert stream.too_long
-    assert stream.close() == b""
+    assert (stream.finish_reason, stream.is_finished) == ("error", False)
+    assert stream.feed(b"\n\n" + sse({"type": "message_stop"})) == stream.close() == b""
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"{}", b'{"content":"x"}'])

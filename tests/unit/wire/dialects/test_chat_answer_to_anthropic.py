@@ -234,10 +234,13 @@ def test_nothing_follows_the_end() -> None:
 
 
 def test_a_chunk_that_is_too_long() -> None:
+    """Whatever would have followed, also an end that looks good, the client is told once."""
     stream = ChatToAnthropicStream("msg_1", "public")
-    stream.feed(chunk("stop") + b"data: " + b"x" * (1 << 21))
+    written = stream.feed(chunk("stop") + b"data: " + b"x" * (1 << 21))
+    assert written.endswith(b'"message":"The upstream sent an event that is too long."}}\n\n')
     assert stream.too_long
-    assert stream.close() == b""
+    assert stream.has_error
+    assert stream.feed(b"\n\n" + DONE) == stream.close() == b""
 
 
 def test_other_choices_are_left_out() -> None:
