@@ -16,7 +16,7 @@ from tollway.wire.dialects.content import message_text
 from tollway.wire.dialects.conversation import call_id
 from tollway.wire.dialects.provider_error import ProviderError
 from tollway.wire.dialects.reading import as_list, as_object, as_text
-from tollway.wire.dialects.refusal import reason_phrase
+from tollway.wire.dialects.refusal import BAD_GATEWAY, TOO_LONG, reason_phrase
 from tollway.wire.dialects.responses_items import OUTPUT_TEXT, REFUSAL
 from tollway.wire.dialects.responses_output import Ending, ResponseHead, ResponseWriter
 from tollway.wire.json_body import JsonObject, JsonValue
@@ -26,6 +26,7 @@ from tollway.wire.usage import Usage
 KEPT_BYTES_MAX: Final = 64 << 20  # beyond any answer of a model
 
 _TOO_LONG: Final = ProviderError("The answer is too long.", FAILED)
+_TOO_LONG_CHUNK: Final = ProviderError(TOO_LONG, BAD_GATEWAY)
 _UNKNOWN: Final = ProviderError(reason_phrase(FAILED), FAILED)
 
 
@@ -35,8 +36,8 @@ class ChatToResponsesStream:
     The last events come with `[DONE]`, or when it is closed: usage may follow the finish reason. A stream that ends
     without `[DONE]` and without a finish reason did not finish: close gives nothing then, and who relays it ends it
     with `fail`. `finish_reason` is the chat one; `usage` None: not reported. `is_finished`: the answer is complete.
-    `error`: what was told, after which nothing comes. `too_long`: a chunk was longer than allowed, and nothing comes
-    any more.
+    `error`: what was told, after which nothing comes. `too_long`: a chunk was longer than allowed, which is an error
+    too.
     """
 
     __slots__ = (
@@ -67,12 +68,12 @@ class ChatToResponsesStream:
 
     def feed(self, data: bytes) -> bytes:
         """The events that `data` completed; b"" if none."""
-        return b"".join([self._take(chunk) for chunk in self._decoder.feed(data)])
+        return self._take_all(self._decoder.feed(data))
 
     def close(self) -> bytes:
         """The upstream ended its body as it should: what was kept, and the last events if they are still due."""
-        rest = b"".join([self._take(chunk) for chunk in self._decoder.close()])
-        return rest + self._finish() if self.finish_reason and not self.too_long else rest
+        rest = self._take_all(self._decoder.close())
+        return rest + self._finish() if self.finish_reason else rest
 
     def fail(self, error: ProviderError) -> bytes:
         """The events that end an answer which did not finish; nothing when it has ended."""
@@ -81,6 +82,10 @@ class ChatToResponsesStream:
         self.error = error
         self.finish_reason = ERROR
         return self._begin("") + self._writer.finish(Ending(ERROR, self.usage, error))
+
+    def _take_all(self, chunks: list[bytes]) -> bytes:
+        written = b"".join([self._take(chunk) for chunk in chunks])
+        return written + self.fail(_TOO_LONG_CHUNK) if self.too_long else written
 
     def _take(self, data: bytes) -> bytes:
         if self.is_finished or self.error:

@@ -7,13 +7,15 @@ Source: response-path 5.8 to 5.12.
 from collections.abc import Callable
 from typing import Final
 
-from msgspec import Raw, Struct, field
+from msgspec import Struct, field
 
+from tollway.wire.answer import LABEL_CHARS_MAX
 from tollway.wire.dialects.chat_output import ERROR, NO_ARGUMENTS, ChatWriter, usage_member
 from tollway.wire.dialects.details import OPENAI
 from tollway.wire.dialects.phases import phase_key
 from tollway.wire.dialects.provider_error import ProviderError
 from tollway.wire.dialects.reading import as_index, as_list, as_object, as_text
+from tollway.wire.dialects.refusal import BAD_GATEWAY, TOO_LONG
 from tollway.wire.dialects.responses_facts import (
     USAGE_SHAPE,
     ResponsesAnswer,
@@ -53,9 +55,9 @@ class _Call(Struct):
 class ResponsesToChatStream:
     """Feed it the body of a stream of Responses events; it gives back that of a chat stream.
 
-    `usage` None: not reported. `finish_reason` is a chat one; None: not said yet. `error`: what the provider reported,
+    `usage` None: not reported. `finish_reason` is a chat one; None: not said yet. `error`: what the client was told,
     after which nothing comes. `is_finished`: the answer is complete and `[DONE]` was given. `has_output`: a piece of
-    output was. `too_long`: an event was longer than allowed, and nothing comes any more. `phases`: key → phase of the
+    output was. `too_long`: an event was longer than allowed, which is an error too. `phases`: key → phase of the
     messages that were marked, to be remembered for the caller's next request.
 
     A stream that ends without its last event did not finish: close gives nothing then, and who relays it tells the
@@ -103,11 +105,17 @@ class ResponsesToChatStream:
 
     def feed(self, data: bytes) -> bytes:
         """The chunks that `data` completed; b"" if none."""
-        return b"".join([self._take(event) for event in self._decoder.feed(data)])
+        return self._take_all(self._decoder.feed(data))
 
     def close(self) -> bytes:
         """The upstream ended its body as it should: what was kept."""
-        return b"".join([self._take(event) for event in self._decoder.close()])
+        return self._take_all(self._decoder.close())
+
+    def _take_all(self, events: list[bytes]) -> bytes:
+        written = b"".join([self._take(event) for event in events])
+        if self.too_long and not (self.is_finished or self.error):
+            written += self._fail(ProviderError(TOO_LONG, BAD_GATEWAY))
+        return written
 
     def _take(self, data: bytes) -> bytes:
         if self.is_finished or self.error:
@@ -122,15 +130,15 @@ class ResponsesToChatStream:
             self.has_output = self.has_output or bool(written)
             return written
         if kind == "error":
-            return self._fail(data)
+            return self._fail(error_of(data))
         if kind not in _OF_ANSWER:
             return b""
         answer = read_answer(event.response) or ResponsesAnswer()
-        self._message_id = self._message_id or as_text(answer.id)
+        self._message_id = self._message_id or as_text(answer.id)[:LABEL_CHARS_MAX]
         if kind not in _LAST:
             return b""
         self.usage = usage_of(answer)
-        return self._fail(event.response) if kind == "response.failed" else self._finish(answer)
+        return self._fail(error_of(event.response)) if kind == "response.failed" else self._finish(answer)
 
     def _text(self, event: ResponsesEvent) -> bytes:
         return self._writer.text(as_text(event.delta))
@@ -227,10 +235,10 @@ class ResponsesToChatStream:
         usage = usage_member(self.usage, USAGE_SHAPE)
         return left + self._writer.finish(self._message_id, self.finish_reason, usage)
 
-    def _fail(self, holder: bytes | Raw) -> bytes:
-        self.error = error_of(holder)
+    def _fail(self, error: ProviderError) -> bytes:
+        self.error = error
         self.finish_reason = ERROR
-        return self._writer.error(self.error.message, self.error.status)
+        return self._writer.error(error.message, error.status)
 
 
 # The events that report on the whole answer.

@@ -224,11 +224,13 @@ def test_memory_is_bounded() -> None:
     assert stream._writer.kept_bytes < 3_000
 
 
-def test_a_chunk_without_end_is_given_up() -> None:
+def test_a_chunk_that_is_too_long() -> None:
+    """Whatever would have followed, also an end that looks good, the client is told once."""
     stream = ChatToResponsesStream(HEAD)
-    assert stream.feed(b"data: {" + b"x" * (2 << 20)) == b""
-    assert stream.too_long
-    assert stream.feed(b"\n\n" + chunk({"content": "Hi"}, "stop")) + stream.close() == b""
+    written = stream.feed(chunk({"content": "Hi"}, "stop") + b"data: {" + b"x" * (2 << 20))
+    assert last(written)["error"]["message"] == "The upstream sent an event that is too long."
+    assert (stream.too_long, stream.is_finished) == (True, False)
+    assert stream.feed(b"\n\n" + DONE) + stream.close() == b""
 
 
 @pytest.mark.parametrize(

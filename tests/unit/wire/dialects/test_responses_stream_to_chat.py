@@ -130,11 +130,21 @@ def test_a_kept_last_event_counts_when_the_body_ends() -> None:
     assert translate([body.rstrip(b"\n")])[0] == translate([body])[0]
 
 
-def test_an_event_without_end_is_given_up() -> None:
+def test_an_event_that_is_too_long() -> None:
+    """Whatever would have followed, the client is told once."""
     stream = ResponsesToChatStream("acme")
-    assert stream.feed(b"data: {" + b"x" * (16 << 20) + b"xxxx") == b""
+    written = stream.feed(b"data: {" + b"x" * (16 << 20) + b"xxxx")
+    assert chunks_of(written)[0]["error"]["code"] == 502
     assert stream.too_long
+    assert (stream.finish_reason, stream.is_finished) == ("error", False)
     assert stream.feed(b"\n\n" + stream_bytes(told([Speech(("Hi",))]))) + stream.close() == b""
+
+
+def test_what_is_too_long_behind_the_end_is_nobodys_business() -> None:
+    stream = ResponsesToChatStream("acme")
+    stream.feed(stream_bytes(told([])))
+    assert stream.feed(b"data: {" + b"x" * (17 << 20)) + stream.close() == b""
+    assert stream.is_finished
 
 
 @pytest.mark.parametrize(
