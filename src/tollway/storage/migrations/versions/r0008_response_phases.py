@@ -8,7 +8,7 @@ from alembic import op
 from tollway.storage.sql.types import UtcInstant
 
 revision: Final = "0008_response_phases"
-down_revision: Final = "0006_own_upstreams"
+down_revision: Final = "0007_own_keys"
 
 
 def upgrade() -> None:
