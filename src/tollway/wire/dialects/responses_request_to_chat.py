@@ -58,7 +58,7 @@ class ResponsesRequest(Struct, frozen=True):
     echo: JsonObject
 
 
-def read_responses_request(body: JsonObject) -> ResponsesRequest | Refusal:
+def responses_request_to_chat(body: JsonObject) -> ResponsesRequest | Refusal:
     """The request as a chat request; what `wire.chat.parse_chat` checks is left to it. `body` is not edited."""
     try:
         chat = _read(body)

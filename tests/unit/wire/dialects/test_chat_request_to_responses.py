@@ -13,7 +13,7 @@ from tollway.wire.dialects.openai_facts import OpenAIFacts
 from tollway.wire.dialects.parameters import ModelOptions, read_parameters
 from tollway.wire.dialects.phases import phase_key
 from tollway.wire.dialects.refusal import Refusal
-from tollway.wire.dialects.responses_request_to_chat import ResponsesRequest, read_responses_request
+from tollway.wire.dialects.responses_request_to_chat import ResponsesRequest, responses_request_to_chat
 from unit.wire.dialects.dialogues import CHOICES, REQUESTS, TOOLS
 
 KILO = load_preset("kilo").openai
@@ -37,7 +37,7 @@ def test_there_and_back_again(request: dict[str, Any], tools: list[Any], choice:
     before = deepcopy(given_)
     body = draft(given_).body
     assert given_ == before
-    again = read_responses_request(body)
+    again = responses_request_to_chat(body)
     assert isinstance(again, ResponsesRequest)
     expected = {**given_, "model": "gpt-5.2"}
     if len(tools) == 2 and tools[0] is tools[1]:

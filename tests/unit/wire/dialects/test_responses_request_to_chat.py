@@ -8,21 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollway.wire.dialects.refusal import Refusal
-from tollway.wire.dialects.responses_request_to_chat import ResponsesRequest, read_responses_request
+from tollway.wire.dialects.responses_request_to_chat import ResponsesRequest, responses_request_to_chat
 
 USER = {"role": "user", "content": "Hi"}
 
 
 def chat(**body: Any) -> dict[str, Any]:
     """The chat request without its model and its one message."""
-    read = read_responses_request({"model": "m", "input": "Hi", **body})
+    read = responses_request_to_chat({"model": "m", "input": "Hi", **body})
     assert isinstance(read, ResponsesRequest)
     assert (read.chat.pop("model"), read.chat.pop("messages")) == ("m", [USER])
     return read.chat
 
 
 def test_text_and_instructions() -> None:
-    read = read_responses_request({"model": "m", "input": "Hi", "instructions": "S"})
+    read = responses_request_to_chat({"model": "m", "input": "Hi", "instructions": "S"})
     assert isinstance(read, ResponsesRequest)
     assert read.chat == {"model": "m", "messages": [{"role": "system", "content": "S"}, USER]}
     assert read.echo == {"instructions": "S"}
@@ -85,7 +85,7 @@ def test_fields(asked: dict[str, Any], becomes: dict[str, Any]) -> None:
     ],
 )
 def test_refusals(asked: dict[str, Any], message: str) -> None:
-    refused = read_responses_request({"model": "m", "input": "Hi", **asked})
+    refused = responses_request_to_chat({"model": "m", "input": "Hi", **asked})
     assert isinstance(refused, Refusal)
     assert refused.status == 400
     assert refused.message.startswith(message)
@@ -93,7 +93,7 @@ def test_refusals(asked: dict[str, Any], message: str) -> None:
 
 def test_what_the_answer_repeats() -> None:
     body = {"input": "Hi", "instructions": "S", "tools": [], "metadata": {"a": "b"}, "stream": True, "user": None}
-    read = read_responses_request(body)
+    read = responses_request_to_chat(body)
     assert isinstance(read, ResponsesRequest)
     assert read.echo == {"instructions": "S", "tools": [], "metadata": {"a": "b"}}
 
@@ -115,6 +115,6 @@ NAMES = ["input", "instructions", "text", "tools", "tool_choice", "reasoning", "
 @given(st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_any_body_is_read_or_refused_and_never_edited(body: dict[str, Any]) -> None:
     before = deepcopy(body)
-    read = read_responses_request(body)
+    read = responses_request_to_chat(body)
     assert isinstance(read, ResponsesRequest | Refusal)
     assert body == before
