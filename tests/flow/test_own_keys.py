@@ -2,6 +2,7 @@
 
 import os
 import signal
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,13 @@ TOP = 'log_level = "debug"\n[retries]\nbackoff_s = 0.01\nbudget_min = 1000\n'
 class World:
     """A gateway that knows by stored endpoints that `sim/story` can be served with a key for anthropic."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, top: str = "") -> None:
         self.folder = folder / "gateway"
         self.folder.mkdir()
         self.sim = Sim(folder / "sim")
         config = self.folder / "tollway.toml"
         config.write_text(
-            settings_for(self.folder, self.sim.url, models=SECOND.replace("{url}", self.sim.url), top=TOP)
+            settings_for(self.folder, self.sim.url, models=SECOND.replace("{url}", self.sim.url), top=top + TOP)
         )
         endpoints, self.key_file = folder / "endpoints.json", folder / "key"
         endpoints.write_text(f'{{"{MODEL}": {{"endpoints": [{{"tag": "anthropic"}}]}}}}')
@@ -134,3 +135,25 @@ def test_the_key_leaves_no_trace(world: World) -> None:
 
 async def _nothing(_: SqlAdmin, database: Database) -> None:
     """Until everything is settled."""
+
+
+def test_no_request_fails_while_the_master_key_is_changed(tmp_path: Path) -> None:
+    """Guarantees K2: each step as the guide says, with a request after each; at the end the old key is gone."""
+    old, new = (f"{name}:{b64encode(bytes([byte]) * 32).decode()}" for name, byte in (("old", 1), ("new", 2)))
+    world = World(tmp_path, f'master_keys = "{old},{new}"\n')
+    config, text = world.gateway.config, world.gateway.config.read_text()
+    try:
+        account = world.account()
+        assert ask(world.gateway, account, chat(MODEL)).status == 200
+        config.write_text(text.replace(f"{old},{new}", f"{new},{old}"))
+        assert tollway(config, "secrets", "retire", "old").code == 1
+        assert tollway(config, "secrets", "rewrap", "--json").json == {"rewrapped": 1, "failed": 0}
+        assert ask(world.gateway, account, chat(MODEL)).status == 200
+        assert world.byok("replace", account, "--key-file", str(world.key_file)).code == 0  # workers hear of a change
+        assert ask(world.gateway, account, chat(MODEL)).status == 200
+        assert tollway(config, "secrets", "retire", "old").code == 0
+        assert world.gateway.stop() == 0
+        world.gateway = Gateway(world.folder, text.replace(f"{old},{new}", new))
+        assert ask(world.gateway, account, chat(MODEL)).status == 200
+    finally:
+        world.stop()

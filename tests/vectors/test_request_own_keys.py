@@ -97,7 +97,7 @@ def test_extra_headers_that_are_none(headers: dict[str, str]) -> None:
     [
         pytest.param(ENDPOINTS, "mistralai/codestral-2508", ("codestral",), id="request:BK5"),
         pytest.param(
-            {"mistral/codestral": ("mistral",)}, "mistralai/codestral-2508", ("codestral",), id="request:BK5b"
+            {"mistral/codestral": ("mistral",)}, "mistralai/codestral-2508", ("codestral",), id="request:BK5-stored"
         ),
         pytest.param(ENDPOINTS, SONNET, ("anthropic", "bedrock"), id="request:BK6"),
         pytest.param(ENDPOINTS, "z-ai/glm-5", ("zai",), id="request:BK6-vercel-id"),
