@@ -139,12 +139,7 @@ class Worker:
             retry_budget=RetryBudget(settings.retries),
             breakers=Breakers(settings.breaker),
             slots=Slots(),
-            free=FreeUses(
-                self._windows.windows,
-                SqlFreeUse(database),
-                settings.pepper(),
-                preset.free.promotion_text,
-            ),
+            free=FreeUses(self._windows.windows, SqlFreeUse(database), settings.pepper(), preset.free.promotion_text),
             drains=Drains(settings.limits.drains, metrics.drains.set),
             relays=OpenRelays(self._journal.progress),
             metrics=metrics,

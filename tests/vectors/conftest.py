@@ -117,6 +117,9 @@ preset = "kilo"
 failures_in_a_row = 0
 calls_min = 0
 
+[custom_upstreams]
+allowed_private_endpoints = ["{url}"]
+
 {gateways}
 {_MODEL.replace("{id}", "a/b")}
 """

@@ -17,14 +17,13 @@ from flow.conversation import Answer, Conversation, ask, wait_for_end
 from flow.programs import Gateway
 from flow.test_streams import GROWTH_BYTES_MAX, memory_of
 from tollway.catalog.classification import Classification
-from tollway.errors import Code, Problem
-from tollway.gateway.closers import answer_client
+from tollway.errors import Problem
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.upstream_refusal import refusal_of
 from tollway.http.problems import problem_body
 from tollway.storage.presets import load_preset
 from tollway.wire.token_estimate import tokens_asked
-from unit.gateway.fakes import OWN, FakeClient, candidate, exchange, services
+from unit.gateway.fakes import candidate
 from vectors.conftest import settings_for_scripts
 from vectors.scripted import LAST_CHUNK, RESET, STREAM_HEAD, ScriptedUpstream, chunk, stream, whole
 from vectors.world import PATH, World, body_for
@@ -88,20 +87,20 @@ FUNDS = "[BYOK] Your API account has insufficient funds. Please check your billi
         ),
     ],
 )
-def test_a_callers_own_key(status: int, text: str) -> None:
+def test_a_callers_own_key(world: World, status: int, text: str) -> None:
     assert refused(status, "a/b", is_byok=True) == (status, twice(text))
+    world.register_endpoint("mine")
+    answer = world.ask(whole(status, ACME), model="mine/m")
+    assert (answer.status, answer.json) == (status, twice(text))
+    row = world.row()
+    assert (row.status_code, row.cost_microdollars) == (status, 0)
 
 
 @pytest.mark.parametrize("status", [pytest.param(400, id="response:V76-400"), pytest.param(500, id="response:V76-500")])
-def test_what_else_an_own_upstream_says(status: int) -> None:
-    client = FakeClient()
-    one = exchange(client=client)
-    one.kind, one.own = KINDS.kind_of("a/b"), OWN
-    one.reply = Reply(candidate(), status, NO_FACTS, body=ACME)
-    answer_client.run(one, services())
-    assert (client.status, client.body) == (status, ACME)
-    assert one.problem
-    assert one.problem.code is Code.UPSTREAM_ERROR
+def test_what_else_an_own_upstream_says(world: World, status: int) -> None:
+    world.register_endpoint("mine")
+    answer = world.ask(whole(status, b"<b>Acme</b>", "text/html"), model="mine/m")
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (status, b"<b>Acme</b>", "text/html")
 
 
 @pytest.mark.parametrize("model", [pytest.param("giga-potato", id="response:V77")])

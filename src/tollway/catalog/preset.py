@@ -13,6 +13,7 @@ from msgspec.toml import decode
 
 from tollway.settings import SettingsError
 from tollway.wire.dialects.anthropic_facts import AnthropicFacts
+from tollway.wire.dialects.openai_facts import OpenAIFacts
 
 Percentage = Annotated[int, Meta(ge=0, le=100)]
 
@@ -199,6 +200,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     own_keys: OwnKeys = field(default_factory=OwnKeys)
     identity: Identity = field(default_factory=Identity)
     anthropic: AnthropicFacts = AnthropicFacts()
+    openai: OpenAIFacts = OpenAIFacts()
 
 
 def parse_preset(text: bytes, name: str) -> Preset:

@@ -8,7 +8,7 @@ applies counts. Source: response-path 3.1, 3.2, §14; request-path 12.5.6; guara
 from typing import Final
 
 from tollway.catalog.classification import ModelKind
-from tollway.errors import Code, Problem
+from tollway.errors import CATALOGUE, Code, Problem
 from tollway.gateway.reply import Reply
 from tollway.wire.token_estimate import tokens_asked
 from tollway.wire.upstream_error import read_error
@@ -16,7 +16,7 @@ from tollway.wire.upstream_error import read_error
 OPERATOR_WAITS_S: Final = 60  # until an operator may have paid
 _WAITS: Final = (429, 503)
 _OWN_KEY: Final = {
-    401: "[BYOK] Your API key is invalid or has been revoked. Please check your API key configuration.",
+    401: CATALOGUE[Code.OWN_KEY_INVALID].message,
     402: "[BYOK] Your API account has insufficient funds. Please check your billing details with your API provider.",
     403: (
         "[BYOK] Your API key does not have permission to access this resource. Please check your API key permissions."
@@ -60,5 +60,5 @@ def _readable(reply: Reply, kind: ModelKind, is_byok: bool) -> tuple[Code, str] 
         text = f"The maximum context length is {most} tokens. However, about {asked} tokens were requested."
         return Code.CONTEXT_LENGTH_EXCEEDED, text
     if kind.is_stealth:
-        return Code.STEALTH_MODEL_ERROR, "Stealth model unable to process request"
+        return Code.STEALTH_MODEL_ERROR, CATALOGUE[Code.STEALTH_MODEL_ERROR].message
     return None

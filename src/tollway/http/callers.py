@@ -5,6 +5,7 @@ Unlike the chat routes, these say so when nobody may be known by a credential: o
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from tollway.admin.ownership import NO_ACCESS
+from tollway.billing.store import StoreUnavailableError
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.bearer import read_bearer
 from tollway.identity.caller import Caller, Refusal
@@ -60,8 +62,10 @@ class Callers:
         return Denied(404, NO_ORGANIZATION)
 
     async def heed_changes(self) -> None:
-        """Look for changes now: whoever made one here sees it at once, other processes within one poll."""
-        await self._authenticator.refresh()
+        """Look for changes now: whoever made one here sees it at once, other processes within one poll. So does this
+        one when the database cannot be asked at this moment."""
+        with suppress(StoreUnavailableError):
+            await self._authenticator.refresh()
 
     async def _ask(self, credential: str, organization: str) -> Caller | Refusal:
         verdict = self._authenticator.known(credential, organization)

@@ -94,13 +94,14 @@ TRANSLATION = Rewriting(Upper, lambda body: body.replace(b"hi", b"HI"))
 class Stage:
     """A relay with everything around it."""
 
-    def __init__(self, make: Callable[..., Relay] = DISGUISED) -> None:
+    def __init__(self, make: Callable[..., Relay] = DISGUISED, stops_billing: bool = False) -> None:
         self.clock = Clock()
         self.client = FakeClient()
         self.connection = FakeConnection(self.clock.now + 60)
         deadlines, drains, end = Deadlines(self.clock), Drains(1, lambda _: None), Later[Reply]()
         self.deadlines = deadlines
-        self.relay = make(self.client, candidate(), deadlines, LIMITS, Timeouts(), drains, b"", end, lambda _: None)
+        who = candidate(stops_billing_on_abort=stops_billing)
+        self.relay = make(self.client, who, deadlines, LIMITS, Timeouts(), drains, b"", end, lambda _: None)
         self.relay.attach(self.connection)
 
     def stream(self, *pieces: bytes) -> None:
@@ -259,6 +260,17 @@ def test_a_slow_client_a_leaving_one_and_a_waiting_one() -> None:
         stage.relay.body_arrived(FINISH + USAGE + DONE)
         assert stage.client.body == SHOWN + b": WAIT\n\n"
         assert stage.reply.facts.usage is not None
+
+    play(scenario)
+
+
+def test_an_answer_that_was_left_is_no_broken_one() -> None:
+    def scenario() -> None:
+        stage = Stage(stops_billing=True)
+        stage.relay.head_arrived(AnswerHead(200))
+        assert stage.client.listener
+        stage.client.listener.client_gone()
+        assert (stage.reply.abandoned, stage.reply.failure) == (True, None)
 
     play(scenario)
 

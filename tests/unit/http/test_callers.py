@@ -6,6 +6,7 @@ import pytest
 from fastapi import Request
 from structlog.testing import capture_logs
 
+from tollway.billing.store import StoreUnavailableError
 from tollway.http.callers import AUTHENTICATION_REQUIRED, Callers, Denied
 from tollway.identity.caller import Caller, Refusal, Role
 from unit.gateway.fakes import CALLER, FakeAuthenticator
@@ -29,6 +30,22 @@ class Verdicts(FakeAuthenticator):
         if not organization:
             return CALLER
         return MEMBER if organization == ORG else Refusal("no member", CALLER.user_id)
+
+
+def test_a_change_is_heeded_now_or_with_the_next_poll() -> None:
+    class Away(Verdicts):
+        asked_for_changes = 0
+
+        async def refresh(self) -> None:
+            self.asked_for_changes += 1
+            raise StoreUnavailableError("gone")
+
+    async def unasked(_: str) -> bool:
+        raise AssertionError
+
+    away = Away()
+    asyncio.run(Callers(away, unasked).heed_changes())
+    assert away.asked_for_changes == 1
 
 
 def identify(authorization: str | None, organization: str = "", exists: bool = True) -> Caller | Denied:

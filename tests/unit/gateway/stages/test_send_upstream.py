@@ -388,20 +388,6 @@ def test_an_answer_that_nobody_waited_for_is_nobodys_failure() -> None:
     assert split.percentage_at(1_000) == 90
 
 
-@pytest.mark.parametrize("own", [None, OwnRoute(Rule.OWN_KEYS, True, False, keys=(OwnKey("anthropic", "sk-fake"),))])
-def test_rules_see_the_callers_own_keys(own: OwnRoute | None) -> None:
-    seen: list[Attempt] = []
-
-    def look(draft: Draft, attempt: Attempt) -> Draft:
-        seen.append(attempt)
-        return draft
-
-    one, upstreams = ready((candidate(rules=(look,)),)), FakeUpstreams(GOOD)
-    one.own = own
-    asyncio.run(send_upstream.run(one, services(client=upstreams, settings=AT_ONCE)))
-    assert [attempt.own_keys for attempt in seen] == [own and own.keys]
-
-
 # upstreams that keep failing
 
 
@@ -507,3 +493,17 @@ def test_every_refusal_is_reported() -> None:
     send(answers(500, {}), answers(400, {}), request_log=log)
     log.flush()
     assert [(line["event"], line["status"]) for line in lines] == [("upstream_refused", 500), ("upstream_refused", 400)]
+
+
+@pytest.mark.parametrize("own", [None, OwnRoute(Rule.OWN_KEYS, True, False, keys=(OwnKey("anthropic", "sk-fake"),))])
+def test_rules_see_the_callers_own_keys(own: OwnRoute | None) -> None:
+    seen: list[Attempt] = []
+
+    def look(draft: Draft, attempt: Attempt) -> Draft:
+        seen.append(attempt)
+        return draft
+
+    one, upstreams = ready((candidate(rules=(look,)),)), FakeUpstreams(GOOD)
+    one.own = own
+    asyncio.run(send_upstream.run(one, services(client=upstreams, settings=AT_ONCE)))
+    assert [attempt.own_keys for attempt in seen] == [own and own.keys]
