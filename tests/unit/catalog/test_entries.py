@@ -6,18 +6,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.json import decode
 
+from servers.feeds import endpoint
+from servers.feeds import model as fed
+from tollway.catalog.entries import auto_entry, custom_llm_entry, feed_entry, hosted_entry, own_entry
+from tollway.catalog.feed.shapes import FeedModel
 from tollway.catalog.model import FREE, Model, Offer, Price
-from tollway.catalog.page import models_page
-from tollway.catalog.snapshot import build_snapshot
+from tollway.catalog.preset import AutoModel, AutoTarget, HostedModel
+from tollway.catalog.wellformed import is_wellformed
 
 
 def listed(price: Price = FREE, **changes: Any) -> dict[str, Any]:
-    model = Model("vendor/name", "Name", 1_000, 100, (Offer("p", "n", price),), **changes)
-    page = json.loads(models_page(build_snapshot([model])))
-    assert page["object"] == "list"
-    (entry,) = page["data"]
-    return dict(entry)
+    return own_entry(Model("vendor/name", "Name", 1_000, 100, (Offer("p", "n", price),), **changes))
 
 
 def price(prompt: str = "0", **amounts: Decimal) -> Price:
@@ -65,5 +66,42 @@ def test_a_price_is_shown_exactly(amount: Decimal) -> None:
     assert set(text) <= set("0123456789.")
 
 
-def test_an_empty_catalog_is_an_empty_list() -> None:
-    assert json.loads(models_page(build_snapshot([]))) == {"object": "list", "data": []}
+def test_a_fed_model_is_shown_as_it_came_without_endpoints_and_what_is_not_named() -> None:
+    entry = fed("a/b", endpoints=[endpoint("x")])
+    shown = feed_entry(decode(json.dumps(entry), type=FeedModel))
+    assert "endpoints" not in shown
+    assert "canonical_slug" not in shown
+    assert shown["pricing"] == entry["pricing"]
+    assert {name: shown[name] for name in ("id", "name", "description", "created", "context_length")} == {
+        name: entry[name] for name in ("id", "name", "description", "created", "context_length")
+    }
+    assert shown["architecture"]["tokenizer"] == "Other"
+    assert shown["top_provider"]["max_completion_tokens"] == 16_384
+
+
+def test_what_a_hosted_model_is_inside_never_appears() -> None:
+    hosted = HostedModel("v/m:free", "in-1", "gate-1", 10, 5, inference_providers=("prov-1",), system_addition="say")
+    entry = hosted_entry(hosted)
+    assert not any(word in json.dumps(entry) for word in ("in-1", "gate-1", "prov-1", "say"))
+    assert (entry["name"], entry["description"], entry["created"]) == ("v/m:free", "v/m:free", 1_756_238_927)
+    assert entry["default_parameters"] == {}
+    assert entry["per_request_limits"] is None
+
+
+def test_a_custom_llm_reasons_and_its_tools_are_shown() -> None:
+    entry = custom_llm_entry("i/m", "Ours", 10, 5, has_vision=True, included_tools=("a",), excluded_tools=None)
+    assert entry["settings"] == {"included_tools": ["a"], "excluded_tools": []}
+    assert entry["supported_parameters"][-2:] == ["reasoning", "include_reasoning"]
+    assert entry["architecture"]["input_modalities"] == ["text", "image"]
+    assert {Decimal(one) for one in entry["pricing"].values()} == {0}
+
+
+def test_an_auto_model_is_as_long_as_its_target_where_nothing_is_said() -> None:
+    auto = AutoModel("k/auto", AutoTarget("v/m"))
+    assert auto_entry(auto, (7, 3))["top_provider"] == {
+        "context_length": 7,
+        "max_completion_tokens": 3,
+        "is_moderated": False,
+    }
+    assert auto_entry(auto, None)["context_length"] == 128_000
+    assert all(is_wellformed(auto_entry(auto, one)) for one in (None, (7, 3)))
