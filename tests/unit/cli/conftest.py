@@ -16,6 +16,7 @@ from tollway.cli import credits as credit_commands
 from tollway.cli.explain import explain
 from tollway.cli.migrate import migrate
 from tollway.cli.reconcile import reconcile
+from tollway.cli.sync import sync
 from tollway.storage.migrations.run import migrate as run_migrations
 
 
@@ -92,6 +93,6 @@ def _application() -> typer.Typer:
     )
     for name, app in parts:
         root.add_typer(app, name=name)
-    for command in (migrate, reconcile, explain):
+    for command in (migrate, reconcile, explain, sync):
         root.command(command.__name__)(command)
     return root

@@ -18,6 +18,7 @@ KEPT: Final = 3
 _ROWS: Final = catalog_snapshots.c
 _NEWEST_ID: Final = select(func.max(_ROWS.id))
 _NEWEST_AT: Final = select(_ROWS.generated_at).order_by(_ROWS.id.desc()).limit(1)
+_NEWEST_KEY: Final = select(_ROWS.id, _ROWS.generated_at).order_by(_ROWS.id.desc()).limit(1)
 _SNAPSHOTS: Final = select(_ROWS.id, _ROWS.generated_at, _ROWS.providers, _ROWS.openrouter, _ROWS.vercel).order_by(
     _ROWS.id.desc()
 )
@@ -57,6 +58,9 @@ class SqlSnapshots:
         }
 
         def work(connection: Connection) -> int:
+            newest = connection.execute(_NEWEST_KEY).first()
+            if newest and newest.generated_at == new.generated_at:  # it was committed, and nobody was told
+                return int(newest.id)
             made = connection.execute(insert(catalog_snapshots).returning(_ROWS.id), row).scalar_one()
             connection.execute(_OLDER)
             add_prices(connection, new.prices)
