@@ -54,7 +54,7 @@ _log = get_log()
 
 
 class CatalogFeed:
-    """Of one worker. `catalog` and `listing` are replaced whole by `refresh`."""
+    """Of one worker. What is sold and what is listed are replaced whole by `refresh`, which comes before serving."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class CatalogFeed:
         self._built_at = float("-inf")
         self._listing = Listing(())
         self._public: Page | None = None
-        self._listed(catalog, None)
+        self._ids: frozenset[str] = frozenset()
         self._schedule: Schedule | None = None
         if self._parts.is_on:
             self._schedule = Schedule(
@@ -195,9 +195,6 @@ class CatalogFeed:
             training=synced.training if synced else (),
         )
         return list_models(known, self._preset, self._classification.kind_of, int(unix_seconds()))
-
-    def _listed(self, catalog: CatalogSnapshot, synced: Synced | None) -> None:
-        self._take(catalog, self._list(catalog, synced), synced)
 
     def _take(self, catalog: CatalogSnapshot, listing: Listing, synced: Synced | None) -> None:
         self._catalog, self._listing = catalog, listing

@@ -45,6 +45,8 @@ def _check(name: str, value: Value) -> Value | Problem:
 def _check_model(name: str, value: str) -> Value | Problem:
     """Empty removes it."""
     model = value.strip()
+    if "*" in model:
+        return bad(name, "must be one model, without a wildcard")
     wrong = _what_is_wrong(model, may_be_namespace=False) if model else ""
     return bad(name, wrong) if wrong else model or None
 

@@ -40,9 +40,6 @@ class Listed(Struct, frozen=True):
     id: str
     text: bytes
     targets: tuple[str, ...] = ()
-    has_vision: bool = False
-    name: str = ""
-    is_preferred: bool = False
 
 
 class Listing(Struct, frozen=True):
@@ -78,7 +75,7 @@ def list_models(known: Known, preset: Preset, kind_of: Callable[[str], ModelKind
             left_out += 1
             continue
         auto = autos.get(id_)
-        one = Listed(id_, _encode(shown), auto.targets if auto else (), _sees(shown), shown["name"], place is not None)
+        one = Listed(id_, _encode(shown), auto.targets if auto else ())
         listed.append((len(preferred) if place is None else place, one))
     listed.sort(key=lambda one: one[0])  # stable: what is not preferred keeps its order
     return Listing(tuple(one for _, one in listed), left_out)
@@ -164,7 +161,3 @@ def _tools(id_: str, rules: tuple[ToolSettings, ...]) -> tuple[Entry, Entry]:
             elif not plain:
                 plain = tools
     return plain, versioned
-
-
-def _sees(entry: Entry) -> bool:
-    return "image" in entry.get("architecture", {}).get("input_modalities", ())

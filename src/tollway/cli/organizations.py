@@ -81,6 +81,9 @@ def set_(
     data_collection: Annotated[
         str | None, typer.Option(help="allow, deny, or none: callers decide.", metavar="TEXT")
     ] = None,
+    default_model: Annotated[
+        str | None, typer.Option(help="What members' clients begin with, or none.", metavar="MODEL")
+    ] = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Set what an organization allows its members. What is not named stays; lists count on the plan enterprise only."""
@@ -95,6 +98,8 @@ def set_(
     }
     if data_collection is not None:
         settings["data_collection"] = None if data_collection == "none" else data_collection
+    if default_model is not None:
+        settings["default_model"] = None if default_model == "none" else default_model
     change = OrganizationChange(plan, require_seats, settings)
 
     async def work(admin: Administration) -> Organization | Problem:
