@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, ValidationError, field
 from msgspec.toml import decode
 
+from tollway.observability.alerting.rules import WINDOWS, Window
 from tollway.settings import SettingsError
 
 Percentage = Annotated[int, Meta(ge=0, le=100)]
@@ -129,6 +130,8 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     feature_if_absent: str = ""  # without that header, except on paths with /openrouter; empty: none
     promotions: tuple[Promotion, ...] = ()
     custom_llm_prefix: str = ""
+    metrics_client_name: str = ""  # of this gateway, in the records of requests
+    alert_windows: tuple[Window, ...] = WINDOWS
     split: Split = Split()
     free: FreeLimits = FreeLimits()
     identity: Identity = field(default_factory=Identity)
