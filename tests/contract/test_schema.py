@@ -24,8 +24,8 @@ from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.engine import create_sqlite_file, parse_url, single_use_engine
 from tollway.storage.sql.identity import SqlIdentity
-from tollway.storage.sql.schema import SCHEMA_HEAD, schema_is_current
 from tollway.storage.sql.observation_tables import api_metrics
+from tollway.storage.sql.schema import SCHEMA_HEAD, schema_is_current
 from tollway.storage.sql.tables import ledger_entries, metadata
 from tollway.storage.sql.usage import SqlUsage
 

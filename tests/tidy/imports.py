@@ -13,6 +13,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("app",),
+    ("operations",),
     ("http", "storage", "upstream"),
     ("admin", "gateway"),
     ("routing",),

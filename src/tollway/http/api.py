@@ -10,7 +10,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tollway.billing.store import StoreUnavailableError
 from tollway.errors import Code, Problem
+from tollway.http.observation import Observation, add_observation
 from tollway.http.problems import problem_body
 from tollway.http.routes import DROP_IN_PREFIXES, HOT_ROUTES
 from tollway.ids import new_request_id
@@ -38,6 +40,7 @@ class ApiServices:
     checks: Mapping[str, Callable[[], Awaitable[bool]]]
     is_draining: Callable[[], bool]
     metrics: Metrics
+    observation: Observation | None = None  # None: its routes let nobody in
 
 
 def build_api(services: ApiServices) -> ASGIApp:
@@ -45,6 +48,8 @@ def build_api(services: ApiServices) -> ASGIApp:
     api = FastAPI(title="Tollway", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_health(api, services)
     _add_catalog(api, services)
+    add_observation(api, services.observation)
+    api.add_exception_handler(StoreUnavailableError, _store_unavailable)
     api.add_exception_handler(HTTPException, _http_problem)
     api.add_exception_handler(RequestValidationError, _invalid_request)
     api.add_exception_handler(Exception, _internal_error)
@@ -113,6 +118,10 @@ async def _http_problem(request: Request, error: Any) -> Response:
 
 async def _invalid_request(request: Request, _: Exception) -> Response:
     return _answer(Problem(Code.BAD_REQUEST), request)
+
+
+async def _store_unavailable(request: Request, _: Exception) -> Response:
+    return _answer(Problem(Code.LEDGER_UNAVAILABLE), request, {"retry-after": "1"})
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:

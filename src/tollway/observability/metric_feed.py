@@ -33,12 +33,12 @@ class Waiting:
         """The oldest ones; they stay until `remove`."""
         return tuple(islice(self._records, count))
 
-    def remove(self, count: int, are_lost: bool = False) -> None:
-        """The oldest `count` are kept by the sink, or never will be."""
+    def remove(self, count: int, lost: int = 0) -> None:
+        """The sink is done with the oldest `count`; `lost` of them it could not keep."""
         for _ in range(count):
             self._records.popleft()
-        if are_lost:
-            self._on_drop(count)
+        if lost:
+            self._on_drop(lost)
 
 
 class MetricFeed:

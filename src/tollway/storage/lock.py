@@ -84,14 +84,13 @@ class AdvisoryLock:
             else:
                 return True
         try:
-            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            has_it = bool(connection.execute(_TRY, {"id": self._id}).scalar_one())
+            self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            has_it = bool(self._connection.execute(_TRY, {"id": self._id}).scalar_one())
         except SQLAlchemyError as error:
+            self._let_go()
             raise StoreUnavailableError(f"the database did not answer ({type(error).__name__})") from error
-        if has_it:
-            self._connection = connection
-        else:
-            connection.close()
+        if not has_it:
+            self._let_go()
         return has_it
 
     def _let_go(self) -> None:

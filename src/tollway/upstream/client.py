@@ -1,15 +1,25 @@
 """The upstream client: one pool per origin, requests sent without redirects, cookies or environment proxies."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tollway.deadlines import Deadlines
 from tollway.gateway.services import Failure, FailureKind, ReplySink
-from tollway.providers.registry import Origin, Upstream
+from tollway.providers.registry import Origin
 from tollway.settings import Limits, SettingsError, Timeouts
 from tollway.steps import beside
 from tollway.upstream.connection import Connection
 from tollway.upstream.pool import Pool
+
+
+class Destination(Protocol):
+    """Where a request goes. One `id` has one `origin`, the very same object each time."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def origin(self) -> Origin: ...
 
 
 class HttpUpstreams:
@@ -22,14 +32,14 @@ class HttpUpstreams:
         self._pools: dict[Origin, Pool] = {}
         self._by_upstream: dict[str, Pool] = {}
 
-    def prepare(self, upstream: Upstream) -> None:
+    def prepare(self, upstream: Destination) -> None:
         """Make what connections to this upstream need. Raises SettingsError when its authority cannot be read."""
         try:
             self._pool_of(upstream)
         except OSError:  # of the file system or of TLS
             raise SettingsError(f"providers.{upstream.id}.ca_file: is not a readable PEM file") from None
 
-    def _pool_of(self, upstream: Upstream) -> Pool:
+    def _pool_of(self, upstream: Destination) -> Pool:
         pool = self._by_upstream.get(upstream.id)  # an id is quicker to look up than an origin
         if pool is None or pool.origin is not upstream.origin:
             pool = self._by_upstream[upstream.id] = self._shared_pool(upstream.origin)
@@ -42,7 +52,7 @@ class HttpUpstreams:
         return pool
 
     def send_kept(
-        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+        self, upstream: Destination, head: bytes, body: bytes, sink: ReplySink, headers_s: float
     ) -> Connection | None:
         """Send over a kept connection; None when there is none. The answer's headers must come within `headers_s`."""
         connection = self._pool_of(upstream).take_idle()
@@ -52,7 +62,7 @@ class HttpUpstreams:
         return connection
 
     async def send_fresh(
-        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+        self, upstream: Destination, head: bytes, body: bytes, sink: ReplySink, headers_s: float
     ) -> Connection | Failure:
         """Send over a new connection. Nothing is sent when the sink has stopped wanting it while we connected."""
         pool = self._pool_of(upstream)

@@ -1,12 +1,11 @@
-"""One small GET of the control plane over the same pools, time-outs and limits as everything that goes upstream."""
+"""One small request of the control plane over the same pools, time-outs and limits as everything that goes upstream."""
 
 import asyncio
 from typing import Final
 
 from tollway.gateway.services import Failure, FailureKind
-from tollway.providers.registry import Upstream
 from tollway.steps import Later
-from tollway.upstream.client import HttpUpstreams
+from tollway.upstream.client import Destination, HttpUpstreams
 from tollway.upstream.connection import Connection
 from tollway.wire.answer_head import AnswerHead
 
@@ -57,19 +56,22 @@ class _Collected:
             self.ended_as.give(failure)
 
 
-async def fetch(client: HttpUpstreams, upstream: Upstream, head: bytes) -> tuple[int, bytes] | Failure:
+async def fetch(
+    client: HttpUpstreams, upstream: Destination, head: bytes, body: bytes = b"", *, reuse: bool = True
+) -> tuple[int, bytes] | Failure:
     """Status and body of a request whose head is complete but for the line that ends it.
 
-    Sent again over a new connection when a kept one turns out to be dead: to ask twice does no harm.
+    Sent again over a new connection when a kept one turns out to be dead: to ask twice does no harm. Where it would,
+    `reuse` is False, and the connection a new one.
     """
     request, sink = head + b"\r\n", _Collected()
-    kept = client.send_kept(upstream, request, b"", sink, ANSWER_S)
+    kept = client.send_kept(upstream, request, body, sink, ANSWER_S) if reuse else None
     if kept:
         answer = await _answer_over(kept, sink)
         if not (isinstance(answer, Failure) and answer.kind is FailureKind.STALE):
             return answer
         sink = _Collected()
-    fresh = await client.send_fresh(upstream, request, b"", sink, ANSWER_S)
+    fresh = await client.send_fresh(upstream, request, body, sink, ANSWER_S)
     return fresh if isinstance(fresh, Failure) else await _answer_over(fresh, sink)
 
 

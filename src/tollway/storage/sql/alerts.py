@@ -125,8 +125,8 @@ class SqlAlerts:
             if not total:
                 return None
             places = [-(-total * percent // 100) - 1 for percent in _QUANTILES]  # nearest rank
-            found = [connection.execute(_TTFB, {**values, "place": place}).scalar_one() for place in places]
-            return TtfbBaseline(model, *found, total)
+            p50, p95, p99 = (connection.execute(_TTFB, {**values, "place": place}).scalar_one() for place in places)
+            return TtfbBaseline(model, p50, p95, p99, total)
 
         return await self._database.read_snapshot(work)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from tollway.observability.api_metrics import Measured, Tokens
 from tollway.storage.sql.database import Database
@@ -34,9 +35,12 @@ class SqlApiMetrics:
         self._client_name = client_name
 
     async def add(self, records: Sequence[Measured]) -> None:
-        """One transaction; at least one record."""
+        """One transaction; at least one record. Raises ValueError when the database takes them for nonsense."""
         rows = [row_of(record, self._client_name) for record in records]
-        await self._database.write(lambda connection: insert_all_missing(connection, api_metrics, rows))
+        try:
+            await self._database.write(lambda connection: insert_all_missing(connection, api_metrics, rows))
+        except SQLAlchemyError as error:
+            raise ValueError(f"the database refused it ({type(error).__name__})") from error
 
     async def delete_before(self, before: datetime) -> int:
         """A bounded number of the oldest rows from before that instant: how many there were, 0 when none is left."""
