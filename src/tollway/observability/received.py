@@ -16,7 +16,7 @@ PossiblyEmptyText = Annotated[str, Meta(max_length=TEXT_CHARS_MAX, pattern=_NO_N
 
 _tree: Final = Decoder()
 _WHERE: Final = re.compile(r" - at `\$(.*)`\Z")
-_STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+_STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 
 
 class Issue(Struct, frozen=True):
@@ -50,6 +50,6 @@ def _issue_in(one: FieldInfo, tree: dict[str, Any]) -> Issue | None:
         text = str(error)
         where = _WHERE.search(text)
         steps = _STEP.findall(where[1]) if where else []
-        inner = tuple(key or (int(place) if place.isdigit() else place) for key, place in steps)
+        inner = tuple(key or int(place) for key, place in steps)
         return Issue((name, *inner), _WHERE.sub("", text))
     return None

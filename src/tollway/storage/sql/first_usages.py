@@ -114,7 +114,8 @@ class SqlFirstUsages:
             end = connection.execute(_STEP_END, {"after": after}).scalar()
             until = last if end is None else min(end, last)
             values = {"after": after, "last": until, "users": pack(user_ids - found.keys())}
-            found.update(dict(connection.execute(_EARLIEST, values).tuples().all()))
+            for user_id, first in connection.execute(_EARLIEST, values):
+                found[user_id] = first
             return until if until < last else None
 
         return work
