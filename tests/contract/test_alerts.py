@@ -63,7 +63,9 @@ async def test_baselines(database: Database) -> None:
     assert await watch.store.error_baseline("other", START) == ErrorBaseline("other", 0, 0, 0, 0, 0, 0)
     assert await watch.store.ttfb_baseline("other", START) is None
     await watch.records.add([measured(metric(ttfb_ms=number + 1, model="fast")) for number in range(200)])
-    assert await watch.store.ttfb_baseline("fast", START + timedelta(days=1)) == TtfbBaseline("fast", 100, 190, 198, 200)
+    assert await watch.store.ttfb_baseline("fast", START + timedelta(days=1)) == TtfbBaseline(
+        "fast", 100, 190, 198, 200
+    )
     assert await watch.store.ttfb_baseline("fast", START + timedelta(days=3)) is None
 
 

@@ -96,7 +96,8 @@ def test_tools_that_were_used(messages: list[Any], names: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize(
-    ("header", "expected"), [pytest.param(b"  ", None, id="response:V179"), pytest.param(b" plan ", "plan", id="V179-plan")]
+    ("header", "expected"),
+    [pytest.param(b"  ", None, id="response:V179"), pytest.param(b" plan ", "plan", id="V179-plan")],
 )
 def test_an_empty_mode_is_absent(header: bytes, expected: str | None) -> None:
     sent = json.loads(encode_metric(record({"model": "a/b", "messages": []}, {b"x-kilocode-mode": header})))

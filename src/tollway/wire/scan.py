@@ -23,7 +23,6 @@ _DONE: Final = b"[DONE]"
 _NULL: Final = Raw(b"null")
 
 _MATTERS: Final = re.compile(rb'"(?:error"\s*:|usage"\s*:\s*\{|finish_reason"\s*:\s*"|provider_metadata"\s*:\s*\{)')
-_PROVIDER_KEY: Final = b'"provider"'
 _PROVIDER: Final = re.compile(rb'"provider"\s*:\s*(?:null|"[^"\\\r\n]*+")').match
 # What a model produced, under all names in use. The match of a piece of text ends where the text, not empty, begins.
 _PIECE: Final = re.compile(
@@ -42,10 +41,10 @@ class StreamScanner:
 
     `deltas`: events with a non-empty piece of output, each at least one token. `body_bytes`: bytes fed. `message_id`,
     `model`, `inference_provider` and `finish_reason` are the last non-empty ones of the events that were opened: the
-    first events until id and model are known, and all with a usage object, an `error` key, a finish reason, or
-    another inference provider than the one before (response-path 9.3).
-    `ending` holds the `[DONE]` event, to be written when the charge is safe. `too_long`: an event exceeded
-    `line_bytes_max`, counted without the blank line that ends it; nothing is returned from there on.
+    first events until id and model are known, and all with a usage object, an `error` key, a finish reason, or another
+    inference provider than before. `ending` holds the `[DONE]` event, to be written when the charge is safe.
+    `too_long`: an event exceeded `line_bytes_max`, counted without the blank line that ends it; nothing is returned
+    from there on.
     """
 
     __slots__ = (
@@ -216,7 +215,7 @@ class StreamScanner:
 
         Returns where its piece of output begins if that is all there is to it, else 0.
         """
-        matters = self._unnamed > 0 or _MATTERS.search(event) is not None or self._tells_provider(event)
+        matters = self._tells_provider(event) or self._unnamed > 0 or _MATTERS.search(event) is not None
         if matters and self._read(event[json_at:]):
             return 0
         at = event.rfind(self._spelling) + len(self._spelling)
@@ -232,13 +231,12 @@ class StreamScanner:
         return 0 if matters else at
 
     def _tells_provider(self, event: bytes) -> bool:
-        """`event` names another inference provider than the last that named one."""
-        at = event.find(_PROVIDER_KEY)
+        """`event` names another inference provider than the last that named one; then the frame is no longer sure."""
+        at = event.find(b'"provider"')
         if at < 0 or event.startswith(self._provider, at):
             return False
         found = _PROVIDER(event, at)
-        if found:
-            self._provider = found.group()
+        self._provider, self._head = found.group() if found else self._provider, b"\0"
         return True
 
     def _is_framed(self, event: bytes) -> bool:

@@ -113,7 +113,9 @@ def desk(alerts: Alerts | None = None, has_room: bool = True) -> Observation:
 
 
 def run(observation: Observation | None, method: str, path: str, body: object = None, **more: Any) -> tuple[int, Any]:
-    status, text = asyncio.run(ask(observation, method, path, b"" if body is None else json.dumps(body).encode(), **more))
+    status, text = asyncio.run(
+        ask(observation, method, path, b"" if body is None else json.dumps(body).encode(), **more)
+    )
     return status, json.loads(text) if text else None
 
 
@@ -155,7 +157,10 @@ def test_a_record_is_kept_or_there_is_no_room() -> None:
         ({**METRIC, "organizationId": None}, [["organizationId"]]),
         ({**METRIC, "provider": "a\0b"}, [["provider"]]),
         ({"kiloUserId": ""}, [["kiloUserId"], *([name] for name in list(METRIC)[1:])]),
-        ({**METRIC, "isStreaming": "yes", "ttfbMs": 1.5, "completeRequestMs": 2**53}, [["isStreaming"], ["ttfbMs"], ["completeRequestMs"]]),
+        (
+            {**METRIC, "isStreaming": "yes", "ttfbMs": 1.5, "completeRequestMs": 2**53},
+            [["isStreaming"], ["ttfbMs"], ["completeRequestMs"]],
+        ),
     ],
 )
 def test_everything_that_is_wrong_is_told(body: object, paths: list[list[str]]) -> None:

@@ -452,6 +452,29 @@ def test_the_gateway_behind_a_provider_is_found() -> None:
     assert (found["inference_provider"], found["finish_reason"]) == ("bedrock", "length")
 
 
+def test_the_last_one_who_served_it_counts() -> None:
+    """Wherever it is named, and however little else the event says."""
+
+    def event(provider: str) -> bytes:
+        return b'data: {"id":"g","model":"m",%b"choices":[{"delta":{"content":"a"}}]}\n\n' % provider.encode()
+
+    def served_by(*events: bytes) -> object:
+        return scan(list(events))[1]["inference_provider"]
+
+    metadata = '"choices":[{"delta":{"provider_metadata":{"gateway":{"routing":{"finalProvider":"bedrock"}}}}}],'
+    first, second, nobody, nothing = (
+        event(text) for text in ('"provider":"A",', '"provider": " B ",', "", '"provider":null,')
+    )
+    assert served_by(*[first] * 20) == "A"
+    assert served_by(*[first] * 20, second, *[nobody] * 20, nothing) == "B"
+    assert served_by(*[nobody] * 20, first, *[nobody] * 20) == "A"
+    assert served_by(*[first] * 20, *[second] * 20, *[first] * 20) == "A"
+    late = b'data: {"id":"g","model":"m",%b}\n\n' % metadata.rstrip(",").encode()
+    assert served_by(*[nobody] * 20, late, *[nobody] * 20) == "bedrock"
+    usage = USAGE.replace(b'{"choices"', b'{"provider":"C","choices"')
+    assert served_by(*[first] * 20, usage, first) == "A"
+
+
 def test_an_event_without_padding_is_no_model_for_padded_ones() -> None:
     events = [PADDED % (b"a", b"")] * 20 + [PADDED % (b"a", b"x")] * 20
     assert scan(events)[1]["deltas"] == 40
