@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, select, text
 
 from contract.first_usages import TRIES_MAX, Uptake
 from tollway.storage.sql import first_usages
