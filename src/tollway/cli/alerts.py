@@ -44,11 +44,8 @@ def alerts(as_json: arguments.AsJson = False) -> None:
     if as_json:
         write_json(overview)
         return
-    write_table(
-        [_Row(rule) for rule in overview.rules],
-        _RULES,
-        "No model is watched: PUT /alerting/config or /alerting/ttfb-config.",
-    )
+    rules = [_Row(rule) for rule in overview.rules]
+    write_table(rules, _RULES, "No model is watched: PUT /alerting/config or /alerting/ttfb-config.")
     if overview.rules:
         typer.echo()
         write_table(overview.burns, _BURNS, "No requests of these models lately.")

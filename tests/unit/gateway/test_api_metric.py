@@ -1,5 +1,7 @@
 """Records of exchanges that ended in every way there is."""
 
+from dataclasses import replace as replace_fields
+
 import pytest
 from msgspec.structs import replace
 
@@ -40,7 +42,7 @@ def told(one: Exchange, after_s: float = 0.123) -> ApiMetric:
 def test_a_served_request() -> None:
     one = ended(Reply(candidate(), 200, TOLD, head_at=STARTED + 0.0456), b" Plan ", stream=True)
     one.client.status = 200
-    one.caller = replace_caller(organization_id="acme")
+    one.caller = replace_fields(CALLER, organization_id="acme")
     tokens = Tokens(
         TOLD.usage.prompt_tokens,
         TOLD.usage.completion_tokens,
@@ -66,12 +68,6 @@ def test_a_served_request() -> None:
         inference_provider=TOLD.inference_provider or "",
         tokens=tokens,
     )
-
-
-def replace_caller(**changes: object) -> object:
-    from dataclasses import replace as replaced
-
-    return replaced(CALLER, **changes)
 
 
 def test_nobody_signed_in() -> None:

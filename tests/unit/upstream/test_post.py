@@ -146,7 +146,7 @@ def test_an_address(url: str, origin: Origin, line: bytes) -> None:
     ],
 )
 def test_what_is_no_address_names_the_setting_and_not_the_value(url: str) -> None:
-    with pytest.raises(SettingsError, match="^alerts.page_webhook_url: ") as told:
+    with pytest.raises(SettingsError, match=r"^alerts\.page_webhook_url: ") as told:
         receiver_of("alerts.page_webhook_url", url)
     assert not url or url not in str(told.value)
 

@@ -64,17 +64,13 @@ def test_there_is_an_end() -> None:
     assert len(tools_used([message] * 3)) == NAMES_MAX
 
 
-@given(
-    st.lists(
-        st.recursive(
-            st.none() | st.text() | st.integers(),
-            lambda inner: st.dictionaries(
-                st.sampled_from(["type", "function", "custom", "name"]), inner | st.sampled_from(["function", "custom"])
-            ),
-        ),
-        max_size=5,
-    )
+_leaves = st.none() | st.text() | st.integers() | st.sampled_from(["function", "custom"])
+_tools = st.recursive(
+    _leaves, lambda inner: st.dictionaries(st.sampled_from(["type", "function", "custom", "name"]), inner)
 )
+
+
+@given(st.lists(_tools, max_size=5))
 def test_whatever_is_sent_has_a_name(tools: list[Any]) -> None:
     names = tools_available(tools)
     assert len(names) == len(tools)
