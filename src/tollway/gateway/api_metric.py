@@ -4,21 +4,19 @@ There is a record where an upstream was called and somebody was told a status: t
 response-path 0.1, 9.1 to 9.4.
 """
 
-from tollway.billing.ledger import Basis
 from tollway.gateway.exchange import Exchange
 from tollway.observability.api_metrics import ApiMetric, Tokens
 from tollway.routing.auto_model import metric_names
+from tollway.routing.precedence import is_byok
 from tollway.wire.tool_names import tools_available, tools_used
 from tollway.wire.usage import Usage
-
-_BYOK = Basis.BYOK  # reading a member of an Enum costs as much as a call (Python 3.11)
 
 
 def metric_of(exchange: Exchange, now: float) -> ApiMetric | None:
     """`now`: monotonic seconds at the end of the answer. None where there is nothing to tell."""
     if not exchange.has("reply"):
         return None
-    reply, caller, request, outcome = exchange.reply, exchange.caller, exchange.request, exchange.outcome
+    reply, caller, request = exchange.reply, exchange.caller, exchange.request
     status = reply.status or exchange.client.status
     if not 100 <= status <= 599:
         return None  # the client left before anybody had an answer
@@ -28,7 +26,7 @@ def metric_of(exchange: Exchange, now: float) -> ApiMetric | None:
         caller.user_id,
         caller.is_anonymous,
         request.stream,
-        outcome is not None and outcome.basis is _BYOK,
+        is_byok(exchange.own),
         reply.candidate.upstream.id,
         exchange.asked.model.lower().replace("\0", ""),  # as the client spelled it, aliases included
         resolved.replace("\0", ""),

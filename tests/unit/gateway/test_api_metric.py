@@ -5,17 +5,17 @@ from dataclasses import replace as replace_fields
 import pytest
 from msgspec.structs import replace
 
-from tollway.billing.ledger import Basis
 from tollway.gateway.api_metric import metric_of
 from tollway.gateway.context import Contexts
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind
 from tollway.observability.api_metrics import ApiMetric, Tokens
+from tollway.routing.precedence import OwnRoute, Rule
 from tollway.wire.answer import Answer
 from tollway.wire.chat import parse_chat
 from tollway.wire.usage import Usage
-from unit.gateway.closers.test_settle_funds import TOLD, outcome
+from unit.gateway.closers.test_settle_funds import TOLD
 from unit.gateway.fakes import ANONYMOUS, CALLER, PRESET, body_of, candidate, exchange
 
 STARTED = 1_000.0
@@ -101,10 +101,18 @@ def test_nothing_is_told_where_nothing_was_called_or_answered() -> None:
     assert metric_of(gone, STARTED) is None
 
 
-@pytest.mark.parametrize(("basis", "byok"), [(Basis.BYOK, True), (Basis.REPORTED, False), (Basis.ABSORBED, False)])
-def test_whose_key_paid(basis: Basis, byok: bool) -> None:
-    one = ended(Reply(candidate(), 200, TOLD))
-    one.outcome = replace(outcome("request-1"), basis=basis)
+@pytest.mark.parametrize("status", [200, 401])
+@pytest.mark.parametrize(
+    ("own", "byok"),
+    [
+        (None, False),
+        (OwnRoute(Rule.OWN_KEYS, is_byok=True, bypasses_access_check=False), True),
+        (OwnRoute(Rule.CUSTOM_UPSTREAM, is_byok=False, bypasses_access_check=False), False),
+    ],
+)
+def test_whose_key_paid(own: OwnRoute | None, byok: bool, status: int) -> None:
+    one = ended(Reply(candidate(), status, TOLD))
+    one.own = own
     assert told(one).user_byok is byok
 
 
