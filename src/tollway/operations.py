@@ -37,7 +37,6 @@ from tollway.upstream.post import post, receiver_of
 
 CLIENT_NAME: Final = "tollway"
 POST_S: Final = 5.0
-SEND_EVENTS_S: Final = 30.0
 CLEAN_UP_S: Final = 600.0
 CLEAN_UP_STEPS_MAX: Final = 1_000
 
@@ -68,9 +67,10 @@ class Records:
             self._store_sink = StoreSink(self._stored, self._store, wanted.batch)
             if wanted.enabled and wanted.store:
                 made_here.append(self._stored)
-        if wanted.enabled and wanted.receiver_url:
+        receiver = self._open_receiver() if wanted.enabled and wanted.receiver_url else None
+        if receiver:
             posted = self._waiting("post")
-            self._post_sink = PostSink(posted, self._open_receiver())
+            self._post_sink = PostSink(posted, receiver)
             made_here.append(posted)
         self.feed = MetricFeed(tuple(made_here)) if made_here else None
 
@@ -79,11 +79,13 @@ class Records:
         self._metrics.waiting.labels(sink=sink).set_function(waiting.__len__)
         return waiting
 
-    def _open_receiver(self) -> Callable[[bytes], Awaitable[str | None]]:
+    def _open_receiver(self) -> Callable[[bytes], Awaitable[str | None]] | None:
         wanted = self._wanted
         token = secret_text("api_metrics.receiver_token", wanted.receiver_token, wanted.receiver_token_file)
-        headers = {TOKEN_HEADER: token} if token else {}
-        receiver = receiver_of("api_metrics.receiver_url", wanted.receiver_url, headers)
+        if not token:
+            _log.warning("metrics_receiver_off", why="api_metrics.receiver_token is not set")
+            return None
+        receiver = receiver_of("api_metrics.receiver_url", wanted.receiver_url, {TOKEN_HEADER: token})
         self._client.prepare(receiver)
         return lambda body: post(self._client, receiver, body, POST_S)
 
@@ -190,7 +192,7 @@ class FirstUsages:
 
     def start(self, every: Every) -> None:
         if self._key:
-            every(SEND_EVENTS_S, "first_usages", self._send_due)
+            every(self._wanted.interval_s, "first_usages", self._send_due)
 
     async def _send_due(self) -> None:
         if self._key and await self._lock.hold():

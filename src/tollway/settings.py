@@ -139,7 +139,9 @@ class ApiMetricsSettings(Section):
     enabled: bool = Field(False, description="Make a record of each chat request that went to an upstream.")
     store: bool = Field(True, description="Keep the records in the table api_metrics.")
     receiver_url: str = Field("", description="Where to send each record as well, http(s)://…/ingest/api-metrics.")
-    receiver_token: SecretStr | None = Field(None, description="Secret shared with that receiver.")
+    receiver_token: SecretStr | None = Field(
+        None, description="Secret shared with that receiver; without it nothing is sent."
+    )
     receiver_token_file: Path | None = Field(None, description="File that holds that secret.")
     admin_token: SecretStr | None = Field(
         None, description="Secret of whoever may send records here and configure alerts; unset: nobody."
@@ -176,6 +178,7 @@ class AnalyticsSettings(Section):
     api_key_file: Path | None = Field(None, description="File that holds that key.")
     tries_max: int = Field(5, gt=0, description="How often one event is tried before it is given up.")
     answer_s: float = Field(5, gt=0, description="Longest wait for the sink.")
+    interval_s: float = Field(30, gt=0, description="How often events that are due are sent.")
 
 
 class CustomUpstreamSettings(Section):

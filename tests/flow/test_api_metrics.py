@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from flow.accounts import Account, Accounts
 from flow.commands import tollway
@@ -20,6 +20,20 @@ from tollway.storage.sql.observation_tables import analytics_events, api_metrics
 
 TOKEN = "operators-only"
 PATIENCE_S = 30
+FROM_ELSEWHERE = {
+    "kiloUserId": "u",
+    "isAnonymous": False,
+    "isStreaming": False,
+    "userByok": False,
+    "provider": "elsewhere",
+    "requestedModel": "a/b",
+    "resolvedModel": "a/b",
+    "toolsAvailable": [],
+    "toolsUsed": [],
+    "ttfbMs": 1,
+    "completeRequestMs": 2,
+    "statusCode": 500,
+}
 
 
 def records(accounts: Accounts, count: int) -> list[dict[str, Any]]:
@@ -110,8 +124,12 @@ def test_a_burn_is_told_once(tmp_path: Path, sim: Sim, database_url: str) -> Non
             rule = {"model": " SIM/Story:free ", "enabled": True, "errorRateSlo": 0.999, "minRequestsPerWindow": 3}
             made = operate(gateway, "PUT", "/alerting/config", rule)
             assert made["config"]["model"] == "sim/story"
+            assert operate(gateway, "POST", "/ingest/api-metrics", FROM_ELSEWHERE) == 204
             fail(gateway, account, "sim/story", 3)
-            records(accounts, 3)
+            received = [row for row in records(accounts, 4) if row["provider"] == "elsewhere"]
+            assert [(row["client_name"], row["is_error"], row["user_id"]) for row in received] == [
+                ("tollway", True, "u")
+            ]
             refused, told = pager.next(), pager.next()  # the pager was away at first, so the next window tried again
             assert refused["text"] == told["text"]
             assert told["blocks"][0]["text"]["text"] == ":rotating_light: PAGE — LLM Error Rate SLO Breach"
@@ -157,25 +175,50 @@ def fail(gateway: Gateway, account: Account, model: str, times: int) -> None:
         assert ask(gateway, account, chat(model, sim={"status": 500})).status == 500
 
 
-def test_first_requests_are_told_of(tmp_path: Path, sim: Sim, database_url: str) -> None:
-    """Noted when they are booked, whoever books them; sent when half a minute has passed, which is not waited for."""
-    top = '\n[analytics]\napi_key = "phc_key"\nurl = "http://127.0.0.1:9/capture/"\n'
-    gateway = Gateway(tmp_path, settings_for(tmp_path, sim.url, database_url=database_url, top=top))
+def test_what_waits_is_written_before_the_end(tmp_path: Path, sim: Sim) -> None:
+    settings = settings_for(tmp_path, sim.url, top="[api_metrics]\nenabled = true\nflush_s = 3600\n")
+    gateway = Gateway(tmp_path, settings)
     try:
         accounts = Accounts(gateway.config)
         account = accounts.create()
-        first = ask(gateway, account, chat())
         assert ask(gateway, account, chat()).status == 200
-
-        async def work(_: SqlAdmin, database: Database) -> list[tuple[str, str, str]]:
-            columns = analytics_events.c
-            query = select(columns.user_id, columns.event, columns.request_id).order_by(columns.event)
-            return [tuple(row) for row in await database.read(lambda connection: connection.execute(query).all())]
-
-        assert accounts.run(work) == [
-            (account.user_id, "first_microdollar_usage", first.request_id),
-            (account.user_id, "first_usage", first.request_id),
-        ]
-        assert accounts.differences() == ()
+        assert records(accounts, 0) == []
     finally:
         assert gateway.stop() == 0
+    assert [row["user_id"] for row in records(accounts, 1)] == [account.user_id]
+
+
+def test_first_requests_are_told_of(tmp_path: Path, sim: Sim, database_url: str) -> None:
+    """Noted when they are booked, and sent some time later, which is made to have passed."""
+    with Receiver(500) as sink:
+        top = f'[analytics]\napi_key = "phc_key"\nurl = "{sink.url}/capture/"\ninterval_s = 0.1\n'
+        gateway = Gateway(
+            tmp_path, settings_for(tmp_path, sim.url, database_url=database_url, top=f"workers = 2\n{top}")
+        )
+        try:
+            accounts = Accounts(gateway.config)
+            account = accounts.create()
+            first = ask(gateway, account, chat())
+            assert ask(gateway, account, chat()).status == 200
+
+            async def make_due(_: SqlAdmin, database: Database) -> list[str]:
+                columns = analytics_events.c
+                due = update(analytics_events).where(columns.due_at.is_not(None)).values(due_at=columns.created_at)
+                await database.write(lambda connection: connection.execute(due))
+                query = select(columns.request_id)
+                return list(await database.read(lambda connection: connection.execute(query).scalars().all()))
+
+            assert accounts.run(make_due) == [first.request_id] * 2
+            refused, arrived = sink.next(), sink.next()
+            accounts.run(make_due)
+            again = sink.next()
+            assert accounts.differences() == ()
+        finally:
+            assert gateway.stop() == 0
+        assert sink.is_untouched
+    assert (again, {refused["event"], arrived["event"]}) == (refused, {"first_usage", "first_microdollar_usage"})
+    assert {one["distinct_id"] for one in (refused, arrived)} == {account.email}
+    assert set(sink.paths) == {"/capture/"}
+    cost = arrived["properties"].pop("cost_mUsd")
+    assert cost > 0
+    assert arrived["properties"].items() >= {"model": "sim/story", "has_payment_method": False}.items()
