@@ -12,6 +12,7 @@ from msgspec.toml import decode
 
 from tollway.observability.alerting.rules import WINDOWS, Window
 from tollway.settings import SettingsError
+from tollway.wire.dialects.anthropic_facts import AnthropicFacts
 
 Percentage = Annotated[int, Meta(ge=0, le=100)]
 
@@ -132,9 +133,11 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     custom_llm_prefix: str = ""
     metrics_client_name: str = ""  # of this gateway, in the records of requests
     alert_windows: tuple[Window, ...] = WINDOWS
+    legacy_client_prefix: str = ""  # what the User-Agent of old clients begins with; empty: there are none
     split: Split = Split()
     free: FreeLimits = FreeLimits()
     identity: Identity = field(default_factory=Identity)
+    anthropic: AnthropicFacts = AnthropicFacts()
 
 
 def parse_preset(text: bytes, name: str) -> Preset:
