@@ -8,7 +8,7 @@ from alembic import op
 from tollway.storage.sql.types import TextList, UtcInstant
 
 revision: Final = "0009_api_metrics"
-down_revision: Final = "0007_own_keys"
+down_revision: Final = "0008_response_phases"
 
 
 def upgrade() -> None:
