@@ -45,6 +45,7 @@ from tollway.ids import new_id, new_request_id
 from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
+from tollway.operations import Operations
 from tollway.providers.registry import configured
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
@@ -58,7 +59,6 @@ from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
 from tollway.storage.presets import load_preset
-from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
@@ -97,7 +97,9 @@ class Worker:
         deadlines = Deadlines()
         self._journals = settings.state_dir / JOURNALS
         self._worker_id = new_id()
-        self._books = SqlBooks(database)
+        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
+        self._operations = Operations(settings, preset, database, self._client, metrics)
+        self._books = self._operations.books()
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
@@ -140,6 +142,7 @@ class Worker:
             relays=OpenRelays(self._journal.progress),
             metrics=metrics,
             request_log=self._log,
+            api_metrics=self._operations.feed,
             loop=loop,
         )
         self._prepare_upstreams(preset)
@@ -180,6 +183,7 @@ class Worker:
                 checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
                 metrics=services.metrics,
+                observation=self._operations.observation,
             )
         )
         self._start_background()
@@ -192,6 +196,7 @@ class Worker:
         finally:
             await self._background.stop()
             await self._end_money()
+            await self._operations.stop()
             await self._windows.close()
             self._client.close()
             self._log.flush()
@@ -210,6 +215,7 @@ class Worker:
         every(REPLAY_S, "replay", self._replay)
         every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
         every(self._settings.timeouts.books_poll_s, "books", self._verify)
+        self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
 
     async def _replay(self) -> None:

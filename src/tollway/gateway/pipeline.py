@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import (
     answer_client,
+    emit_api_metrics,
     emit_metrics,
     free_key,
     free_slots,
@@ -99,6 +100,7 @@ CLOSERS: Final[tuple[Closer, ...]] = (
     free_slots.run,
     release_place.run,
     emit_metrics.run,
+    emit_api_metrics.run,
     record_request.run,
 )
 

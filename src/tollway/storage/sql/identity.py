@@ -22,7 +22,7 @@ from tollway.storage.sql.tables import (
     users,
 )
 
-_HAS_PAID: Final = (
+HAS_PAID: Final = (
     exists()
     .where(
         credit_transactions.c.user_id == users.c.id,
@@ -31,7 +31,7 @@ _HAS_PAID: Final = (
     )
     .label("has_paid")
 )
-USER_COLUMNS: Final = (users.c.id, users.c.email, users.c.pepper, users.c.blocked_reason, _HAS_PAID)
+USER_COLUMNS: Final = (users.c.id, users.c.email, users.c.pepper, users.c.blocked_reason, HAS_PAID)
 KEY_COLUMNS: Final = (
     api_keys.c.id,
     api_keys.c.secret_hash,
