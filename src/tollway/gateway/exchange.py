@@ -2,7 +2,7 @@
 
 Each part is its own frozen value, given once by one stage; only the runner in `pipeline.py` puts it here. (A frozen
 Exchange copied by every stage costs 2 µs a copy, a tenth of the whole budget: docs/adr/0006.) Reading a part too early
-raises MissingPartError, which is a bug and never a refusal.
+raises MissingPartError, which is a bug and never a refusal; what every closer must know is empty at first instead.
 """
 
 from datetime import datetime
@@ -96,7 +96,7 @@ class Exchange:
     claim: str  # the Idempotency-Key; "" for none
     hold: Hold | None  # None: nobody pays
     prepared: dict[str, object]
-    reply: Reply
+    reply: Reply | None  # None: no upstream was called
     # the end
     attempts: list[str]  # what was tried, for the log
     prompt_text_bytes: int | None  # of the request, once somebody needed to know
@@ -109,6 +109,10 @@ class Exchange:
         self.client = client
         self.received_at = received_at
         self.started = started
+        self.place = self.claim = ""
+        self.counted = ()
+        self.is_logged = False
+        self.hold = self.reply = None
         self.attempts = []
         self.prompt_text_bytes = None
         self.problem = None

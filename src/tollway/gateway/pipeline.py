@@ -88,6 +88,7 @@ STAGES: Final = (
     ),
 )
 
+_STEPS: Final = tuple((stage.run, stage.gives) for stage in STAGES)  # read for each request, so without look-ups
 _NOT_PARTS: Final = frozenset({Problem, CoroutineType})
 
 CLOSERS: Final[tuple[Closer, ...]] = (
@@ -102,7 +103,7 @@ CLOSERS: Final[tuple[Closer, ...]] = (
 
 
 class Guard(Protocol):
-    """A block in which a bug is reported and goes no further."""
+    """Blocks, one after the other, in which a bug is reported and goes no further; `failed` is about the last one."""
 
     failed: bool
 
@@ -115,14 +116,13 @@ class Guard(Protocol):
 
 async def handle(exchange: Exchange, services: Services, new_guard: Callable[[], Guard]) -> None:
     """One request from parsed bytes to the end of its answer. A bug becomes `internal_error`; closers run anyway."""
-    stages = new_guard()
-    with stages:
+    guard = new_guard()
+    with guard:
         await run_stages(exchange, services)
-    if stages.failed:
+    if guard.failed:
         exchange.problem = Problem(Code.INTERNAL_ERROR)
     closers, failed = iter(CLOSERS), True
-    while failed:  # one that fails has had its turn: the next guard goes on behind it
-        guard = new_guard()
+    while failed:  # one that fails has had its turn: what follows it goes on
         with guard:
             for closer in closers:
                 waiting = closer(exchange, services)
@@ -133,13 +133,13 @@ async def handle(exchange: Exchange, services: Services, new_guard: Callable[[],
 
 async def run_stages(exchange: Exchange, services: Services) -> None:
     """Run the stages in order until one refuses; a refusal is left in `exchange.problem`."""
-    for stage in STAGES:
-        result = stage.run(exchange, services)
+    for run, gives in _STEPS:
+        result = run(exchange, services)
         if result.__class__ in _NOT_PARTS:
             if result.__class__ is CoroutineType:
                 result = await result
             if result.__class__ is Problem:
                 exchange.problem = result
                 return
-        if stage.gives:
-            setattr(exchange, stage.gives, result)
+        if gives:
+            setattr(exchange, gives, result)
