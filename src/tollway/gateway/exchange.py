@@ -8,7 +8,7 @@ raises MissingPartError, which is a bug and never a refusal; what every closer m
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tollway.billing.ledger import Hold, Outcome
 from tollway.catalog.classification import ModelKind
@@ -17,6 +17,7 @@ from tollway.errors import Problem
 from tollway.gateway.context import Context
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Client
+from tollway.identity.authenticator import Kept
 from tollway.identity.caller import Caller
 from tollway.routing.plan import Plan
 from tollway.wire.chat import ChatRequest
@@ -24,6 +25,14 @@ from tollway.wire.chat import ChatRequest
 # What reading a slot raises that no stage has filled. A __getattr__ with an error of our own would make Python look up
 # every attribute the slow way, those that are there included: some hundred times for each request.
 MissingPartError: Final = AttributeError
+
+
+class HeadNotes(Struct, eq=False):
+    """What was found out about a request's head. A client that stays sends the same one again, so it is kept for the
+    next requests of its connection."""
+
+    context: Context | None = None
+    kept: Kept | None = None  # about the credential
 
 
 class Inbound(Struct, frozen=True):
@@ -40,6 +49,7 @@ class Inbound(Struct, frozen=True):
     peer: str
     drop_in: bool
     by_proxy: bool = False
+    notes: HeadNotes = field(default_factory=HeadNotes)
 
 
 class Exchange:
