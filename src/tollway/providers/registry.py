@@ -25,6 +25,7 @@ class Origin:
     host: str
     port: int
     ca_file: str | None = None
+    is_guarded: bool = False  # others than the operator say where it is: every address is looked at before connecting
 
     @property
     def authority(self) -> str:
@@ -43,6 +44,7 @@ class Upstream:
     origin: Origin
     head: tuple[bytes, bytes]  # before and after the query string
     lookup_head: tuple[bytes, bytes] | None = None  # of a look-up, before and after the message id; None: there is none
+    takes_query: bool = True  # the caller's query string is passed on
 
 
 def load_providers() -> dict[str, Provider]:
@@ -96,7 +98,7 @@ def _join(
     origin, path = _locate(name, base_url, one)
     if key:
         _check_header_value(f"providers.{name}.api_key", key)
-    rest = _rest_of_head(origin, key, application if record.identifies_application else None)
+    rest = rest_of_head(origin, key, application if record.identifies_application else None)
     return Upstream(
         id=name,
         provider=record,
@@ -124,7 +126,7 @@ def _locate(name: str, base_url: str, one: ProviderSettings) -> tuple[Origin, st
     return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], ca_file), parts.path.rstrip("/")
 
 
-def _rest_of_head(origin: Origin, key: str | None, application: tuple[str, str] | None) -> bytes:
+def rest_of_head(origin: Origin, key: str | None, application: tuple[str, str] | None) -> bytes:
     """The constant part of every request to this upstream, from the HTTP version on.
 
     Source: request-path 11.12, guarantees N2.

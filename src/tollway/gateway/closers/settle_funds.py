@@ -16,6 +16,7 @@ from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Services
 from tollway.observability.logs import get_log
+from tollway.routing.precedence import is_byok
 from tollway.wire.prompt_text import prompt_text_bytes
 
 _log = get_log()
@@ -91,6 +92,7 @@ def _ending(exchange: Exchange, reply: Reply, prompt_bytes: int) -> Ending:
         0,  # images
         candidate.upstream.provider.reports_cost,
         price.is_free or hold is None or hold.worst_case == 0,  # a promotion held nothing, so nothing is charged
+        is_byok(exchange.own),
     )
 
 
