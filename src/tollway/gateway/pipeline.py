@@ -90,7 +90,6 @@ STAGES: Final = (
     ),
 )
 
-_STEPS: Final = tuple((stage.run, stage.gives) for stage in STAGES)  # read for each request, so without look-ups
 _NOT_PARTS: Final = frozenset({Problem, CoroutineType})
 
 CLOSERS: Final[tuple[Closer, ...]] = (
@@ -135,13 +134,13 @@ async def handle(exchange: Exchange, services: Services, new_guard: Callable[[],
 
 async def run_stages(exchange: Exchange, services: Services) -> None:
     """Run the stages in order until one refuses; a refusal is left in `exchange.problem`."""
-    for run, gives in _STEPS:
-        result = run(exchange, services)
+    for stage in STAGES:
+        result = stage.run(exchange, services)
         if result.__class__ in _NOT_PARTS:
             if result.__class__ is CoroutineType:
                 result = await result
             if result.__class__ is Problem:
                 exchange.problem = result
                 return
-        if gives:
-            setattr(exchange, gives, result)
+        if stage.gives:
+            setattr(exchange, stage.gives, result)
