@@ -31,6 +31,7 @@ from tollway.gateway.replay import replay
 from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
+from tollway.gateway.stored_candidates import READ_ENDPOINTS_S, StoredCandidates
 from tollway.http.api import ApiServices, Page, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
@@ -61,6 +62,7 @@ from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.endpoints import SqlEndpoints
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.windows import open_windows
@@ -75,7 +77,6 @@ PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
-
 
 _log = get_log()
 
@@ -109,6 +110,7 @@ class Worker:
         upstreams = configured(settings, preset=preset)
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
         self._page = _page_of(catalog, upstreams)
+        self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
@@ -123,7 +125,7 @@ class Worker:
             anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=upstreams,
-            precedence=precedence_of(settings),
+            precedence=precedence_of(settings, preset, upstreams, self._candidates.candidates),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
@@ -167,6 +169,7 @@ class Worker:
         if self._settings.trusted_proxies and not self._settings.client_ip_header:
             _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
         await services.authenticator.refresh()
+        await self._candidates.refresh()
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
@@ -206,6 +209,7 @@ class Worker:
         every(REPLAY_S, "replay", self._replay)
         every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
         every(self._settings.timeouts.books_poll_s, "books", self._verify)
+        every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)

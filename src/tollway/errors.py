@@ -45,6 +45,7 @@ class Code(StrEnum):
     LEDGER_UNAVAILABLE = "ledger_unavailable"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
     CREDENTIAL_UNAVAILABLE = "credential_unavailable"
+    OWN_KEY_INVALID = "own_key_invalid"
     SERVICE_UNAVAILABLE = "service_unavailable"
     UPSTREAM_ERROR = "upstream_error"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
@@ -86,6 +87,7 @@ class Entry:
 
 
 _UNAVAILABLE: Final = "The service is temporarily unavailable. Please try again later."
+_OWN_KEY_INVALID: Final = "[BYOK] Your API key is invalid or has been revoked. Please check your API key configuration."
 
 _DATA_COLLECTION: Final = (
     "Data collection is required for this model. "
@@ -188,6 +190,7 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
     Code.LEDGER_UNAVAILABLE: Entry(503, Fault.TOLLWAY, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.JOURNAL_UNAVAILABLE: Entry(503, Fault.TOLLWAY, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.CREDENTIAL_UNAVAILABLE: Entry(503, Fault.OPERATOR, False, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
+    Code.OWN_KEY_INVALID: Entry(401, Fault.CALLER, False, _OWN_KEY_INVALID, Shape.TITLED, _OWN_KEY_INVALID),
     Code.SERVICE_UNAVAILABLE: Entry(503, Fault.OPERATOR, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.UPSTREAM_ERROR: Entry(502, Fault.UPSTREAM, True, "The upstream provider answered with an error."),
     Code.UPSTREAM_UNREACHABLE: Entry(

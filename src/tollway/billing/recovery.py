@@ -65,6 +65,7 @@ class Opened(Struct, frozen=True, array_like=True):
     route: tuple[str, ...]
     attempts: tuple[str, ...]  # earlier ones
     created_at: datetime
+    is_byok: bool = False  # absent from entries of earlier versions
 
 
 class Progressed(Struct, frozen=True, array_like=True):
@@ -227,6 +228,7 @@ def _ending(entry: Opened, offer: OfferPart, progress: Progressed | None, answer
         text_bytes=answer.text_bytes,
         reports_cost=offer.reports_cost,
         is_free=price.is_free or entry.hold_worst_case == 0,
+        is_byok=entry.is_byok,
     )
 
 

@@ -1,7 +1,8 @@
 """A preset: everything about models and their rules that belongs to one deployment, as data. Nothing of it is code.
 
-The shipped `kilo` preset is Appendix A of the request-path page; the neutral one is empty. An operator copies a file,
-edits it and names it: `preset = "my.toml"`. Ids are lower-case, as resolved models are.
+The shipped `kilo` preset is Appendix A of the request-path page; the neutral one is empty, but for the inference
+providers that callers may have keys of. An operator copies a file, edits it and names it: `preset = "my.toml"`. Ids are
+lower-case, as resolved models are.
 """
 
 from collections import Counter
@@ -11,6 +12,8 @@ from msgspec import Meta, Struct, ValidationError, field
 from msgspec.toml import decode
 
 from tollway.settings import SettingsError
+from tollway.wire.dialects.anthropic_facts import AnthropicFacts
+from tollway.wire.dialects.openai_facts import OpenAIFacts
 
 Percentage = Annotated[int, Meta(ge=0, le=100)]
 
@@ -114,6 +117,40 @@ class Identity(Struct, frozen=True, forbid_unknown_fields=True):
     x_title: str = ""
 
 
+class OwnKeys(Struct, frozen=True, forbid_unknown_fields=True):
+    """Inference providers that callers may bring a key along for, by the tags that the second gateway gives their
+    endpoints; which of them could serve a model is in its stored endpoints.
+
+    `only`: by prefix of the model, the one provider whatever is stored. `inferred`: by vendor, the one that is assumed
+    while nothing is stored for any model, but for no model with a prefix in `inferred_except`.
+    """
+
+    provider_ids: tuple[str, ...] = (
+        "anthropic",
+        "bedrock",
+        "google",
+        "openai",
+        "minimax",
+        "mistral",
+        "xai",
+        "zai",
+        "codestral",
+    )
+    only: dict[str, str] = field(default_factory=lambda: {"mistralai/codestral": "codestral"})
+    inferred: dict[str, str] = field(
+        default_factory=lambda: {
+            "anthropic": "anthropic",
+            "google": "google",
+            "openai": "openai",
+            "minimax": "minimax",
+            "mistralai": "mistral",
+            "x-ai": "xai",
+            "z-ai": "zai",
+        }
+    )
+    inferred_except: tuple[str, ...] = ("openai/gpt-oss",)
+
+
 class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     """All of it. Source: request-path, Appendix A."""
 
@@ -129,9 +166,13 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     feature_if_absent: str = ""  # without that header, except on paths with /openrouter; empty: none
     promotions: tuple[Promotion, ...] = ()
     custom_llm_prefix: str = ""
+    legacy_client_prefix: str = ""  # what the User-Agent of old clients begins with; empty: there are none
     split: Split = Split()
     free: FreeLimits = FreeLimits()
+    own_keys: OwnKeys = field(default_factory=OwnKeys)
     identity: Identity = field(default_factory=Identity)
+    anthropic: AnthropicFacts = AnthropicFacts()
+    openai: OpenAIFacts = OpenAIFacts()
 
 
 def parse_preset(text: bytes, name: str) -> Preset:

@@ -15,6 +15,8 @@ COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
     "users": ("tollway.cli.users", "app", True),
     "orgs": ("tollway.cli.organizations", "app", True),
     "keys": ("tollway.cli.keys", "app", True),
+    "byok": ("tollway.cli.byok", "app", True),
+    "secrets": ("tollway.cli.secrets", "app", True),
     "credits": ("tollway.cli.credits", "app", True),
     "reconcile": ("tollway.cli.reconcile", "reconcile", False),
     "explain": ("tollway.cli.explain", "explain", False),

@@ -137,7 +137,8 @@ def _shape(exchange: Exchange, services: Services, candidate: Candidate) -> tupl
     recipe = services.rulebook.recipe(exchange.model.id, offer, upstream.provider)
     if not recipe.rules:
         return body, None
-    draft, attempt = Draft(body), Attempt(recipe.target, request.stream, ids.new_id)
+    own_keys = exchange.own.keys if exchange.own is not None else None
+    draft, attempt = Draft(body), Attempt(recipe.target, request.stream, ids.new_id, own_keys)
     for rule in recipe.rules:
         draft = rule(draft, attempt)
     return draft.body, draft.headers

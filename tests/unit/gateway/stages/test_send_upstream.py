@@ -18,9 +18,11 @@ from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.gateway.stages import send_upstream
+from tollway.providers.own_keys import OwnKey
 from tollway.providers.rule import Attempt, Draft
 from tollway.providers.user_hashes import CUSTOM
 from tollway.routing.plan import Candidate, Plan
+from tollway.routing.precedence import OwnRoute, Rule
 from tollway.routing.split import TrafficSplit
 from tollway.settings import parse
 from tollway.wire.answer import Answer
@@ -378,3 +380,17 @@ def test_an_answer_that_nobody_waited_for_is_nobodys_failure() -> None:
     assert split.percentage_at(1_000) == 10
     send_upstream._note(one, services(split=split), replace(reply, abandoned=False, facts=Answer(has_error=True)))
     assert split.percentage_at(1_000) == 90
+
+
+@pytest.mark.parametrize("own", [None, OwnRoute(Rule.OWN_KEYS, True, False, keys=(OwnKey("anthropic", "sk-fake"),))])
+def test_rules_see_the_callers_own_keys(own: OwnRoute | None) -> None:
+    seen: list[Attempt] = []
+
+    def look(draft: Draft, attempt: Attempt) -> Draft:
+        seen.append(attempt)
+        return draft
+
+    one, upstreams = ready((candidate(rules=(look,)),)), FakeUpstreams(GOOD)
+    one.own = own
+    asyncio.run(send_upstream.run(one, services(client=upstreams, settings=AT_ONCE)))
+    assert [attempt.own_keys for attempt in seen] == [own and own.keys]
