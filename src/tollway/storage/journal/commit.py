@@ -1,9 +1,6 @@
 """Group commit: one sync at a time, shared by everything that was written before it began.
 
 The next begins when one ends and somebody waits; where nobody does, when a second or enough bytes have gathered.
-A sync takes 150 µs of processor time and two changes of threads, as much as a whole request. So while several share
-each, which is how a busy worker is known, the next waits until a moment has passed since the last began, and more
-share it.
 """
 
 import asyncio
@@ -11,15 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from tollway.clock import monotonic
 from tollway.storage.journal.files import Files
 from tollway.storage.journal.segment import Frame
 from tollway.storage.journal.segments import Segments
 from tollway.storage.journal.syncer import Synced, Syncer
 
 SYNC_BYTES: Final = 1 << 20
-BUSY_WAITERS: Final = 4  # of one sync
-BUSY_INTERVAL_S: Final = 0.002  # from the beginning of a sync to that of the next, in a busy worker
 
 Waiter: TypeAlias = "asyncio.Future[None]"
 
@@ -39,7 +33,6 @@ class GroupCommit:
         interval_s: float,
         on_success: Callable[[float], None],
         on_failure: Callable[[OSError, list[Frame], list[Waiter]], None],
-        now: Callable[[], float] = monotonic,
     ) -> None:
         self.failed_in_a_row = 0
         self._loop = asyncio.get_running_loop()
@@ -52,9 +45,6 @@ class GroupCommit:
         self._syncing: list[Waiter] | None = None  # for what was written before; None: no sync is under way
         self._timer: asyncio.TimerHandle | None = None
         self._is_overdue = False
-        self._now = now
-        self._not_before = 0.0  # monotonic seconds: the next sync of a busy worker
-        self._put_off: asyncio.TimerHandle | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -69,32 +59,20 @@ class GroupCommit:
             self.begin()
 
     def begin_if_awaited(self) -> None:
-        if self._syncing is not None or self._put_off is not None:
-            return
         if self._waiting or (self._is_overdue and self._segments.has_unsynced):
-            early_s = self._not_before - self._now() if self._not_before else 0.0
-            if early_s > 0:
-                self._put_off = self._loop.call_later(early_s, self.begin)
-            else:
-                self.begin()
+            self.begin()
 
     def begin(self) -> None:
         """Sync what was written so far, unless a sync is under way: its end looks again."""
         if self._syncing is None:
             self._is_overdue = False
-            if self._put_off is not None:
-                self._put_off.cancel()
-                self._put_off = None
             self._syncing, self._waiting = self._waiting, []
-            is_busy = len(self._syncing) >= BUSY_WAITERS
-            self._not_before = self._now() + BUSY_INTERVAL_S if is_busy else 0.0
             self._syncer.start(self._segments.begin_sync())
 
     def stop(self) -> None:
         """End the thread, once it has done what was begun."""
-        for timer in (self._timer, self._put_off):
-            if timer is not None:
-                timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._syncer.stop()
 
     def _grow_overdue(self) -> None:

@@ -4,10 +4,8 @@ import asyncio
 import errno
 from pathlib import Path
 
-import pytest
-
 from tollway.billing.journal import RecordKind, frame
-from tollway.storage.journal.commit import BUSY_INTERVAL_S, BUSY_WAITERS, GroupCommit, Waiter
+from tollway.storage.journal.commit import GroupCommit, Waiter
 from tollway.storage.journal.segment import Frame
 from tollway.storage.journal.segments import Segments
 from unit.storage.journal.faulty import FaultyFiles, ids, rounds, run
@@ -30,7 +28,6 @@ class Bench:
             interval_s=interval_s,
             on_success=self._on_success,
             on_failure=lambda error, frames, waiters: self.failed.append((str(error), frames, waiters)),
-            now=lambda: 1.0,  # each is as if the one before had just begun
         )
 
     def _on_success(self, seconds: float) -> None:
@@ -70,45 +67,6 @@ def test_those_before_a_sync_share_it_and_those_after_its_beginning_share_the_ne
         assert all(waiter.done() for waiter in first)
         await bench.idle()
         assert bench.succeeded == len(bench.files.calls["sync"]) == 2
-        bench.stop()
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("sharing", [BUSY_WAITERS - 1, BUSY_WAITERS])
-def test_while_many_share_each_sync_the_next_waits_a_moment_for_more(tmp_path: Path, sharing: int) -> None:
-    async def scenario() -> None:
-        bench = Bench(tmp_path)
-        bench.files.hold_syncs()
-        first = bench.write(sharing)
-        bench.commit.begin_if_awaited()
-        await bench.files.sync_began()
-        second = bench.write()
-        bench.files.let_syncs_go()
-        await asyncio.gather(*first)
-        third = bench.write()
-        bench.commit.begin_if_awaited()
-        await asyncio.gather(*second, *third)
-        assert len(bench.files.calls["sync"]) == (2 if sharing == BUSY_WAITERS else 3)
-        bench.stop()
-
-    run(scenario())
-
-
-def test_who_cannot_wait_begins_at_once(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        bench = Bench(tmp_path)
-        first = bench.write(BUSY_WAITERS)
-        bench.commit.begin()
-        await asyncio.gather(*first)
-        second = bench.write()
-        bench.commit.begin_if_awaited()
-        assert not bench.commit.is_busy
-        bench.commit.begin()
-        assert bench.commit.is_busy
-        await asyncio.gather(*second)
-        await asyncio.sleep(2 * BUSY_INTERVAL_S)
-        assert bench.succeeded == 2
         bench.stop()
 
     run(scenario())
