@@ -14,9 +14,10 @@ from tollway.wire.usage import Usage
 
 def metric_of(exchange: Exchange, now: float) -> ApiMetric | None:
     """`now`: monotonic seconds at the end of the answer. None where there is nothing to tell."""
-    if not exchange.has("reply"):
+    reply = exchange.reply
+    if reply is None:
         return None
-    reply, caller, request = exchange.reply, exchange.caller, exchange.request
+    caller, request = exchange.caller, exchange.request
     status = reply.status or exchange.client.status
     if not 100 <= status <= 599:
         return None  # the client left before anybody had an answer
