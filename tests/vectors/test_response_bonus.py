@@ -1,0 +1,121 @@
+"""Vectors of response-path §16.10: the bonus of subscribers, first its rules, then in the books."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from tollway.billing.bonus import (
+    Cadence,
+    bonus_of,
+    credit_expiry,
+    effective_threshold,
+    is_due,
+    yearly_issue_month,
+)
+from tollway.billing.months import read_instant
+from tollway.money import round_usd
+from unit.billing.subscriptions import RULES, subscription
+
+EARLY = round_usd(RULES.early_award_usd)
+MONTH = date(2026, 3, 1)
+AFTER = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def cutoff() -> datetime:
+    instant = read_instant(RULES.first_months_until)
+    assert instant
+    return instant
+
+
+@pytest.mark.parametrize(
+    ("threshold", "effective"),
+    [
+        pytest.param(None, None, id="response:V148-null"),
+        pytest.param(0, 0, id="response:V148-0"),
+        pytest.param(500_000, 0, id="response:V148-half"),
+        pytest.param(1_000_000, 0, id="response:V148-one"),
+        pytest.param(1_200_000, 200_000, id="response:V148-more"),
+        pytest.param(19_000_000, 18_000_000, id="response:V148-tier"),
+    ],
+)
+def test_effective_thresholds(threshold: int | None, effective: int | None) -> None:
+    assert effective_threshold(threshold, EARLY) == effective
+
+
+@pytest.mark.parametrize(
+    ("used", "triggers"),
+    [
+        pytest.param(17_999_999, False, id="response:V149-below"),
+        pytest.param(18_000_000, True, id="response:V149-reached"),
+    ],
+)
+def test_when_the_bonus_is_due(used: int, triggers: bool) -> None:
+    assert is_due(effective_threshold(19_000_000, EARLY), used) is triggers
+
+
+BEFORE_CUTOFF = cutoff() - timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("tier", "streak", "is_first", "started", "amount"),
+    [
+        pytest.param("tier_19", 2, False, AFTER, 1_900_000, id="response:V150"),
+        pytest.param("tier_19", 3, False, AFTER, 2_850_000, id="response:V151-3"),
+        pytest.param("tier_19", 4, False, AFTER, 3_800_000, id="response:V151-4"),
+        pytest.param("tier_19", 8, False, AFTER, 7_600_000, id="response:V151-8"),
+        pytest.param("tier_19", 20, False, AFTER, 7_600_000, id="response:V151-20"),
+        pytest.param("tier_49", 1, False, AFTER, 2_450_000, id="response:V152-1"),
+        pytest.param("tier_49", 3, False, AFTER, 7_350_000, id="response:V152-3"),
+        pytest.param("tier_49", 8, False, AFTER, 19_600_000, id="response:V152-8"),
+        pytest.param("tier_199", 1, False, AFTER, 9_950_000, id="response:V153-1"),
+        pytest.param("tier_199", 8, False, AFTER, 79_600_000, id="response:V153-8"),
+        *(
+            pytest.param(tier, streak, True, BEFORE_CUTOFF, amount, id=f"response:V154-{tier}-{streak}")
+            for tier, amount in (("tier_19", 9_500_000), ("tier_49", 24_500_000), ("tier_199", 99_500_000))
+            for streak in (1, 2)
+        ),
+        pytest.param("tier_19", 1, True, AFTER, 9_500_000, id="response:V155-1"),
+        pytest.param("tier_19", 2, True, AFTER, 1_900_000, id="response:V155-2"),
+        pytest.param("tier_19", 2, True, cutoff(), 1_900_000, id="response:V156"),
+        pytest.param("tier_19", 0, False, AFTER, 950_000, id="response:V157"),
+    ],
+)
+def test_monthly_amounts(tier: str, streak: int, is_first: bool, started: datetime, amount: int) -> None:
+    one = subscription(tier=tier, streak_months=streak, started_at=started)
+    bonus = bonus_of(one, is_first, MONTH, RULES)
+    assert bonus
+    assert bonus.amount == amount
+
+
+@pytest.mark.parametrize("tier", [pytest.param("tier_49", id="response:V158-amount")])
+def test_the_yearly_amount(tier: str) -> None:
+    bonus = bonus_of(subscription(tier=tier, cadence=Cadence.YEARLY), True, MONTH, RULES)
+    assert bonus
+    assert (bonus.amount, bonus.percent) == (24_500_000, Decimal("0.5"))
+
+
+@pytest.mark.parametrize(
+    ("next_issue", "started", "month"),
+    [
+        pytest.param("2026-02-01", "", date(2026, 1, 1), id="response:V159"),
+        pytest.param("2026-03-31", "", date(2026, 2, 1), id="response:V160"),
+        pytest.param("", "2026-05-20", date(2026, 5, 1), id="response:V161"),
+        pytest.param("garbage", "", None, id="response:V162-month"),
+    ],
+)
+def test_the_month_of_a_yearly_subscription(next_issue: str, started: str, month: date | None) -> None:
+    one = subscription(cadence=Cadence.YEARLY, next_issue_at=read_instant(next_issue), started_at=read_instant(started))
+    assert yearly_issue_month(one) == month
+
+
+@pytest.mark.parametrize(
+    ("started", "month", "expiry"),
+    [
+        pytest.param("2026-01-31T10:00Z", date(2026, 2, 1), "2026-03-28T10:00Z", id="response:V163"),
+        pytest.param("2026-01-15T09:30Z", date(2026, 3, 1), "2026-04-15T09:30Z", id="response:V164"),
+        pytest.param("2026-03-05", date(2026, 2, 1), "", id="response:V165"),
+    ],
+)
+def test_when_a_monthly_bonus_expires(started: str, month: date, expiry: str) -> None:
+    assert credit_expiry(subscription(started_at=read_instant(started)), month) == read_instant(expiry)
