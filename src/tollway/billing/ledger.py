@@ -164,6 +164,7 @@ class EntryKind(StrEnum):
     ABSORBED = "absorbed"
     CORRECTION = "correction"  # of a charge, once the upstream's own record is known
     ABSORBED_CORRECTION = "absorbed_correction"
+    EXPIRY = "expiry"  # what was left of a credit goes back to where it came from
 
 
 class Posting(Struct, frozen=True):
