@@ -1,10 +1,15 @@
 """Vectors of response-path §16.10: the bonus of subscribers, first its rules, then in the books."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from contract.scenario import ACME
+from contract.subscribers import PRICE, Subscriber
 from tollway.billing.bonus import (
     Cadence,
     bonus_of,
@@ -14,7 +19,12 @@ from tollway.billing.bonus import (
     yearly_issue_month,
 )
 from tollway.billing.months import read_instant
+from tollway.billing.subscriptions import Issued
 from tollway.money import round_usd
+from tollway.storage.migrations.run import migrate
+from tollway.storage.sql.books import verify_books
+from tollway.storage.sql.database import open_database
+from tollway.storage.sql.usage import SqlUsage
 from unit.billing.subscriptions import RULES, subscription
 
 EARLY = round_usd(RULES.early_award_usd)
@@ -119,3 +129,148 @@ def test_the_month_of_a_yearly_subscription(next_issue: str, started: str, month
 )
 def test_when_a_monthly_bonus_expires(started: str, month: date, expiry: str) -> None:
     assert credit_expiry(subscription(started_at=read_instant(started)), month) == read_instant(expiry)
+
+
+Scenario = Callable[[Subscriber], Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("bonus") / "tollway.db"
+    migrate(f"sqlite:///{path}")
+    return path.read_bytes()
+
+
+@pytest.fixture
+def play(migrated: bytes, tmp_path: Path) -> Callable[[Scenario], None]:
+    def run(scenario: Scenario) -> None:
+        async def work() -> None:
+            (tmp_path / "tollway.db").write_bytes(migrated)
+            database = open_database(f"sqlite:///{tmp_path}/tollway.db")
+            try:
+                ann = Subscriber(database)
+                await ann.begin()
+                await scenario(ann)
+                assert await verify_books(database) == []
+            finally:
+                await database.close()
+
+        asyncio.run(work())
+
+    return run
+
+
+async def yearly(ann: Subscriber) -> None:
+    """The kind of item is the same as for a monthly one, and so is what is said of it."""
+    await ann.subscribe(cadence=Cadence.YEARLY, tier="tier_49", next_issue_at=datetime(2026, 4, 1, tzinfo=UTC))
+    assert await ann.pay() is Issued.DONE
+    await ann.use(48_000_000)
+    await ann.handle()
+    assert await ann.items() == [("base", 49_000_000), ("bonus", 24_500_000)]
+    assert await ann.bonuses() == [(24_500_000, True, "kilo-pass-bonus")]
+    assert (await ann.events())[-1][2] == {
+        "kind": "bonus",
+        "baseAmountUsd": 49.0,
+        "bonusPercentApplied": 0.5,
+        "bonusAmountUsd": 24.5,
+        "creditCategory": "kilo-pass-bonus",
+    }
+
+
+async def without_a_month(ann: Subscriber) -> None:
+    await ann.subscribe(id="yearly", cadence=Cadence.YEARLY, next_issue_at=read_instant("garbage"), started_at=None)
+    await ann.pay("yearly")
+    await ann.use(PRICE)
+    await ann.handle()
+    assert (await ann.bonuses(), await ann.due()) == ([], None)
+
+
+async def twenty_at_once(ann: Subscriber) -> None:
+    await ann.subscribe()
+    await ann.pay()
+    await ann.use(PRICE)
+    issued = await asyncio.gather(*(ann.store.issue_bonus("ann", ann.rules) for _ in range(20)))
+    assert sorted(issued) == [Issued.DONE, *[Issued.NOT_DUE] * 19]
+    assert (len(await ann.bonuses()), len(await ann.items()), await ann.due()) == (1, 2, None)
+
+
+async def earlier_promotion(ann: Subscriber) -> None:
+    await ann.subscribe()
+    await ann.pay()
+    await ann.has_item("promo_first_month_50pct")
+    await ann.use(PRICE)
+    await ann.handle()
+    assert (await ann.due(), [row for row in await ann.bonuses() if row[2] == "kilo-pass-bonus"]) == (None, [])
+    assert (await ann.events())[-1] == (
+        "bonus_credits_skipped_idempotent",
+        "skipped_idempotent",
+        {"reason": "existing_promo_item"},
+    )
+
+
+async def unpaid_month(ann: Subscriber) -> None:
+    await ann.subscribe()
+    await ann.pay()
+    await ann.begins_month(date(2026, 4, 1))
+    await ann.use(PRICE)
+    await ann.handle()
+    assert (await ann.bonuses(), await ann.due()) == ([], None)
+
+
+async def older_one_is_active(ann: Subscriber) -> None:
+    await ann.subscribe(id="old", started_at=AFTER - timedelta(days=90))
+    await ann.subscribe(id="new", status="canceled", started_at=AFTER)
+    await ann.pay("old")
+    await ann.use(PRICE)
+    await ann.handle()
+    assert await ann.bonuses() == [(950_000, True, "kilo-pass-bonus")]  # not the first one: no promotion
+
+
+async def past_due(ann: Subscriber) -> None:
+    await ann.subscribe(status="past_due")
+    await ann.pay()
+    await ann.use(PRICE)
+    await ann.handle()
+    assert (await ann.bonuses(), await ann.due()) == ([], None)
+
+
+async def failure(ann: Subscriber) -> None:
+    """The account cannot hold the bonus: beyond 64 bits."""
+    await ann.subscribe()
+    await ann.pay()
+    await ann.credit(2**63 - 1 - PRICE)
+    request = await ann.use(PRICE)
+    await ann.handle()
+    action, result, payload = (await ann.events())[-1]
+    assert (action, result, payload["source"]) == ("bonus_credits_issued", "failed", "usage_threshold")
+    row = await SqlUsage(ann.database).find(request)
+    assert row
+    assert row.cost_microdollars == PRICE
+    assert (await ann.due(), await ann.items()) == (18_000_000, [("base", PRICE)])
+
+
+async def others_pay(ann: Subscriber) -> None:
+    await ann.subscribe()
+    await ann.pay()
+    await ann.use(2 * PRICE, ACME)
+    await ann.use(0)
+    assert await ann.handle() == 0
+    assert (await ann.bonuses(), await ann.due()) == ([], 18_000_000)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(yearly, id="response:V158"),
+        pytest.param(without_a_month, id="response:V162"),
+        pytest.param(twenty_at_once, id="response:V166"),
+        pytest.param(earlier_promotion, id="response:V167"),
+        pytest.param(unpaid_month, id="response:V168"),
+        pytest.param(older_one_is_active, id="response:V169"),
+        pytest.param(past_due, id="response:V170"),
+        pytest.param(failure, id="response:V171"),
+        pytest.param(others_pay, id="response:V172"),
+    ],
+)
+def test_in_the_books(play: Callable[[Scenario], None], scenario: Scenario) -> None:
+    play(scenario)
