@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Coroutine
 from hashlib import sha256
 from typing import Any, Final
 
+from tollway.billing.notices import top_up_rules
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
@@ -25,6 +26,7 @@ from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
 from tollway.gateway.lookups import look_up
 from tollway.gateway.money_metrics import show_money
+from tollway.gateway.notices import handle_notices
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.pipeline import handle
 from tollway.gateway.replay import replay
@@ -44,7 +46,7 @@ from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
-from tollway.providers.registry import configured
+from tollway.providers.registry import configured, webhook
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
@@ -60,11 +62,15 @@ from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.expiries import SqlExpiries
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
+from tollway.storage.sql.notices import SqlNotices
+from tollway.storage.sql.subscriptions import SqlSubscriptions
 from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
+from tollway.upstream.webhook import Webhook
 
 LOG_FLUSH_S: Final = 0.5
 SETTLE_S: Final = 0.1
@@ -73,6 +79,8 @@ NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
 LOOK_UP_S: Final = 60.0
+NOTICES_S: Final = 1.0
+EXPIRE_S: Final = 60.0
 VERIFY_S: Final = 60.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
@@ -96,7 +104,11 @@ class Worker:
         deadlines = Deadlines()
         self._journals = settings.state_dir / JOURNALS
         self._worker_id = new_id()
-        self._books = SqlBooks(database)
+        self._books = SqlBooks(database, top_ups=top_up_rules(settings.notices))
+        self._notices = SqlNotices(database)
+        self._subscriptions = SqlSubscriptions(database)
+        self._expiries = SqlExpiries(database)
+        self._subscription_rules = preset.subscriptions
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
@@ -109,6 +121,8 @@ class Worker:
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
+        told = webhook(settings)
+        self._webhook = Webhook(self._client, told) if told else None
         self._page = _page_of(catalog, upstreams)
         self.services = Services(
             settings=settings,
@@ -206,10 +220,15 @@ class Worker:
         every(REPLAY_S, "replay", self._replay)
         every(LOOK_UP_S, "estimates", self._look_up)
         every(VERIFY_S, "books", self._verify)
+        every(NOTICES_S, "notices", self._handle_notices)
+        every(EXPIRE_S, "expiries", self._expiries.expire)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
         self._journals_are_well = not done.unavailable
+
+    async def _handle_notices(self) -> None:
+        await handle_notices(self._notices, self._subscriptions, self._subscription_rules, self._webhook)
 
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""

@@ -129,6 +129,18 @@ class ModelSettings(Section):
     request_usd: Decimal = Field(Decimal(0), ge=0, description="Price of one request in USD.")
 
 
+class NoticeSettings(Section):
+    """Who is told that money runs out. Source: response-path 6.10, 6.17."""
+
+    url: str = Field("", description="Webhook that is told of low balances and due top-ups; empty: nobody is.")
+    token: SecretStr | None = Field(None, description="Bearer token that is shown to the webhook.")
+    token_file: Path | None = Field(None, description="File that holds the token for the webhook.")
+    top_up_below_usd: int = Field(5, ge=0, description="A user's balance in USD below which a top-up is due.")
+    top_up_below_organization_usd: int = Field(
+        50, ge=0, description="An organization's balance in USD below which a top-up is due."
+    )
+
+
 class JwtSettings(Section):
     """Bearer tokens signed by another system. Source: request-path §6."""
 
@@ -188,6 +200,7 @@ class Settings(Section):
         "https://github.com/tollway/tollway", description="HTTP-Referer for providers; a preset may have its own."
     )
     x_title: str = Field("Tollway", description="X-Title for providers; a preset may have its own.")
+    notices: NoticeSettings = Field(default=NoticeSettings(), description="Who is told that money runs out.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     providers: dict[str, ProviderSettings] = Field(default_factory=dict, description="Upstreams by name.")
     models: tuple[ModelSettings, ...] = Field((), description="Models added or overridden by the operator.")

@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from tollway.money import Microdollars, MoneyOverflowError, round_usd
+from tollway.money import MICRODOLLARS_PER_USD, Microdollars, MoneyOverflowError, round_usd
+from tollway.settings import NoticeSettings
 
 ATTEMPTS_MAX: Final = 10
 LOCKED_FOR: Final = timedelta(hours=2)  # how long one top-up may take before the next is asked for
@@ -47,6 +48,11 @@ class TopUpRules(Struct, frozen=True):
 
     user_below: Microdollars = Microdollars(5_000_000)
     organization_below: Microdollars = Microdollars(50_000_000)
+
+
+def top_up_rules(settings: NoticeSettings) -> TopUpRules:
+    user, organization = settings.top_up_below_usd, settings.top_up_below_organization_usd
+    return TopUpRules(Microdollars(user * MICRODOLLARS_PER_USD), Microdollars(organization * MICRODOLLARS_PER_USD))
 
 
 class Notices(Protocol):

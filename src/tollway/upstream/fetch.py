@@ -1,4 +1,4 @@
-"""One small GET of the control plane over the same pools, time-outs and limits as everything that goes upstream."""
+"""One small request of the control plane over the same pools, time-outs and limits as everything that goes upstream."""
 
 import asyncio
 from typing import Final
@@ -12,6 +12,8 @@ from tollway.wire.answer_head import AnswerHead
 
 BODY_BYTES_MAX: Final = 1_048_576
 ANSWER_S: Final = 20.0  # for all of it, from when the request was sent
+
+Fetched = tuple[int, bytes] | Failure
 
 
 class _Collected:
@@ -57,23 +59,23 @@ class _Collected:
             self.ended_as.give(failure)
 
 
-async def fetch(client: HttpUpstreams, upstream: Upstream, head: bytes) -> tuple[int, bytes] | Failure:
-    """Status and body of a request whose head is complete but for the line that ends it.
+async def fetch(client: HttpUpstreams, upstream: Upstream, head: bytes, content: bytes = b"") -> Fetched:
+    """Status and body of a request whose head is complete but for the line that ends it; `content` is what it sends.
 
     Sent again over a new connection when a kept one turns out to be dead: to ask twice does no harm.
     """
     request, sink = head + b"\r\n", _Collected()
-    kept = client.send_kept(upstream, request, b"", sink, ANSWER_S)
+    kept = client.send_kept(upstream, request, content, sink, ANSWER_S)
     if kept:
         answer = await _answer_over(kept, sink)
         if not (isinstance(answer, Failure) and answer.kind is FailureKind.STALE):
             return answer
         sink = _Collected()
-    fresh = await client.send_fresh(upstream, request, b"", sink, ANSWER_S)
+    fresh = await client.send_fresh(upstream, request, content, sink, ANSWER_S)
     return fresh if isinstance(fresh, Failure) else await _answer_over(fresh, sink)
 
 
-async def _answer_over(connection: Connection, sink: _Collected) -> tuple[int, bytes] | Failure:
+async def _answer_over(connection: Connection, sink: _Collected) -> Fetched:
     sink.connection = connection
     try:
         failure = await sink.ended_as
