@@ -28,6 +28,7 @@ from tollway.gateway.lookups import look_up
 from tollway.gateway.money_metrics import show_money
 from tollway.gateway.notices import handle_notices
 from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.origins import Origins
 from tollway.gateway.pipeline import handle
 from tollway.gateway.replay import replay
 from tollway.gateway.services import Client, Services
@@ -151,6 +152,7 @@ class Worker:
                 preset.free.promotion_text,
             ),
             drains=Drains(settings.limits.drains, metrics.drains.set),
+            origins=Origins(settings.pepper()),
             relays=OpenRelays(self._journal.progress),
             metrics=metrics,
             request_log=self._log,

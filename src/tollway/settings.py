@@ -194,6 +194,10 @@ class Settings(Section):
     hold_policy: Literal["partial", "strict"] = Field(
         "partial", description="partial: hold what is left; strict: all or 402."
     )
+    store_prompt_prefixes: bool = Field(
+        False, description="Store the first 100 characters of personal requests' prompts; never organizations'."
+    )
+    prompt_prefix_days: int = Field(30, ge=1, description="For how long such first characters are kept.")
     app_url: str = Field("http://127.0.0.1:8788", description="Where people buy credits; shown in the 402 body.")
     first_topup_bonus_usd: int = Field(20, ge=0, description="Bonus named in the 402 body of a new account.")
     http_referer: str = Field(

@@ -95,6 +95,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/insertion.py": _SQL,
     "storage/sql/leases.py": _SQL,
     "storage/sql/notices.py": _SQL,
+    "storage/sql/origins.py": _SQL,
     "storage/sql/packed.py": _SQL,
     "storage/sql/schema.py": _SCHEMA,
     "storage/sql/settlement.py": _SQL,

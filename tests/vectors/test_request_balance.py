@@ -33,6 +33,7 @@ from tollway.admin.users import NewUser, create_user
 from tollway.billing.ledger import Hold, HoldRefused
 from tollway.billing.payer import budgets_of
 from tollway.billing.slices import Slices
+from tollway.catalog.classification import PAID
 from tollway.catalog.preset import Promotion
 from tollway.clock import monotonic
 from tollway.errors import Problem
@@ -120,7 +121,7 @@ class World:
 async def reserve(caller: Caller, worst_case: int, now: datetime, policy: str = "partial", **ports: Any) -> Any:
     """What the stage says to a request of that worst case."""
     one = exchange()
-    one.received_at = now
+    one.received_at, one.kind = now, PAID
     one.caller, one.model = caller, model(id_="anthropic/claude-sonnet-4.6")
     dear = candidate()
     one.plan = Plan((type(dear)(dear.upstream, dear.offer, Microdollars(worst_case)),), 100, 100)

@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from tollway.billing.particulars import NO_PARTICULARS, Particulars
 from tollway.money import Microdollars
 from tollway.wire.usage import Usage
 
@@ -129,6 +130,7 @@ class UsageRecord(Struct, frozen=True):
     completion_tokens_max: int
     latency_ms: int
     created_at: datetime
+    particulars: Particulars = NO_PARTICULARS
 
 
 class Outcome(Struct, frozen=True):

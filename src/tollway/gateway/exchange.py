@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from tollway.billing.ledger import Hold, Outcome
+from tollway.billing.particulars import Particulars
 from tollway.catalog.classification import ModelKind
 from tollway.catalog.model import Model
 from tollway.errors import Problem
@@ -62,6 +63,7 @@ class Exchange:
         "known",
         "model",
         "outcome",
+        "particulars",
         "place",
         "plan",
         "prepared",
@@ -96,6 +98,7 @@ class Exchange:
     claim: str  # the Idempotency-Key; "" for none
     hold: Hold | None  # None: nobody pays
     prepared: dict[str, object]
+    particulars: Particulars  # what is stored of it besides money
     reply: Reply
     # the end
     attempts: list[str]  # what was tried, for the log

@@ -35,6 +35,7 @@ def opening_entry(exchange: Exchange, candidate: Candidate) -> bytes:
             plan.route,
             exchange.attempts,
             exchange.received_at,
+            exchange.particulars,
         )
     )
 

@@ -226,7 +226,7 @@ def test_the_webhook_of_notices() -> None:
     bare = webhook(parse({"notices": {"url": "http://127.0.0.1:8"}}))
     assert bare
     assert bare.head[0] == b"POST /"
-    with pytest.raises(SettingsError, match="notices.url"):
+    with pytest.raises(SettingsError, match=r"notices\.url"):
         webhook(parse({"notices": {"url": "ftp://x"}}))
-    with pytest.raises(SettingsError, match="notices.token"):
+    with pytest.raises(SettingsError, match=r"notices\.token"):
         webhook(parse({"notices": {"url": "http://x", "token": "two\nlines"}}))

@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 
 from tollway.billing.charge import Charge, Ending, decide_charge
 from tollway.billing.ledger import Hold, Outcome, UsageRecord
+from tollway.billing.particulars import stored_model
 from tollway.billing.store import StoreUnavailableError
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
@@ -93,7 +94,8 @@ def _ending(exchange: Exchange, reply: Reply, prompt_bytes: int) -> Ending:
         facts.text_bytes,
         0,  # images
         candidate.upstream.provider.reports_cost,
-        price.is_free or hold is None or hold.worst_case == 0,  # a promotion held nothing, so nothing is charged
+        price.is_free or hold is None or hold.worst_case == 0,  # what is free held nothing, so nothing is charged
+        exchange.particulars.is_byok,
     )
 
 
@@ -107,7 +109,7 @@ def _record(exchange: Exchange, reply: Reply, seconds: float) -> UsageRecord:
         caller.key_id,
         reply.candidate.upstream.id,
         request.requested_model.replace("\0", ""),
-        facts.model or exchange.model.id,
+        stored_model(facts.model, exchange.model.id, exchange.particulars),
         offer.upstream_model,
         facts.inference_provider,
         facts.message_id,
@@ -125,4 +127,5 @@ def _record(exchange: Exchange, reply: Reply, seconds: float) -> UsageRecord:
         plan.completion_tokens_max * request.choices,
         round(seconds * 1000),
         exchange.received_at,
+        exchange.particulars,
     )

@@ -15,6 +15,7 @@ from tollway.billing.notices import TopUpRules
 from tollway.storage.sql import budgets, leases
 from tollway.storage.sql.announcements import tell
 from tollway.storage.sql.entries import ENTRIES, entry_row
+from tollway.storage.sql.origins import store_missing
 from tollway.storage.sql.packed import among, pack
 from tollway.storage.sql.tables import usage
 from tollway.storage.sql.usage_rows import METADATA, USAGE, form_for, metadata_row, usage_row
@@ -62,7 +63,9 @@ def _write(
     entry_rows: list[Any] = []
     spent: defaultdict[str, int] = defaultdict(int)
     used: defaultdict[str, int] = defaultdict(int)
+    origins: set[bytes] = set()
     for outcome, ids in requests:
+        origins.add(outcome.record.particulars.origin)
         usage_rows += usage_row(outcome, ids, form)
         metadata_rows += metadata_row(outcome)
         for posting in postings_of(outcome):
@@ -75,4 +78,5 @@ def _write(
     USAGE.insert(connection, usage_rows)
     METADATA.insert(connection, metadata_rows)
     ENTRIES.insert(connection, entry_rows)
+    store_missing(connection, origins)
     return spent, used

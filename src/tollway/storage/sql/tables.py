@@ -265,7 +265,6 @@ usage_metadata: Final = Table(
     Column("system_prompt_prefix", Text),  # the prefixes only where prompts may be stored (guarantees P1)
     Column("user_prompt_prefix", Text),
     Column("is_user_byok", Boolean),
-    Column("first_byte_ms", BigInteger),
     Column("abuse_request_id", BigInteger),
 )
 

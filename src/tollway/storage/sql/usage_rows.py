@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from tollway.billing.ledger import Basis, Outcome
+from tollway.billing.particulars import origin_id
 from tollway.storage.sql.bulk import Bulk
 from tollway.storage.sql.tables import usage, usage_metadata
 from tollway.storage.sql.types import decimal_text, list_text, microseconds
@@ -59,6 +60,17 @@ METADATA: Final = Bulk(
     "prompt_tokens_max",
     "completion_tokens_max",
     "latency_ms",
+    "origin_id",
+    "session_id",
+    "project_id",
+    "auto_model",
+    "max_tokens",
+    "has_tools",
+    "has_middle_out",
+    "system_prompt_length",
+    "system_prompt_prefix",
+    "user_prompt_prefix",
+    "is_user_byok",
 )
 
 _UNCERTAIN: Final = frozenset({Basis.ESTIMATED, Basis.INTERRUPTED})
@@ -126,6 +138,8 @@ def usage_row(outcome: Outcome, budget_ids: Sequence[str], form: Form) -> tuple[
 def metadata_row(outcome: Outcome) -> tuple[Any, ...]:
     """A row of METADATA."""
     record = outcome.record
+    particulars = record.particulars
+    origin = particulars.origin
     return (
         outcome.hold.request_id,
         record.message_id,
@@ -139,4 +153,15 @@ def metadata_row(outcome: Outcome) -> tuple[Any, ...]:
         record.prompt_tokens_max,
         record.completion_tokens_max,
         record.latency_ms,
+        origin_id(origin) if origin else None,
+        particulars.session_id,
+        particulars.project_id,
+        particulars.auto_model,
+        particulars.max_tokens,
+        particulars.has_tools,
+        particulars.has_middle_out,
+        particulars.system_prompt_length,
+        particulars.system_prompt_prefix,
+        particulars.user_prompt_prefix,
+        particulars.is_byok,
     )

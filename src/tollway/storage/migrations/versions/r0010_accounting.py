@@ -95,7 +95,6 @@ def _extend_usage() -> None:
         ("system_prompt_prefix", sa.Text()),
         ("user_prompt_prefix", sa.Text()),
         ("is_user_byok", sa.Boolean()),
-        ("first_byte_ms", sa.BigInteger()),
         ("abuse_request_id", sa.BigInteger()),
     ):
         op.add_column("usage_metadata", sa.Column(name, type_))
