@@ -5,6 +5,7 @@ import gc
 import socket
 import sys
 from collections.abc import Callable, Container, Coroutine
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final
 
@@ -67,6 +68,7 @@ from tollway.storage.sql.expiries import SqlExpiries
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.sql.notices import SqlNotices
+from tollway.storage.sql.prompts import forget_prompts
 from tollway.storage.sql.subscriptions import SqlSubscriptions
 from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
@@ -82,6 +84,7 @@ REPLAY_S: Final = 5.0
 LOOK_UP_S: Final = 60.0
 NOTICES_S: Final = 1.0
 EXPIRE_S: Final = 60.0
+FORGET_S: Final = 3_600.0
 VERIFY_S: Final = 60.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
@@ -224,6 +227,7 @@ class Worker:
         every(VERIFY_S, "books", self._verify)
         every(NOTICES_S, "notices", self._handle_notices)
         every(EXPIRE_S, "expiries", self._expiries.expire)
+        every(FORGET_S, "prompts", self._forget_prompts)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
@@ -231,6 +235,9 @@ class Worker:
 
     async def _handle_notices(self) -> None:
         await handle_notices(self._notices, self._subscriptions, self._subscription_rules, self._webhook)
+
+    async def _forget_prompts(self) -> None:
+        await forget_prompts(self._database, utc_now() - timedelta(days=self._settings.prompt_prefix_days))
 
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""

@@ -97,6 +97,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/notices.py": _SQL,
     "storage/sql/origins.py": _SQL,
     "storage/sql/packed.py": _SQL,
+    "storage/sql/prompts.py": _SQL,
     "storage/sql/schema.py": _SCHEMA,
     "storage/sql/settlement.py": _SQL,
     "storage/sql/subscription_rows.py": _SQL,

@@ -16,7 +16,8 @@ _ID_HEX_DIGITS: Final = 32
 
 
 class Origin(Struct, frozen=True, array_like=True):
-    """What requests of one client have in common. `address_hash` is keyed; `tls_fingerprint` is JA4."""
+    """What many requests of a client have in common: where they come from and how they ask. `address_hash` is keyed,
+    `tls_fingerprint` is JA4, `auto_model` the id that another model was chosen for."""
 
     feature: str | None = None
     mode: str | None = None
@@ -29,6 +30,10 @@ class Origin(Struct, frozen=True, array_like=True):
     latitude: float | None = None
     longitude: float | None = None
     tls_fingerprint: str | None = None
+    project_id: str | None = None
+    auto_model: str | None = None
+    has_tools: bool = False
+    has_middle_out: bool = False
 
 
 class Particulars(Struct, frozen=True, array_like=True):
@@ -38,11 +43,7 @@ class Particulars(Struct, frozen=True, array_like=True):
 
     origin: bytes = b""
     session_id: str | None = None
-    project_id: str | None = None
-    auto_model: str | None = None
     max_tokens: int | None = None
-    has_tools: bool = False
-    has_middle_out: bool = False
     system_prompt_length: int = -1
     system_prompt_prefix: str | None = None
     user_prompt_prefix: str | None = None

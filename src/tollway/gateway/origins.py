@@ -12,12 +12,14 @@ from tollway.wire.client_headers import Headers, read_fraud_headers
 
 ORIGINS_KEPT: Final = 10_000
 
+Manner = tuple[str | None, bool, bool]  # auto model, has tools, has middle-out
+
 _AGENT: Final = b"user-agent"
 _SAID: Final = (
     _AGENT,
     *(
         prefix + name
-        for name in (b"mode", b"editorname", b"machineid", b"feature")
+        for name in (b"mode", b"editorname", b"machineid", b"feature", b"projectid")
         for prefix in (b"x-kilocode-", b"x-tollway-")
     ),
 )
@@ -39,25 +41,25 @@ class Origins:
         self._secret = secret
         self._kept: dict[tuple[object, ...], bytes] = {}
 
-    def of(self, headers: Headers, context: Context, proxied: str | None) -> bytes:
+    def of(self, headers: Headers, context: Context, proxied: str | None, manner: Manner) -> bytes:
         """An encoded Origin. `proxied`: the client's address by the word of a trusted proxy; None without one, and
         then only what the client says of itself counts."""
         get = headers.get
         key: tuple[object, ...]
         if proxied is not None:
-            key = (context.feature_if_absent, proxied, *map(get, _SAID_BY_PROXY))
+            key = (context.feature_if_absent, manner, proxied, *map(get, _SAID_BY_PROXY))
         elif context.headers:
-            key = (context.feature_if_absent, *map(get, _SAID))
+            key = (context.feature_if_absent, manner, *map(get, _SAID))
         else:
-            key = (context.feature_if_absent, get(_AGENT))
+            key = (context.feature_if_absent, manner, get(_AGENT))
         origin = self._kept.get(key)
         if origin is None:
             if len(self._kept) >= ORIGINS_KEPT:
                 self._kept.clear()
-            origin = self._kept[key] = encode_origin(self._read(headers, context, proxied))
+            origin = self._kept[key] = encode_origin(self._read(headers, context, proxied, manner))
         return origin
 
-    def _read(self, headers: Headers, context: Context, proxied: str | None) -> Origin:
+    def _read(self, headers: Headers, context: Context, proxied: str | None, manner: Manner) -> Origin:
         address = None if proxied is None else origin_name(self._secret, proxied)
         edge = read_fraud_headers(headers, proxied is not None, address)
         return Origin(
@@ -72,4 +74,6 @@ class Origins:
             edge.http_x_vercel_ip_latitude,
             edge.http_x_vercel_ip_longitude,
             storable(edge.http_x_vercel_ja4_digest),
+            storable(context.project_id),
+            *manner,
         )

@@ -14,7 +14,7 @@ from tollway.billing.particulars import (
 )
 
 TEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-ORIGINS = st.builds(Origin, *[TEXTS] * 8, *[st.none() | st.floats(-180, 180)] * 2, TEXTS)
+ORIGINS = st.builds(Origin, *[TEXTS] * 8, *[st.none() | st.floats(-180, 180)] * 2, *[TEXTS] * 3, *[st.booleans()] * 2)
 
 
 @given(ORIGINS, ORIGINS)

@@ -4,7 +4,7 @@ from tollway.billing.particulars import Origin, decode_origin
 from tollway.catalog.preset import Preset
 from tollway.gateway import origins as module
 from tollway.gateway.context import Contexts
-from tollway.gateway.origins import Origins
+from tollway.gateway.origins import Manner, Origins
 from tollway.limits.addresses import origin_name
 
 SECRET = b"secret"
@@ -27,10 +27,14 @@ CONTEXTS = Contexts(Preset(features=("cli",), feature_if_absent="direct"))
 
 
 def of(
-    headers: dict[bytes, bytes], proxied: str | None = None, origins: Origins | None = None, path: str = ""
+    headers: dict[bytes, bytes],
+    proxied: str | None = None,
+    origins: Origins | None = None,
+    path: str = "",
+    manner: Manner = (None, False, False),
 ) -> Origin:
     made = origins or Origins(SECRET)
-    return decode_origin(made.of(headers, CONTEXTS.read(headers, path), proxied))
+    return decode_origin(made.of(headers, CONTEXTS.read(headers, path), proxied, manner))
 
 
 def test_only_what_the_client_says_of_itself_counts_without_a_proxy() -> None:
@@ -60,6 +64,7 @@ def test_what_can_be_told_apart_is_never_mixed_up() -> None:
         ({b"x-kilocode-editorname": b"a"}, None, ""),
         ({b"x-kilocode-machineid": b"a"}, None, ""),
         ({b"x-kilocode-feature": b"cli"}, None, ""),
+        ({b"x-kilocode-projectid": b"a"}, None, ""),
         (EDGE, "203.0.113.5", ""),
         (EDGE, "203.0.113.6", ""),
         ({**EDGE, b"x-vercel-ip-city": b"Rome"}, "203.0.113.5", ""),
@@ -74,6 +79,13 @@ def test_what_can_be_told_apart_is_never_mixed_up() -> None:
     for _ in range(2):
         assert [of(headers, proxied, kept, path) for headers, proxied, path in cases] == fresh
         assert [of(headers, proxied, kept, path) for headers, proxied, path in reversed(cases)] == fresh[::-1]
+
+
+def test_how_they_ask_is_a_part_of_it() -> None:
+    kept = Origins(SECRET)
+    manners: list[Manner] = [(None, False, False), ("auto", False, False), (None, True, False), (None, False, True)]
+    found = [of({}, None, kept, manner=manner) for manner in manners]
+    assert [(one.auto_model, one.has_tools, one.has_middle_out) for one in found] == manners
 
 
 def test_what_is_kept_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

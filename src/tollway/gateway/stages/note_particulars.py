@@ -20,15 +20,11 @@ def run(exchange: Exchange, services: Services) -> Particulars:
     context, body, inbound = exchange.context, exchange.request.body, exchange.inbound
     stores = services.settings.store_prompt_prefixes and exchange.caller.organization_id is None
     prompt = prompt_info(body, stores)
-    has_said = bool(context.headers)
+    manner = exchange.request.auto_model, has_tools(body), has_middle_out(body)
     return Particulars(
-        services.origins.of(inbound.headers, context, exchange.address if inbound.by_proxy else None),
-        storable(context.task_id) if has_said else None,
-        storable(context.project_id) if has_said else None,
-        exchange.request.auto_model,
+        services.origins.of(inbound.headers, context, exchange.address if inbound.by_proxy else None, manner),
+        storable(context.task_id) if context.headers else None,
         max_tokens(body),
-        has_tools(body),
-        has_middle_out(body),
         prompt.system_length,
         storable(prompt.system_prefix) if stores else None,
         storable(prompt.user_prefix) if stores else None,

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from tollway.storage.sql.tables import metadata
 from tollway.storage.sql.types import ExactDecimal, UtcInstant
 
-# What many requests of one client have in common, stored once: the id is a hash of the rest. `address_hash` is keyed.
+# What many requests of a client have in common, stored once: the id is a hash of the rest. `address_hash` is keyed.
 usage_origins: Final = Table(
     "usage_origins",
     metadata,
@@ -38,6 +38,20 @@ usage_origins: Final = Table(
     Column("latitude", Float),
     Column("longitude", Float),
     Column("tls_fingerprint", Text),
+    Column("project_id", Text),
+    Column("auto_model", Text),
+    Column("has_tools", Boolean, nullable=False),
+    Column("has_middle_out", Boolean, nullable=False),
+)
+
+# First characters of prompts, only where the operator wants them, and for so long as they say (guarantees P1).
+usage_prompts: Final = Table(
+    "usage_prompts",
+    metadata,
+    Column("id", Text, ForeignKey("usage.id", ondelete="CASCADE"), primary_key=True),
+    Column("system_prefix", Text),
+    Column("user_prefix", Text),
+    Column("created_at", UtcInstant, nullable=False, index=True),
 )
 
 # What the upstream's own record of an answer said, where it was looked up. Times are as it gives them.

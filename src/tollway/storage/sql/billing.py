@@ -19,6 +19,7 @@ from tollway.money import Microdollars
 from tollway.storage.sql import budgets, changes, corrections, leases, settlement, workers
 from tollway.storage.sql.changes import Once
 from tollway.storage.sql.database import Database
+from tollway.wire.generation import Generation
 
 T = TypeVar("T")
 
@@ -105,10 +106,10 @@ class SqlBooks:
         of = frozenset(providers)
         return await self._database.read(lambda connection: corrections.unasked(connection, of))
 
-    async def correct(self, request_id: str, correction: Correction) -> bool:
+    async def correct(self, request_id: str, correction: Correction, found: Generation | None = None) -> bool:
         now = self._now()
         return await self._database.write(
-            lambda connection: corrections.correct(connection, request_id, correction, now)
+            lambda connection: corrections.correct(connection, request_id, correction, found, now)
         )
 
     async def note_lookup_failed(self, request_id: str) -> None:

@@ -17,6 +17,7 @@ from tollway.storage.sql.announcements import tell
 from tollway.storage.sql.entries import ENTRIES, entry_row
 from tollway.storage.sql.origins import store_missing
 from tollway.storage.sql.packed import among, pack
+from tollway.storage.sql.prompts import store_prompts
 from tollway.storage.sql.tables import usage
 from tollway.storage.sql.usage_rows import METADATA, USAGE, form_for, metadata_row, usage_row
 
@@ -64,8 +65,12 @@ def _write(
     spent: defaultdict[str, int] = defaultdict(int)
     used: defaultdict[str, int] = defaultdict(int)
     origins: set[bytes] = set()
+    prompts: list[Outcome] = []
     for outcome, ids in requests:
-        origins.add(outcome.record.particulars.origin)
+        particulars = outcome.record.particulars
+        origins.add(particulars.origin)
+        if particulars.user_prompt_prefix is not None:
+            prompts.append(outcome)
         usage_rows += usage_row(outcome, ids, form)
         metadata_rows += metadata_row(outcome)
         for posting in postings_of(outcome):
@@ -79,4 +84,5 @@ def _write(
     METADATA.insert(connection, metadata_rows)
     ENTRIES.insert(connection, entry_rows)
     store_missing(connection, origins)
+    store_prompts(connection, prompts, now)
     return spent, used

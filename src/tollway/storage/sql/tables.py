@@ -256,15 +256,8 @@ usage_metadata: Final = Table(
     # What the request said besides; NULL where it was settled by a version that did not keep it.
     Column("origin_id", Text),  # usage_origins; no foreign key, because a batch must not wait for another's row
     Column("session_id", Text),
-    Column("project_id", Text),
-    Column("auto_model", Text),
     Column("max_tokens", BigInteger),
-    Column("has_tools", Boolean),
-    Column("has_middle_out", Boolean),
     Column("system_prompt_length", BigInteger),
-    Column("system_prompt_prefix", Text),  # the prefixes only where prompts may be stored (guarantees P1)
-    Column("user_prompt_prefix", Text),
-    Column("is_user_byok", Boolean),
     Column("abuse_request_id", BigInteger),
 )
 

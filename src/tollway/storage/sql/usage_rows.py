@@ -62,15 +62,8 @@ METADATA: Final = Bulk(
     "latency_ms",
     "origin_id",
     "session_id",
-    "project_id",
-    "auto_model",
     "max_tokens",
-    "has_tools",
-    "has_middle_out",
     "system_prompt_length",
-    "system_prompt_prefix",
-    "user_prompt_prefix",
-    "is_user_byok",
 )
 
 _UNCERTAIN: Final = frozenset({Basis.ESTIMATED, Basis.INTERRUPTED})
@@ -155,13 +148,6 @@ def metadata_row(outcome: Outcome) -> tuple[Any, ...]:
         record.latency_ms,
         origin_id(origin) if origin else None,
         particulars.session_id,
-        particulars.project_id,
-        particulars.auto_model,
         particulars.max_tokens,
-        particulars.has_tools,
-        particulars.has_middle_out,
         particulars.system_prompt_length,
-        particulars.system_prompt_prefix,
-        particulars.user_prompt_prefix,
-        particulars.is_byok,
     )

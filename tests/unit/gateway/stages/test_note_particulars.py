@@ -68,11 +68,12 @@ def test_what_the_body_and_the_headers_say() -> None:
         b"user-agent": b"UA/1",
     }
     told = note(asked({**TALK, "tools": [{}], "transforms": ["middle-out"]}, headers))
-    assert (told.session_id, told.project_id) == ("task", "repo")
-    assert (told.has_tools, told.has_middle_out, told.is_byok, told.hides_model) == (True, True, False, False)
-    assert decode_origin(told.origin) == Origin(user_agent="UA/1")
+    assert (told.session_id, told.is_byok, told.hides_model) == ("task", False, False)
+    assert decode_origin(told.origin) == Origin(
+        user_agent="UA/1", project_id="repo", has_tools=True, has_middle_out=True
+    )
     told = note(asked())
-    assert (told.has_tools, told.has_middle_out, told.session_id) == (False, False, None)
+    assert (decode_origin(told.origin), told.session_id) == (Origin(), None)
 
 
 def test_the_name_of_a_stealth_model_stays_ours() -> None:

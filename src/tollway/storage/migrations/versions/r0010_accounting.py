@@ -86,15 +86,8 @@ def _extend_usage() -> None:
     for name, type_ in (
         ("origin_id", sa.Text()),
         ("session_id", sa.Text()),
-        ("project_id", sa.Text()),
-        ("auto_model", sa.Text()),
         ("max_tokens", sa.BigInteger()),
-        ("has_tools", sa.Boolean()),
-        ("has_middle_out", sa.Boolean()),
         ("system_prompt_length", sa.BigInteger()),
-        ("system_prompt_prefix", sa.Text()),
-        ("user_prompt_prefix", sa.Text()),
-        ("is_user_byok", sa.Boolean()),
         ("abuse_request_id", sa.BigInteger()),
     ):
         op.add_column("usage_metadata", sa.Column(name, type_))
@@ -112,8 +105,22 @@ def _extend_usage() -> None:
         sa.Column("latitude", sa.Float()),
         sa.Column("longitude", sa.Float()),
         sa.Column("tls_fingerprint", sa.Text()),
+        sa.Column("project_id", sa.Text()),
+        sa.Column("auto_model", sa.Text()),
+        sa.Column("has_tools", sa.Boolean(), nullable=False),
+        sa.Column("has_middle_out", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_usage_origins"),
     )
+    op.create_table(
+        "usage_prompts",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("system_prefix", sa.Text()),
+        sa.Column("user_prefix", sa.Text()),
+        sa.Column("created_at", UtcInstant(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["usage.id"], name="fk_usage_prompts_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_usage_prompts"),
+    )
+    op.create_index("ix_usage_prompts_created_at", "usage_prompts", ["created_at"])
     op.create_table(
         "usage_lookups",
         sa.Column("id", sa.Text(), nullable=False),
