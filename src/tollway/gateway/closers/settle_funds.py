@@ -8,8 +8,10 @@ is in the journal then, and goes into the books with the next batch.
 """
 
 from collections.abc import Awaitable
+from typing import Final
 
 from tollway.billing.charge import Charge, Ending, decide_charge
+from tollway.billing.cost import contradictions
 from tollway.billing.ledger import Hold, Outcome, UsageRecord
 from tollway.billing.particulars import stored_model
 from tollway.billing.store import StoreUnavailableError
@@ -18,6 +20,8 @@ from tollway.gateway.reply import Reply
 from tollway.gateway.services import Services
 from tollway.observability.logs import get_log
 from tollway.wire.prompt_text import prompt_text_bytes
+
+_UNCACHED_TOKENS_MAX: Final = 100_000
 
 _log = get_log()
 
@@ -49,6 +53,7 @@ def _outcome_of(exchange: Exchange, hold: Hold, services: Services) -> Outcome:
     fields: naming these costs more than making them."""
     reply = exchange.reply
     charge = _decide(exchange, reply)
+    _warn(exchange.id, reply, charge)
     return Outcome(
         hold,
         charge.usage,
@@ -60,6 +65,19 @@ def _outcome_of(exchange: Exchange, hold: Hold, services: Services) -> Outcome:
         charge.reported_cost,
         _record(exchange, reply, services.deadlines.now() - exchange.started),
     )
+
+
+def _warn(request_id: str, reply: Reply, charge: Charge) -> None:
+    """Of what an operator should look into; blocks nothing. Source: response-path 6.2, 6.4, 6.7."""
+    usage, told = charge.usage, reply.facts.usage
+    if usage.prompt_tokens - usage.cached_tokens > _UNCACHED_TOKENS_MAX:
+        _log.warning("many_uncached_tokens", request_id=request_id, tokens=usage.prompt_tokens - usage.cached_tokens)
+    if told is None:
+        if not reply.has_error:
+            _log.warning("no_usage", request_id=request_id)
+    elif told.is_byok is not False and (told.cost_usd or told.upstream_cost_usd):
+        for what in contradictions(told):
+            _log.warning("contradicting_costs", request_id=request_id, what=what)
 
 
 def _decide(exchange: Exchange, reply: Reply) -> Charge:
