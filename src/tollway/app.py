@@ -53,6 +53,7 @@ from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
+from tollway.routing.precedence import precedence_of
 from tollway.routing.split import TrafficSplit
 from tollway.settings import Settings
 from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
@@ -81,11 +82,9 @@ SWEEP_S: Final = 1.0
 NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
-LOOK_UP_S: Final = 60.0
 NOTICES_S: Final = 1.0
 EXPIRE_S: Final = 60.0
 FORGET_S: Final = 3_600.0
-VERIFY_S: Final = 60.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
 
@@ -112,7 +111,7 @@ class Worker:
         self._notices = SqlNotices(database)
         self._subscriptions = SqlSubscriptions(database)
         self._expiries = SqlExpiries(database)
-        self._subscription_rules = preset.subscriptions
+        self._subscription_rules, self._told = preset.subscriptions, webhook(settings)
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
@@ -125,8 +124,6 @@ class Worker:
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
-        told = webhook(settings)
-        self._webhook = Webhook(self._client, told) if told else None
         self._page = _page_of(catalog, upstreams)
         self.services = Services(
             settings=settings,
@@ -142,6 +139,7 @@ class Worker:
             anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=upstreams,
+            precedence=precedence_of(settings),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
@@ -223,8 +221,8 @@ class Worker:
         every(REPORT_S, "report", services.funds.report)
         every(HEED_S, "recall", services.funds.heed)
         every(REPLAY_S, "replay", self._replay)
-        every(LOOK_UP_S, "estimates", self._look_up)
-        every(VERIFY_S, "books", self._verify)
+        every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
+        every(self._settings.timeouts.books_poll_s, "books", self._verify)
         every(NOTICES_S, "notices", self._handle_notices)
         every(EXPIRE_S, "expiries", self._expiries.expire)
         every(FORGET_S, "prompts", self._forget_prompts)
@@ -234,7 +232,8 @@ class Worker:
         self._journals_are_well = not done.unavailable
 
     async def _handle_notices(self) -> None:
-        await handle_notices(self._notices, self._subscriptions, self._subscription_rules, self._webhook)
+        tell = Webhook(self._client, self._told) if self._told else None
+        await handle_notices(self._notices, self._subscriptions, self._subscription_rules, tell)
 
     async def _forget_prompts(self) -> None:
         await forget_prompts(self._database, utc_now() - timedelta(days=self._settings.prompt_prefix_days))

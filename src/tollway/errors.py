@@ -44,6 +44,7 @@ class Code(StrEnum):
     DRAINING = "draining"
     LEDGER_UNAVAILABLE = "ledger_unavailable"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
+    CREDENTIAL_UNAVAILABLE = "credential_unavailable"
     SERVICE_UNAVAILABLE = "service_unavailable"
     UPSTREAM_ERROR = "upstream_error"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
@@ -186,6 +187,7 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
     Code.DRAINING: Entry(503, Fault.TOLLWAY, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.LEDGER_UNAVAILABLE: Entry(503, Fault.TOLLWAY, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.JOURNAL_UNAVAILABLE: Entry(503, Fault.TOLLWAY, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
+    Code.CREDENTIAL_UNAVAILABLE: Entry(503, Fault.OPERATOR, False, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.SERVICE_UNAVAILABLE: Entry(503, Fault.OPERATOR, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.UPSTREAM_ERROR: Entry(502, Fault.UPSTREAM, True, "The upstream provider answered with an error."),
     Code.UPSTREAM_UNREACHABLE: Entry(

@@ -7,6 +7,7 @@ come from a file: `<NAME>_FILE`. Unknown keys refuse to start. `make docs` write
 import os
 import re
 import tomllib
+from base64 import b64encode
 from collections.abc import Mapping
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -87,6 +88,8 @@ class Timeouts(Section):
     shutdown_s: float = Field(120, gt=0, description="Streams may finish for this long after SIGTERM.")
     identity_cache_s: float = Field(60, gt=0, le=60, description="Longest life of a cached verdict.")
     identity_poll_s: float = Field(2, gt=0, le=5, description="How often revocations are looked for.")
+    estimates_poll_s: float = Field(60, gt=0, description="How often upstreams are asked about estimated charges.")
+    books_poll_s: float = Field(60, gt=0, description="How often the books are read and compared; seldomer if long.")
     redis_s: float = Field(0.05, gt=0, description="Question to Redis; then the worker decides by itself.")
 
 
@@ -141,6 +144,24 @@ class NoticeSettings(Section):
     )
 
 
+class CustomUpstreamSettings(Section):
+    """Endpoints that users and organizations register. Source: request-path 12."""
+
+    enabled: bool = Field(True, description="Requests may go to registered endpoints.")
+    allowed_ports: tuple[int, ...] = Field((), description="Ports that endpoints may have besides 443.")
+    allowed_private_endpoints: tuple[str, ...] = Field(
+        (), description="Internal endpoints that may be registered: host:port, or http://host:port without TLS."
+    )
+    may_shadow: bool = Field(False, description="Endpoints may be called like a vendor of the catalog.")
+    per_owner_max: int = Field(50, gt=0, le=1_000, description="Endpoints of one user or organization.")
+    probes_per_hour: int = Field(20, gt=0, description="Tests and discoveries of one owner per hour.")
+
+    @field_validator("allowed_ports", "allowed_private_endpoints", mode="before")
+    @classmethod
+    def _are_lists(cls, value: object) -> object:
+        return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
+
+
 class JwtSettings(Section):
     """Bearer tokens signed by another system. Source: request-path §6."""
 
@@ -186,6 +207,17 @@ class Settings(Section):
     user_hash_secret_file: Path | None = Field(None, description="File that holds the secret of the users' hashes.")
     anon_id_key: SecretStr | None = Field(None, description="Key of anonymous callers' ids; made and kept if unset.")
     anon_id_key_file: Path | None = Field(None, description="File that holds the key of anonymous callers' ids.")
+    master_keys: SecretStr | None = Field(
+        None, description="Keys that seal stored secrets: id:base64 of 32 bytes, by commas, the first one seals."
+    )
+    master_keys_file: Path | None = Field(None, description="File that holds the master keys.")
+    byok_encryption_key: SecretStr | None = Field(
+        None, description="Base64 of the 32 bytes under which secrets taken over from the reference are encrypted."
+    )
+    byok_encryption_key_file: Path | None = Field(None, description="File that holds that key.")
+    custom_upstreams: CustomUpstreamSettings = Field(
+        default=CustomUpstreamSettings(), description="Endpoints that users and organizations register."
+    )
     jwt: JwtSettings = Field(default=JwtSettings(), description="Bearer tokens signed by another system.")
     blocked_email_domains: str = Field(
         "", description="Users with an address in or below one of these domains are refused; separated by |."
@@ -270,6 +302,21 @@ class Settings(Section):
         """What makes the hashes by which upstreams know users this deployment's own."""
         return self._kept("user_hash_secret", self.user_hash_secret, self.user_hash_secret_file)
 
+    def master_key_text(self) -> str:
+        """`id:base64` of each master key, by commas; without a setting one called `local` is made and kept."""
+        text = secret_text("master_keys", self.master_keys, self.master_keys_file)
+        if text:
+            return text
+        kept = self._kept("master_key", None, None)
+        try:
+            return f"local:{b64encode(bytes.fromhex(kept.decode())).decode()}"
+        except ValueError:
+            raise SettingsError("state_dir: master-key does not hold the key that was made") from None
+
+    def reference_key_text(self) -> str | None:
+        """The reference's key for stored secrets, as it is given."""
+        return secret_text("byok_encryption_key", self.byok_encryption_key, self.byok_encryption_key_file)
+
     def anonymous_key(self) -> bytes:
         """The key of anonymous callers' ids. With another one they are others."""
         return self._kept("anon_id_key", self.anon_id_key, self.anon_id_key_file)
@@ -322,6 +369,7 @@ PROVIDER_KEYS: Final = {
     "GIGAPOTATO_API_KEY": "gigapotato",
     "FASTROUTER_API_KEY": "fastrouter",
 }
+REFERENCE_KEY: Final = "BYOK_ENCRYPTION_KEY"  # as the reference calls it
 PROVIDER_URLS: Final = {"GIGAPOTATO_API_URL": "gigapotato"}
 
 
@@ -345,6 +393,8 @@ def load(config: ConfigPath = None, environ: Mapping[str, str] | None = None) ->
         for name, provider in providers.items():
             if environ.get(name):
                 tree.setdefault("providers", {}).setdefault(provider, {}).setdefault(setting, environ[name])
+    if environ.get(REFERENCE_KEY):
+        tree.setdefault("byok_encryption_key", environ[REFERENCE_KEY])
     return parse(tree)
 
 

@@ -30,12 +30,12 @@ TOLD = "generation_lookup = true\nstops_billing_on_abort = true"
 
 
 @pytest.fixture
-def begin(tmp_path: Path, sim: Sim) -> Iterator[Callable[[], Gateway]]:
+def begin(tmp_path: Path, sim: Sim) -> Iterator[Callable[..., Gateway]]:
     """Starts a gateway on the same folder, as often as asked."""
     begun: list[Gateway] = []
 
-    def start() -> Gateway:
-        begun.append(Gateway(tmp_path, settings_for(tmp_path, sim.url, more_sim=TOLD)))
+    def start(more: str = "") -> Gateway:
+        begun.append(Gateway(tmp_path, settings_for(tmp_path, sim.url, more_sim=TOLD) + more))
         return begun[-1]
 
     yield start
@@ -43,7 +43,7 @@ def begin(tmp_path: Path, sim: Sim) -> Iterator[Callable[[], Gateway]]:
         gateway.end()
 
 
-def test_an_estimate_becomes_what_the_upstream_generated(begin: Callable[[], Gateway], sim: Sim) -> None:
+def test_an_estimate_becomes_what_the_upstream_generated(begin: Callable[..., Gateway], sim: Sim) -> None:
     gateway = begin()
     accounts = Accounts(gateway.config)
     account = accounts.create(CREDIT)
@@ -85,7 +85,31 @@ def books_that_do_not_balance_are_told(gateway: Gateway, accounts: Accounts, acc
     assert ended.out.endswith("Something remains.\n")
 
 
-def test_a_killed_gateway_is_settled_while_nothing_serves(begin: Callable[[], Gateway], sim: Sim) -> None:
+def test_a_serving_gateway_does_the_same_by_itself(begin: Callable[..., Gateway], sim: Sim) -> None:
+    gateway = begin("\n[timeouts]\nestimates_poll_s = 0.2\nbooks_poll_s = 0.2\n")
+    accounts = Accounts(gateway.config)
+    account = accounts.create(CREDIT)
+    id_ = leave(gateway, account, after=20)
+    wait_until(lambda: bool(attempts_at(sim, id_)))
+    worth = round_usd(Decimal(attempts_at(sim, id_)[0]["cost"]))
+    (row,) = usage_of(accounts, account)
+    assert row.cost != worth
+    execute(accounts, "UPDATE usage SET created_at = created_at - 60000000")
+    wait_until(lambda: accounts.balance(account) == CREDIT - worth)
+    assert accounts.differences() == ()
+
+    damaged = "UPDATE budgets SET spent_microdollars = spent_microdollars {} 1 WHERE kind = 'user'"
+    for change, balances in (("+", False), ("-", True)):
+        execute(accounts, damaged.format(change))
+        wait_until(lambda wanted=balances: ("tollway_books_differences 0.0\n" in metrics_of(gateway)) is wanted)
+    assert gateway.stop() == 0
+
+
+def metrics_of(gateway: Gateway) -> str:
+    return ask_raw(gateway, get("/metrics")).body.decode()
+
+
+def test_a_killed_gateway_is_settled_while_nothing_serves(begin: Callable[..., Gateway], sim: Sim) -> None:
     gateway = begin()
     accounts = Accounts(gateway.config)
     account = accounts.create(CREDIT)
@@ -112,7 +136,7 @@ def test_a_killed_gateway_is_settled_while_nothing_serves(begin: Callable[[], Ga
 
 
 def test_a_journal_that_is_lost_locks_up_money_until_its_worker_is_abandoned(
-    begin: Callable[[], Gateway], tmp_path: Path
+    begin: Callable[..., Gateway], tmp_path: Path
 ) -> None:
     gateway = begin()
     accounts = Accounts(gateway.config)
@@ -141,7 +165,7 @@ def test_a_journal_that_is_lost_locks_up_money_until_its_worker_is_abandoned(
 
 
 def test_a_damaged_journal_is_set_aside_and_named_until_it_was_looked_at(
-    begin: Callable[[], Gateway], tmp_path: Path
+    begin: Callable[..., Gateway], tmp_path: Path
 ) -> None:
     gateway = begin()
     accounts = Accounts(gateway.config)

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, select, update
 
 from flow.accounts import Account, Accounts
 from flow.programs import Gateway, Sim, settings_for
+from flow.usage_rows import usage_of
 from tollway.admin.organizations import NewOrganization, add_member, create_organization
 from tollway.admin.users import block_user
 from tollway.errors import Problem
@@ -26,6 +27,7 @@ from tollway.identity.authenticator import Authenticator, AuthenticatorRules
 from tollway.identity.bearer import read_bearer
 from tollway.identity.caller import Caller, Refusal, Role
 from tollway.identity.email_domains import is_blocked, read_domains
+from tollway.identity.owned import Owned, Owner
 from tollway.identity.store import KeyRow, MembershipRow, UserRow
 from tollway.identity.tokens import TokenRules, read_token
 from tollway.storage.sql.admin.store import SqlAdmin
@@ -139,6 +141,9 @@ class OneUser:
 
     async def membership(self, organization_id: str, user_id: str) -> MembershipRow | None:
         return None
+
+    async def owned(self, _: Owner) -> Owned:
+        return Owned()
 
     async def revision(self) -> int:
         return 1
@@ -282,11 +287,22 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("tokens")
     sim = Sim(folder / "sim")
-    settings = settings_for(folder, sim.url) + f'\n[jwt]\nsecret = "{SECRET.decode()}"\n'
+    settings = settings_for(folder, sim.url, models=FREE_MODEL, top='preset = "kilo"')
+    settings += f'\n[jwt]\nsecret = "{SECRET.decode()}"\n'
     gateway = Gateway(folder, settings)
     yield World(gateway)
     gateway.stop()
     sim.stop()
+
+
+FREE_MODEL = """
+[[models]]
+id = "sim/story:free"
+provider = "sim"
+upstream_model = "sim/story"
+prompt_usd_per_million = "0"
+completion_usd_per_million = "0"
+"""
 
 
 def bearer(token: str, organization: str = "") -> dict[str, str]:
@@ -330,6 +346,16 @@ def test_another_pepper_is_refused(world: World, account: Account, claims: dict[
 def test_a_blocked_user_must_sign_in(world: World, account: Account, _: int) -> None:
     world.block(account)
     assert world.ask(bearer(world.token(account))) == (401, SIGN_IN)
+
+
+@pytest.mark.parametrize("_", [pytest.param(0, id="request:AU15")])
+def test_a_blocked_user_is_a_stranger_for_a_free_model(world: World, account: Account, _: int) -> None:
+    """Served, and in nobody's name: there is no row of theirs, as there is of one who is not blocked."""
+    other = world.accounts.create()
+    world.block(account)
+    for one in (account, other):
+        assert world.ask(bearer(world.token(one)), "sim/story:free")[0] == 200
+    assert [len(usage_of(world.accounts, one)) for one in (account, other)] == [0, 1]
 
 
 @pytest.mark.parametrize("_", [pytest.param(0, id="request:AU16")])

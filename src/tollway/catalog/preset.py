@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, ValidationError, field
 from msgspec.toml import decode
 
 from tollway.settings import SettingsError
+from tollway.wire.dialects.anthropic_facts import AnthropicFacts
 
 Percentage = Annotated[int, Meta(ge=0, le=100)]
 
@@ -155,10 +156,12 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     feature_if_absent: str = ""  # without that header, except on paths with /openrouter; empty: none
     promotions: tuple[Promotion, ...] = ()
     custom_llm_prefix: str = ""
+    legacy_client_prefix: str = ""  # what the User-Agent of old clients begins with; empty: there are none
     split: Split = Split()
     free: FreeLimits = FreeLimits()
     subscriptions: SubscriptionRules = field(default_factory=SubscriptionRules)
     identity: Identity = field(default_factory=Identity)
+    anthropic: AnthropicFacts = AnthropicFacts()
 
 
 def parse_preset(text: bytes, name: str) -> Preset:

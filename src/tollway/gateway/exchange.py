@@ -20,6 +20,7 @@ from tollway.gateway.reply import Reply
 from tollway.gateway.services import Client
 from tollway.identity.caller import Caller
 from tollway.routing.plan import Plan
+from tollway.routing.precedence import OwnRoute
 from tollway.wire.chat import ChatRequest
 
 # What reading a slot raises that no stage has filled. A __getattr__ with an error of our own would make Python look up
@@ -63,6 +64,7 @@ class Exchange:
         "known",
         "model",
         "outcome",
+        "own",
         "particulars",
         "place",
         "plan",
@@ -92,6 +94,7 @@ class Exchange:
     caller: Caller  # who it is then: anonymous, if that may be
     counted: tuple[str, ...]  # the concurrency slots taken, given back at the end
     is_logged: bool  # the place has become an entry
+    own: OwnRoute | None  # a way of the caller's own to the model
     model: Model
     plan: Plan
     provider_config: dict[str, object] | None  # replaces the caller's `provider`; None leaves it

@@ -42,6 +42,7 @@ from tollway.gateway.stages import (
     read_context,
     reserve_funds,
     resolve_model,
+    resolve_provider,
     send_upstream,
 )
 
@@ -75,21 +76,22 @@ STAGES: Final = (
     Stage(limit_concurrency.run, needs=("caller",), gives="counted"),
     Stage(limit_promotion.run, needs=("address", "caller", "kind")),
     Stage(log_free_use.run, needs=("address", "caller", "request", "place"), gives="is_logged"),
-    Stage(check_request.run, needs=("caller", "request", "kind")),
-    Stage(choose_model.run, needs=("request",), gives="model"),
-    Stage(plan_route.run, needs=("context", "caller", "request", "model"), gives="plan"),
-    Stage(check_policy.run, needs=("kind", "caller", "request", "model"), gives="provider_config"),
+    Stage(resolve_provider.run, needs=("caller", "request"), gives="own"),
+    Stage(check_request.run, needs=("caller", "request", "kind", "own")),
+    Stage(choose_model.run, needs=("request", "own"), gives="model"),
+    Stage(plan_route.run, needs=("context", "kind", "caller", "request", "own", "model"), gives="plan"),
+    Stage(check_policy.run, needs=("kind", "caller", "request", "own", "model"), gives="provider_config"),
     Stage(claim_key.run, needs=("caller",), gives="claim"),
-    Stage(reserve_funds.run, needs=("kind", "caller", "model", "plan"), gives="hold"),
+    Stage(reserve_funds.run, needs=("kind", "caller", "own", "model", "plan"), gives="hold"),
     Stage(prepare_request.run, needs=("request", "provider_config"), gives="prepared"),
     Stage(
         note_particulars.run,
-        needs=("address", "context", "kind", "caller", "request", "hold"),
+        needs=("address", "context", "kind", "caller", "request", "own", "hold"),
         gives="particulars",
     ),
     Stage(
         send_upstream.run,
-        needs=("context", "caller", "request", "model", "prepared", "plan", "hold", "particulars"),
+        needs=("context", "caller", "request", "own", "model", "prepared", "plan", "hold", "particulars"),
         gives="reply",
     ),
 )

@@ -27,6 +27,7 @@ from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import AutoModels
 from tollway.routing.fallback import RetryBudget
+from tollway.routing.precedence import Precedence
 from tollway.routing.split import TrafficSplit
 from tollway.settings import Settings
 from tollway.wire.answer_head import AnswerHead
@@ -171,6 +172,7 @@ class Services:
     anon_id_key: bytes
     catalog: Callable[[], CatalogSnapshot]
     upstreams: Mapping[str, Upstream]
+    precedence: Precedence
     split: TrafficSplit | None  # None: there is none, or its second provider is not configured
     user_hashes: UserHashes
     rulebook: Rulebook

@@ -15,6 +15,7 @@ from typing import Final
 from tollway.identity.caller import Caller, Refusal, Role
 from tollway.identity.email_domains import is_blocked
 from tollway.identity.keys import hash_key, is_well_formed
+from tollway.identity.owned import Owner, OwnerKind
 from tollway.identity.policy import OrganizationPolicy, policy_of
 from tollway.identity.store import IdentityStore, KeyRow, MembershipRow, UserRow
 from tollway.identity.tokens import TokenRules, pepper_matches, read_token
@@ -157,6 +158,7 @@ class Authenticator:
             member = await self._store.membership(organization, user.id)
             if member is None:
                 return Refusal("Access denied (not a member of the organization)", user.id)
+        owner = Owner(OwnerKind.ORGANIZATION, member.organization_id) if member else Owner(OwnerKind.USER, user.id)
         caller = Caller(
             user_id=user.id,
             email=user.email,
@@ -169,6 +171,7 @@ class Authenticator:
             token_source=token_source,
             policy=_policy_for(member) if member else None,
             has_paid=user.has_paid,
+            owned=await self._store.owned(owner) or None,
         )
         return _one_of_equals(caller)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tollway.identity.owned import Owned
 from tollway.identity.policy import OrganizationPolicy
 from tollway.money import Microdollars
 
@@ -20,6 +21,7 @@ class Caller:
     `organization_id` is set only after the membership was read from the database; `key_id` only for API keys.
     `member_daily_limit` (µ$ per UTC day) applies inside the organization; None means unlimited. `policy` is what the
     organization restricts; None: nothing. `has_paid`: the user ever did, for anyone; it decides the text of a 402.
+    `owned`: what the organization, or without one the user, brings along; None: nothing.
     """
 
     user_id: str
@@ -33,6 +35,7 @@ class Caller:
     token_source: str | None = None
     policy: OrganizationPolicy | None = None
     has_paid: bool = False
+    owned: Owned | None = None
     is_anonymous: bool = False  # `user_id` is no user's then, and `email` is empty
 
     def __hash__(self) -> int:

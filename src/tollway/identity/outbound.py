@@ -10,6 +10,7 @@ from typing import Final
 
 from tollway.identity.address_kinds import INTERNAL, AddressKind, kind_of
 from tollway.identity.authority import read_authority
+from tollway.settings import Settings, SettingsError
 from tollway.wire.address import IpAddress
 
 HTTPS_PORT: Final = 443
@@ -63,6 +64,15 @@ class OutboundRules:
             port == own_port and (address == own or (own.is_unspecified and kind is AddressKind.LOOPBACK))
             for own, own_port in self.listeners
         )
+
+
+def outbound_rules(settings: Settings) -> OutboundRules:
+    """What the operator set. Raises SettingsError."""
+    custom = settings.custom_upstreams
+    endpoints = endpoints_of(custom.allowed_private_endpoints)
+    if isinstance(endpoints, str):
+        raise SettingsError(f"custom_upstreams.allowed_private_endpoints: {endpoints!r} is not host:port")
+    return OutboundRules(frozenset(custom.allowed_ports), endpoints)
 
 
 def endpoints_of(texts: Iterable[str]) -> dict[tuple[str, int], bool] | str:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from tollway.identity.caller import Role
 from tollway.identity.organization import NO_SETTINGS, TEAMS, OrganizationSettings
+from tollway.identity.owned import Owned, Owner
 from tollway.money import Microdollars
 
 
@@ -66,7 +67,11 @@ class IdentityStore(Protocol):
         """None when not a member or the organization is deleted."""
         ...
 
+    async def owned(self, owner: Owner) -> Owned:
+        """What is enabled of all that the owner brings along."""
+        ...
+
     async def revision(self) -> int:
-        """A number that grows whenever any user, key, payment, organization, membership or limit changes; caches are
-        dropped when it does."""
+        """A number that grows whenever any user, key, payment, organization, membership, limit, own key or custom
+        upstream changes; caches are dropped when it does."""
         ...

@@ -55,6 +55,11 @@ class Metrics:
             "tollway_drains", "Answers read to their end for a client that left.", registry=self.registry
         )
         self.free_use = FreeUseMetrics(self.registry)
+        self.unusable_secrets = Counter(
+            "tollway_unusable_secrets",
+            "Requests refused because what their owner stored cannot be used.",
+            registry=self.registry,
+        )
         self.dropped_log_lines = Counter("tollway_dropped_log_lines", "Log lines dropped.", registry=self.registry)
 
     def _add_money(self) -> None:

@@ -25,6 +25,7 @@ class Origin:
     host: str
     port: int
     ca_file: str | None = None
+    is_guarded: bool = False  # others than the operator say where it is: every address is looked at before connecting
 
     @property
     def authority(self) -> str:
@@ -43,6 +44,7 @@ class Upstream:
     origin: Origin
     head: tuple[bytes, bytes]  # before and after the query string
     lookup_head: tuple[bytes, bytes] | None = None  # of a look-up, before and after the message id; None: there is none
+    takes_query: bool = True  # the caller's query string is passed on
 
 
 def load_providers() -> dict[str, Provider]:
@@ -82,7 +84,7 @@ def webhook(settings: Settings) -> Upstream | None:
         _check_header_value("notices.token", token)
     origin, path = _locate("notices.url", notices.url)
     record = Provider("notices", "Notices", "webhook", notices.url, source="docs/reference/settings.md", checked="")
-    head = (f"POST {path or '/'}".encode(), _rest_of_head(origin, token, None))
+    head = (f"POST {path or '/'}".encode(), rest_of_head(origin, token, None))
     return Upstream("notices", record, notices.url, origin, head)
 
 
@@ -113,7 +115,7 @@ def _join(
     origin, path = _locate(f"providers.{name}.base_url", base_url, str(one.ca_file) if one.ca_file else None)
     if key:
         _check_header_value(f"providers.{name}.api_key", key)
-    rest = _rest_of_head(origin, key, application if record.identifies_application else None)
+    rest = rest_of_head(origin, key, application if record.identifies_application else None)
     return Upstream(
         id=name,
         provider=record,
@@ -139,7 +141,7 @@ def _locate(setting: str, base_url: str, authority: str | None = None) -> tuple[
     return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], authority), parts.path.rstrip("/")
 
 
-def _rest_of_head(origin: Origin, key: str | None, application: tuple[str, str] | None) -> bytes:
+def rest_of_head(origin: Origin, key: str | None, application: tuple[str, str] | None) -> bytes:
     """The constant part of every request to this upstream, from the HTTP version on.
 
     Source: request-path 11.12, guarantees N2.

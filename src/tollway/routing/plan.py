@@ -11,6 +11,7 @@ from tollway.billing.estimate import prompt_tokens_max
 from tollway.catalog.model import Model, Offer
 from tollway.money import Microdollars
 from tollway.providers.registry import Upstream
+from tollway.routing.precedence import Rule
 from tollway.wire.chat import ChatRequest
 
 _ROUTE: Final = attrgetter("offer.route")
@@ -30,6 +31,7 @@ class Plan(Struct, frozen=True):
     candidates: tuple[Candidate, ...]
     prompt_tokens_max: int
     completion_tokens_max: int
+    rule: Rule = Rule.DEFAULT  # what decided who they are
 
     @property
     def route(self) -> tuple[str, ...]:
@@ -46,8 +48,10 @@ class Plan(Struct, frozen=True):
         return most
 
 
-def plan_route(request: ChatRequest, model: Model, upstreams: Mapping[str, Upstream]) -> Plan | None:
-    """Candidates for `model` among the configured upstreams; None when none of them serves it."""
+def plan_route(
+    request: ChatRequest, model: Model, upstreams: Mapping[str, Upstream], rule: Rule = Rule.DEFAULT
+) -> Plan | None:
+    """Candidates for `model` among the configured upstreams; None when none of them serves it. `rule` chose them."""
     prompt_most = prompt_tokens_max(request.body_bytes, request.messages)
     completion_most = model.completion_tokens_max
     if request.completion_tokens_max is not None:
@@ -58,4 +62,4 @@ def plan_route(request: ChatRequest, model: Model, upstreams: Mapping[str, Upstr
         for offer in model.offers
         if offer.provider_id in upstreams
     ]
-    return Plan(tuple(candidates), prompt_most, completion_most) if candidates else None
+    return Plan(tuple(candidates), prompt_most, completion_most, rule) if candidates else None

@@ -74,3 +74,22 @@ def test_a_split_that_is_none(line: bytes) -> None:
 def test_a_split_between_two() -> None:
     split = parse_preset(b"[split]\nprovider = 'two'\ndefault_provider = 'one'", "x").split
     assert (split.default_provider, split.provider, split.percentage_healthy) == ("one", "two", 10)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"completion_tokens_default = 0",
+        b"output_limits = [{ name = 'claude' }]",
+        b"output_limits = [{ name = 'claude', completion_tokens = 0 }]",
+        b"betas = { sometimes = 'x' }",
+    ],
+)
+def test_facts_about_anthropic_that_are_none(lines: bytes) -> None:
+    with pytest.raises(PresetError, match=r"^preset: x\.toml: .*anthropic"):
+        parse_preset(b"[anthropic]\n" + lines, "x.toml")
+
+
+def test_facts_about_anthropic() -> None:
+    facts = parse_preset(b"[anthropic]\nbetas = { always = ['b'], pdf = '' }", "x").anthropic
+    assert (facts.betas.always, facts.betas.pdf, facts.completion_tokens_default) == (("b",), "", 4_096)

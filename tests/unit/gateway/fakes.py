@@ -11,7 +11,7 @@ from msgspec.json import encode
 
 from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldOrder, HoldRefused, Outcome
 from tollway.billing.store import JournalUnavailableError, StoreUnavailableError
-from tollway.catalog.classification import Classification
+from tollway.catalog.classification import PAID, Classification
 from tollway.catalog.model import Model, Offer, Price
 from tollway.catalog.preset import Identity, Preset
 from tollway.catalog.snapshot import build_snapshot
@@ -28,6 +28,8 @@ from tollway.gateway.slots import Slots
 from tollway.identity.anonymous import anonymous_caller
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.caller import Caller, Refusal
+from tollway.identity.outbound import OutboundRules
+from tollway.identity.sealing import SealingKeys
 from tollway.limits.rules import rules_of
 from tollway.limits.store import FreeUse
 from tollway.money import Microdollars
@@ -40,6 +42,7 @@ from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
+from tollway.routing.precedence import Precedence
 from tollway.settings import Settings, parse
 from tollway.storage.memory.windows import MemoryWindows
 from tollway.storage.presets import load_preset
@@ -51,6 +54,7 @@ CALLER = Caller("user-1", "ada@example.com", key_id="key-1")
 ANONYMOUS = anonymous_caller(b"key", "::1")
 USER = BudgetRef(BudgetKind.USER, "user-1")
 HOLD = Hold("request-1", Microdollars(1_000), (USER,), (Microdollars(1_000),), NOW.date())
+SEALING_KEYS = SealingKeys({"k1": bytes(range(32))}, "k1", bytes(range(32)))
 SETTINGS = parse({"retries": {"backoff_s": 0}})
 PRESET = load_preset("kilo")
 HOSTED = "corethink:free"  # a model that PRESET's operator pays for
@@ -307,7 +311,9 @@ def body_of(**more: Any) -> bytes:
 
 def exchange(body: bytes | None = None, headers: dict[bytes, bytes] | None = None, client: Any = None) -> Exchange:
     inbound = Inbound("/v1/chat/completions", b"", headers or {}, body_of() if body is None else body, "::1", False)
-    return Exchange("request-1", inbound, client or FakeClient(), NOW, 1_000.0)
+    made = Exchange("request-1", inbound, client or FakeClient(), NOW, 1_000.0)
+    made.own, made.kind = None, PAID
+    return made
 
 
 def services(**changes: Any) -> Services:
@@ -332,6 +338,7 @@ def services(**changes: Any) -> Services:
         anon_id_key=b"anon-test-key",
         catalog=lambda: catalog,
         upstreams={"sim": upstream()},
+        precedence=Precedence(SEALING_KEYS, OutboundRules(), takes_custom_upstreams=True),
         split=None,
         rulebook=Rulebook(preset),
         client=FakeUpstreams(),

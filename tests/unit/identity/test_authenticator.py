@@ -12,6 +12,7 @@ from tollway.identity.authenticator import STALE_AFTER_S, Authenticator, Authent
 from tollway.identity.caller import Caller, Refusal, Role
 from tollway.identity.keys import hash_key, make_key
 from tollway.identity.organization import OrganizationSettings
+from tollway.identity.owned import Owned, Owner, OwnerKind, StoredKey
 from tollway.identity.policy import policy_of
 from tollway.identity.store import KeyRow, MembershipRow, UserRow
 from tollway.identity.tokens import TokenRules
@@ -52,6 +53,7 @@ class FakeStore:
     users: dict[str, UserRow] = field(default_factory=lambda: {ADA.id: ADA})
     keys: list[KeyRow] = field(default_factory=lambda: [key_row()])
     members: list[MembershipRow] = field(default_factory=list)
+    owned_by: dict[Owner, Owned] = field(default_factory=dict)
     number: int = 7
     asked: int = 0
     down: bool = False
@@ -67,6 +69,9 @@ class FakeStore:
     async def membership(self, organization_id: str, user_id: str) -> MembershipRow | None:
         place = (organization_id, user_id)
         return next((row for row in self.members if (row.organization_id, row.user_id) == place), None)
+
+    async def owned(self, owner: Owner) -> Owned:
+        return self.owned_by.get(owner, Owned())
 
     async def revision(self) -> int:
         if self.down:
@@ -270,6 +275,16 @@ def test_who_has_paid(world: World, credential: str) -> None:
     assert not as_caller(world, credential, "").has_paid
     world.store.users = {ADA.id: replace(ADA, has_paid=True)}
     assert as_caller(world, credential, "").has_paid
+
+
+def test_with_an_organization_only_what_it_owns_counts_and_without_one_only_what_the_user_owns(world: World) -> None:
+    world.store.members = [member()]
+    ours, mine = Owner(OwnerKind.ORGANIZATION, ORGANIZATION), Owner(OwnerKind.USER, ADA.id)
+    world.store.owned_by = {owner: Owned((StoredKey(owner.id, owner, "openai", {}),)) for owner in (ours, mine)}
+    assert as_caller(world).owned == world.store.owned_by[ours]
+    assert as_caller(world, organization="").owned == world.store.owned_by[mine]
+    del world.store.owned_by[ours]
+    assert as_caller(world).owned is None
 
 
 # What is kept

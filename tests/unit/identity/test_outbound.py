@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollway.identity.address_kinds import INTERNAL, AddressKind, kind_of
-from tollway.identity.outbound import Endpoint, OutboundRules, endpoints_of, read_endpoint
+from tollway.identity.outbound import Endpoint, OutboundRules, endpoints_of, outbound_rules, read_endpoint
+from tollway.settings import SettingsError, parse
 
 
 @pytest.mark.parametrize(
@@ -81,3 +82,15 @@ def test_tollways_own_listeners() -> None:
     assert RULES.refused_kind("inside", 8000, ip_address("127.0.0.1")) is None
     public = OutboundRules(listeners=frozenset({(ip_address("8.8.8.8"), 443)}))
     assert public.refused_kind("outside", 443, ip_address("8.8.8.8")) is own
+
+
+def test_the_operators_settings_are_the_rules() -> None:
+    custom = {"allowed_ports": "8443, 9443", "allowed_private_endpoints": "10.0.0.8:8000,http://10.0.0.9:80"}
+    rules = outbound_rules(parse({"custom_upstreams": custom}))
+    assert rules.ports == {8443, 9443}
+    assert rules.endpoints == {("10.0.0.8", 8000): False, ("10.0.0.9", 80): True}
+
+
+def test_an_endpoint_that_is_none_is_named() -> None:
+    with pytest.raises(SettingsError, match="allowed_private_endpoints: 'nowhere'"):
+        outbound_rules(parse({"custom_upstreams": {"allowed_private_endpoints": "nowhere"}}))

@@ -19,6 +19,7 @@ from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Services
 from tollway.observability.logs import get_log
+from tollway.routing.precedence import is_byok
 from tollway.wire.prompt_text import prompt_text_bytes
 
 _UNCACHED_TOKENS_MAX: Final = 100_000
@@ -113,7 +114,7 @@ def _ending(exchange: Exchange, reply: Reply, prompt_bytes: int) -> Ending:
         0,  # images
         candidate.upstream.provider.reports_cost,
         price.is_free or hold is None or hold.worst_case == 0,  # what is free held nothing, so nothing is charged
-        exchange.particulars.is_byok,
+        is_byok(exchange.own),
     )
 
 

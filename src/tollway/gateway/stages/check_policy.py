@@ -2,7 +2,8 @@
 
 Gives the `provider` object that replaces the caller's, or None. Refuses: model_not_allowed (by the organization's
 lists), data_collection_required (a hosted free model, and what is sent may not be collected; callers who are nobody
-are asked as well). Source: request-path 9.6, 9.9.
+are asked as well). Nothing is asked of those who have an endpoint of their own for it. Source: request-path 9.1,
+9.6, 9.9, 12.7.
 """
 
 from typing import Any
@@ -14,6 +15,8 @@ from tollway.identity.policy import forbids_collection
 
 
 def run(exchange: Exchange, _: Services) -> dict[str, Any] | Problem | None:
+    if exchange.own is not None and exchange.own.bypasses_access_check:
+        return None
     policy, model_id, kind = exchange.caller.policy, exchange.model.id, exchange.kind
     config = None
     if policy is not None:

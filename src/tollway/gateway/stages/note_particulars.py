@@ -4,14 +4,11 @@ Nothing is stored of what nobody pays for. Prompts are looked into for their len
 first characters stored; those of an organization's requests never are. Source: response-path 6.1, 6.9, 6.12.
 """
 
-from typing import Final
-
 from tollway.billing.particulars import NO_PARTICULARS, Particulars, storable
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
+from tollway.routing.precedence import is_byok
 from tollway.wire.prompt_info import has_middle_out, has_tools, max_tokens, prompt_info
-
-_IS_BYOK: Final = False  # whether the request is sent with a key of the caller's own: nobody has any yet
 
 
 def run(exchange: Exchange, services: Services) -> Particulars:
@@ -28,6 +25,6 @@ def run(exchange: Exchange, services: Services) -> Particulars:
         prompt.system_length,
         storable(prompt.system_prefix) if stores else None,
         storable(prompt.user_prefix) if stores else None,
-        _IS_BYOK,
+        is_byok(exchange.own),
         exchange.kind.is_stealth,
     )

@@ -4,6 +4,8 @@ Where the preset divides a model's requests, the second provider is the first ca
 others stay behind it: both are paid by the operator, so the retry rules may go on from one to the other (guarantees §3,
 M7; request-path 11.12.3 has a retry stay where it was). The share that is not moved stays where it is.
 
+Whoever brings along an endpoint of their own is served there and nowhere else.
+
 Refuses: service_unavailable. Who would serve the model has no key or address here; the caller is not told who that is.
 Source: request-path 8.1, 8.4, 8.5, 8.6.3.
 """
@@ -13,14 +15,25 @@ from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
 from tollway.routing.plan import Plan, plan_route
+from tollway.routing.precedence import Rule
 from tollway.routing.split import may_move
+
+# Reading a member of an Enum costs as much as a call (Python 3.11).
+_HOSTED_MODEL, _DEFAULT, _SPLIT = Rule.HOSTED_MODEL, Rule.DEFAULT, Rule.SPLIT
 
 
 def run(exchange: Exchange, services: Services) -> Plan | Problem:
-    model, split = exchange.model, services.split
-    if split is not None and split.divides(model):
-        model = _divided(exchange, services)
-    plan = plan_route(exchange.request, model, services.upstreams)
+    model, split, own = exchange.model, services.split, exchange.own
+    upstreams, rule = services.upstreams, _HOSTED_MODEL if exchange.kind.is_hosted_free else _DEFAULT
+    if own is not None:
+        rule = own.rule
+        if own.upstream is not None:
+            upstreams = {own.upstream.id: own.upstream}
+    elif split is not None and split.divides(model):
+        moved = _divided(exchange, services)
+        if moved is not model:
+            model, rule = moved, _SPLIT
+    plan = plan_route(exchange.request, model, upstreams, rule)
     if plan is None:
         providers = ", ".join(offer.provider_id for offer in model.offers)
         return Problem(Code.SERVICE_UNAVAILABLE, f"no key or address is configured for {providers}")

@@ -1,8 +1,8 @@
 """Set money aside in every budget the request touches, or in none, before anything goes upstream (guarantees M2).
 
-What costs nothing needs no balance: a free model, a promotion. Nothing is held for anonymous callers: they pay nothing
-and have no accounts. Refuses: insufficient_credits; ledger_unavailable (nothing is served on credit). Source:
-request-path 7.5, 9.2 to 9.5.
+What costs nothing needs no balance: a free model, a promotion, whatever the caller pays for elsewhere. Nothing is held
+for anonymous callers: they pay nothing and have no accounts. Refuses: insufficient_credits;
+ledger_unavailable (nothing is served on credit). Source: request-path 7.5, 9.2 to 9.5.
 """
 
 from collections.abc import Awaitable
@@ -17,6 +17,7 @@ from tollway.gateway.services import Services
 from tollway.identity.caller import Caller, Role
 from tollway.identity.promotions import is_promoted
 from tollway.money import MICRODOLLARS_PER_USD, Microdollars
+from tollway.routing.precedence import is_byok
 
 _POLICIES: Final = {policy.value: policy for policy in HoldPolicy}
 _BILLING_MANAGER: Final = Role.BILLING_MANAGER  # reading a member of an Enum costs as much as a call (Python 3.11)
@@ -45,7 +46,7 @@ def run(exchange: Exchange, services: Services) -> Hold | Problem | Awaitable[Ho
 
 def _is_waived(exchange: Exchange, services: Services) -> bool:
     """The caller pays nothing, whatever the model's price is. Source: response-path 6.8."""
-    if exchange.kind.is_free:
+    if exchange.kind.is_free or is_byok(exchange.own):
         return True
     promotions = services.promotions
     return bool(promotions) and is_promoted(promotions, exchange.caller, exchange.model.id, exchange.received_at)

@@ -19,10 +19,12 @@ from tollway.gateway.opening import opening_entry
 from tollway.gateway.relay import Relay
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.providers.custom import shape
 from tollway.providers.extra_headers import with_headers
 from tollway.providers.rule import Attempt, Draft
 from tollway.routing.fallback import Tried, pause_before_retry
 from tollway.routing.plan import Candidate
+from tollway.routing.precedence import is_byok
 from tollway.steps import Later
 from tollway.wire.json_body import JsonObject
 
@@ -93,7 +95,7 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
     before, after = upstream.head
     head = b"%b%b%bX-Request-Id: %b-%d\r\nContent-Length: %d\r\n\r\n" % (
         before,
-        exchange.inbound.query,
+        exchange.inbound.query if upstream.takes_query else b"",
         with_headers(after, headers) if headers else after,
         request_id,
         number,
@@ -117,9 +119,9 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
 
 def _shape(exchange: Exchange, services: Services, candidate: Candidate) -> tuple[JsonObject, dict[str, str] | None]:
     """Body and further headers for one candidate: its model id, its names for the user and for the task, then the rules
-    of the model's family and of the provider.
+    of the model's family and of the provider, or what the caller's own endpoint takes.
 
-    Source: request-path 2.5, 11.1, 11.2, 11.5 to 11.10.
+    Source: request-path 2.5, 11.1, 11.2, 11.5 to 11.10, 12.6.
     """
     request, upstream, offer, caller = exchange.request, candidate.upstream, candidate.offer, exchange.caller
     asked, wanted = request.model, offer.upstream_model
@@ -130,6 +132,8 @@ def _shape(exchange: Exchange, services: Services, candidate: Candidate) -> tupl
     if task_id:
         hashes, base_url = services.user_hashes, upstream.base_url
         body["prompt_cache_key"] = hashes.prompt_cache_key(upstream.id, base_url, caller.user_id, task_id)
+    if exchange.own is not None and exchange.own.model is not None:
+        return shape(body, stream=request.stream), None
     recipe = services.rulebook.recipe(exchange.model.id, offer, upstream.provider)
     if not recipe.rules:
         return body, None
@@ -157,5 +161,5 @@ def _note(exchange: Exchange, services: Services, reply: Reply) -> None:
     exchange.attempts.append(f"{upstream}:{what}")
     if failure or reply.status >= 400:
         services.metrics.count_upstream_failure(upstream, str(what))
-    if split is not None and not (reply.abandoned or (failure and failure.kind in _OURS)):
+    if split is not None and not is_byok(exchange.own) and not (reply.abandoned or (failure and failure.kind in _OURS)):
         split.count(upstream, reply.has_error, services.deadlines.now())

@@ -7,10 +7,12 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, select
 
 from tollway.identity.caller import Role
 from tollway.identity.organization import read_settings
+from tollway.identity.owned import Owned, Owner
 from tollway.identity.store import KeyRow, MembershipRow, UserRow
 from tollway.money import Microdollars
 from tollway.storage.sql.accounting_tables import subscription_items
 from tollway.storage.sql.database import Database
+from tollway.storage.sql.owned import read_owned
 from tollway.storage.sql.tables import (
     api_keys,
     credit_transactions,
@@ -116,6 +118,9 @@ class SqlIdentity:
             read_settings(row.settings),
             row.require_seats,
         )
+
+    async def owned(self, owner: Owner) -> Owned:
+        return await self._database.read(lambda connection: read_owned(connection, owner))
 
     async def revision(self) -> int:
         row = await self._first(_REVISION)

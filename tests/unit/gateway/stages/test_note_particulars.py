@@ -9,6 +9,7 @@ from tollway.catalog.preset import Preset
 from tollway.gateway.context import Contexts
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.stages import note_particulars
+from tollway.routing.precedence import OwnRoute, Rule
 from tollway.settings import parse
 from tollway.wire.chat import ChatRequest
 from unit.gateway.fakes import CALLER, HOLD, exchange, services
@@ -24,7 +25,7 @@ def asked(body: dict[str, Any] | None = None, headers: dict[bytes, bytes] | None
     one = exchange(headers=headers)
     one.request = ChatRequest(body or TALK, "vendor/name", False, None, 1, 2, 100)
     one.context = Contexts(Preset()).read(one.inbound.headers, one.inbound.path)
-    one.address, one.kind, one.caller, one.hold = "203.0.113.5", PAID, CALLER, HOLD
+    one.address, one.kind, one.caller, one.own, one.hold = "203.0.113.5", PAID, CALLER, None, HOLD
     return one
 
 
@@ -74,6 +75,12 @@ def test_what_the_body_and_the_headers_say() -> None:
     )
     told = note(asked())
     assert (decode_origin(told.origin), told.session_id) == (Origin(), None)
+
+
+def test_whether_the_key_is_the_callers_own() -> None:
+    one = asked()
+    one.own = OwnRoute(Rule.OWN_KEYS, is_byok=True, bypasses_access_check=False)
+    assert note(one).is_byok
 
 
 def test_the_name_of_a_stealth_model_stays_ours() -> None:

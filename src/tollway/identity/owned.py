@@ -1,0 +1,80 @@
+"""What a user or an organization brings along: keys for inference providers, endpoints, models. As it is stored.
+
+It is read together with the caller and kept with them, so a request asks no database, and whoever owns nothing carries
+None. Secrets stay sealed until a request needs one. Source: request-path 8.2, 8.3, 12.1, 12.2.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from tollway.identity.sealing import Place, Sealed
+
+BYOK_KEYS: Final = "byok_keys"
+CUSTOM_UPSTREAMS: Final = "custom_upstreams"
+CUSTOM_LLMS: Final = "custom_llms"
+
+
+class OwnerKind(StrEnum):
+    USER = "user"
+    ORGANIZATION = "organization"
+    DEPLOYMENT = "deployment"  # the operator, of models that organizations are given
+
+
+class Owner(Struct, frozen=True):
+    """Whose something is. `id` is empty for the deployment."""
+
+    kind: OwnerKind
+    id: str
+
+
+DEPLOYMENT: Final = Owner(OwnerKind.DEPLOYMENT, "")
+
+
+class StoredKey(Struct, frozen=True):
+    """An enabled key for the inference provider `provider_id` (`anthropic`, `bedrock`, …)."""
+
+    id: str
+    owner: Owner
+    provider_id: str
+    sealed: Sealed
+
+    @property
+    def place(self) -> Place:
+        return secret_place(BYOK_KEYS, "sealed_key", self.id, self.owner, self.provider_id)
+
+
+class StoredUpstream(Struct, frozen=True):
+    """An enabled endpoint. `models` has the stored spelling of its model ids by their lower-cased form."""
+
+    id: str
+    owner: Owner
+    provider_id: str
+    base_url: str
+    sealed_key: Sealed
+    sealed_headers: Sealed | None
+    models: dict[str, str]
+
+    @property
+    def key_place(self) -> Place:
+        return secret_place(CUSTOM_UPSTREAMS, "sealed_key", self.id, self.owner, self.provider_id)
+
+    @property
+    def headers_place(self) -> Place:
+        return secret_place(CUSTOM_UPSTREAMS, "sealed_headers", self.id, self.owner, self.provider_id)
+
+
+class Owned(Struct, frozen=True):
+    """All that one owner has, in order of creation: `keys`; by provider id: `upstreams`."""
+
+    keys: tuple[StoredKey, ...] = ()
+    upstreams: dict[str, StoredUpstream] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.keys or self.upstreams)
+
+
+def secret_place(table: str, column: str, row_id: str, owner: Owner, provider_id: str) -> Place:
+    """Where a secret of that owner lies."""
+    return Place(table, column, row_id, owner.kind.value, owner.id, provider_id)

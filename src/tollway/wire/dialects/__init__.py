@@ -1,0 +1,1 @@
+"""Translators between Chat Completions and the other dialects that upstreams and clients speak. Pure, no I/O."""

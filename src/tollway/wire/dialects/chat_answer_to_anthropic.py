@@ -1,0 +1,267 @@
+"""A Chat Completions answer → an answer of Anthropic Messages: a stream as it comes, a whole body, or an error.
+
+Whatever an upstream sends, nothing here raises: a chunk that is malformed or unknown is dropped. Only the first choice
+counts; there is no word for others. Source: response-path 5.8, 5.10 and 5.11 read backwards, guarantees S3 and S4.
+"""
+
+from typing import Final
+
+from msgspec.json import encode
+
+from tollway.wire.dialects.anthropic_errors import anthropic_error, anthropic_error_event
+from tollway.wire.dialects.anthropic_output import AnthropicWriter, message_head
+from tollway.wire.dialects.anthropic_usage import anthropic_usage
+from tollway.wire.dialects.chat_output import CONTENT_FILTER, ERROR, LENGTH, STOP, TOOL_CALLS
+from tollway.wire.dialects.content import parts_of, text_of
+from tollway.wire.dialects.conversation import arguments_object, call_id, tool_calls_of
+from tollway.wire.dialects.details import ANTHROPIC, ENCRYPTED, TEXT, Detail, details_of
+from tollway.wire.dialects.refusal import BAD_GATEWAY, TOO_LONG, reason_phrase
+from tollway.wire.json_body import JsonObject, JsonValue
+from tollway.wire.sse import DONE, EventDecoder, read_object
+from tollway.wire.upstream_error import read_error
+from tollway.wire.usage import NO_USAGE, Usage, read_usage
+
+_MIXED_CALLS: Final = "The upstream mixed up its tool calls."
+_INTERNAL: Final = 500
+_TOOL_USE: Final = "tool_use"
+_STOP_REASONS: Final = {
+    STOP: "end_turn",
+    LENGTH: "max_tokens",
+    TOOL_CALLS: _TOOL_USE,
+    "function_call": _TOOL_USE,
+    CONTENT_FILTER: "refusal",
+}
+
+
+class ChatToAnthropicStream:
+    """Feed it the body of a chat stream; it gives back the events of a Messages stream.
+
+    The last events come with `[DONE]`, or when it is closed: usage may follow the finish reason. A stream that ends
+    without `[DONE]` and without a finish reason did not finish: close gives nothing then, and who relays it ends it
+    with anthropic_error_event. `finish_reason` is the chat one; `usage` None: not reported. `is_finished`: the message
+    is complete. `has_error`: an error was told, after which nothing comes. `too_long`: a chunk was longer than allowed,
+    which is an error too.
+    """
+
+    __slots__ = (
+        "_call",
+        "_call_id",
+        "_calls",
+        "_decoder",
+        "_detail",
+        "_message_id",
+        "_writer",
+        "finish_reason",
+        "has_error",
+        "is_finished",
+        "usage",
+    )
+
+    def __init__(self, message_id: str, model: str) -> None:
+        """message_id: what the message is called, told before the upstream has told its own; model: what it names."""
+        self._decoder = EventDecoder()
+        self._writer = AnthropicWriter(message_id, model)
+        self._message_id = message_id
+        self._detail: int | None = None  # index of the reasoning detail that was written last
+        self._call: int | None = None  # index of the tool call that was begun last
+        self._call_id = ""
+        self._calls = 0
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self.is_finished = False
+        self.has_error = False
+
+    @property
+    def too_long(self) -> bool:
+        return self._decoder.too_long
+
+    def feed(self, data: bytes) -> bytes:
+        """The events that `data` completed; b"" if none."""
+        return self._take_all(self._decoder.feed(data))
+
+    def close(self) -> bytes:
+        """The upstream ended its body as it should: what was kept, and the last events if they are still due."""
+        rest = self._take_all(self._decoder.close())
+        return rest + self._finish() if self.finish_reason else rest
+
+    def _take_all(self, chunks: list[bytes]) -> bytes:
+        written = b"".join([self._take(chunk) for chunk in chunks])
+        if self.too_long and not (self.is_finished or self.has_error):
+            written += self._fail(TOO_LONG, BAD_GATEWAY)
+        return written
+
+    def _take(self, data: bytes) -> bytes:
+        if self.is_finished or self.has_error:
+            return b""
+        if data.startswith(DONE):
+            return self._finish()
+        chunk = read_object(data)
+        if chunk is None:
+            return b""
+        if chunk.get("error"):
+            return self._fail(*_told(chunk))
+        if isinstance(chunk.get("usage"), dict):
+            self.usage = read_usage(encode(chunk["usage"])) or self.usage
+        choice = _first_choice(chunk)
+        if choice is None:
+            return b""
+        written = self._writer.begin() + self._take_delta(_object(choice.get("delta")))
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str) and reason:
+            self.finish_reason = reason
+        if reason == ERROR and not self.has_error:
+            written += self._fail(reason_phrase(_INTERNAL), _INTERNAL)
+        return written
+
+    def _take_delta(self, delta: JsonObject) -> bytes:
+        written = self._take_reasoning(delta)
+        for name in ("content", "refusal"):
+            for part in parts_of(delta.get(name)):
+                text = text_of(part)
+                written += self._writer.text(text) if text else b""
+        calls = delta.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            written += b"" if self.has_error else self._take_call(_object(call))
+        return written
+
+    def _take_reasoning(self, delta: JsonObject) -> bytes:
+        return b"".join([self._take_detail(detail) for detail in _reasoning_of(delta)])
+
+    def _take_detail(self, detail: Detail) -> bytes:
+        written = b""
+        if detail.index is not None and detail.index != self._detail:
+            written = self._writer.end_block() if self._detail is not None else b""
+            self._detail = detail.index
+        if detail.kind == ENCRYPTED:
+            return written + (self._writer.redacted(detail.content) if _is_redacted(detail) else b"")
+        if detail.content:
+            written += self._writer.thinking(detail.content)
+        signature = _signature(detail)
+        return written + (self._writer.signature(signature) if signature else b"")
+
+    def _take_call(self, call: JsonObject) -> bytes:
+        """A call begins with its name; fragments of arguments then follow it. Fragments for a call that has ended
+        would be lost, and half a call must not be taken for a whole one."""
+        function = _object(call.get("function"))
+        name, fragment = _text(function.get("name")), _text(function.get("arguments"))
+        index, id_ = call.get("index"), call_id(call.get("id"))
+        index = index if index.__class__ is int else self._call
+        is_new = index != self._call or index is None or (id_ not in ("", self._call_id))
+        written = b""
+        if is_new and name:
+            self._call, self._call_id = index if index is not None else self._calls, id_
+            self._calls += 1
+            written = self._writer.tool(id_ or f"toolu_{self._message_id}_{self._calls}", name)
+        elif fragment and (is_new or not self._writer.is_tool_open):
+            return self._fail(_MIXED_CALLS, _INTERNAL)
+        return written + (self._writer.tool_input(fragment) if fragment else b"")
+
+    def _finish(self) -> bytes:
+        if self.is_finished or self.has_error:
+            return b""
+        self.is_finished = True
+        return self._writer.finish(stop_reason(self.finish_reason, self._calls > 0), self.usage)
+
+    def _fail(self, message: str, status: int) -> bytes:
+        self.has_error = True
+        self.finish_reason = ERROR
+        return anthropic_error_event(message, status)
+
+
+def chat_answer_to_anthropic(body: bytes, message_id: str, model: str) -> bytes:
+    """A whole chat answer as a Messages answer; b"" when it is none, and so no answer at all.
+
+    message_id: what the message is called if the upstream did not say. model: what the message names.
+    """
+    answer = read_object(body)
+    if answer is None:
+        return b""
+    if answer.get("error"):
+        return anthropic_error(*_told(answer))
+    choice = _first_choice(answer)
+    if choice is None:
+        return b""
+    message = _object(choice.get("message"))
+    content = [*_thinking_blocks(message), *_text_blocks(message)]
+    calls = [
+        {"type": _TOOL_USE, "id": id_, "name": name, "input": arguments_object(arguments)}
+        for id_, name, arguments in tool_calls_of(message)
+    ]
+    usage = read_usage(encode(answer.get("usage")))
+    return encode(
+        {
+            **message_head(_text(answer.get("id")) or message_id, model),
+            "content": content + calls,
+            "stop_reason": stop_reason(choice.get("finish_reason"), bool(calls)),
+            "stop_sequence": None,
+            "usage": anthropic_usage(usage or NO_USAGE),
+        }
+    )
+
+
+def chat_error_to_anthropic(body: bytes, status: int) -> bytes:
+    """The body of an answer that failed, as a client of Anthropic's is told of it. status: the one it is sent with."""
+    return anthropic_error(read_error(body).message or reason_phrase(status), status)
+
+
+def stop_reason(finish_reason: JsonValue, has_calls: bool) -> str:
+    """Some upstreams say that they stopped where they called a tool; these clients go by the reason."""
+    reason = _STOP_REASONS.get(_text(finish_reason), "end_turn")
+    return _TOOL_USE if has_calls and reason == "end_turn" else reason
+
+
+def _reasoning_of(holder: JsonObject) -> list[Detail]:
+    """The details of a message or delta; where they have no text, the plain one comes first."""
+    details = details_of(holder)
+    plain = holder.get("reasoning") or holder.get("reasoning_content")
+    if isinstance(plain, str) and plain and not any(one.content for one in details if one.kind != ENCRYPTED):
+        return [Detail(TEXT, plain), *details]
+    return details
+
+
+def _thinking_blocks(message: JsonObject) -> list[JsonObject]:
+    blocks: list[JsonObject] = []
+    for detail in _reasoning_of(message):
+        if detail.kind != ENCRYPTED:
+            signature = _signature(detail) or ""
+            if detail.content or signature:
+                blocks.append({"type": "thinking", "thinking": detail.content, "signature": signature})
+        elif _is_redacted(detail):
+            blocks.append({"type": "redacted_thinking", "data": detail.content})
+    return blocks
+
+
+def _text_blocks(message: JsonObject) -> list[JsonObject]:
+    texts = [text_of(part) for name in ("content", "refusal") for part in parts_of(message.get(name))]
+    return [{"type": "text", "text": text} for text in texts if text]
+
+
+def _is_redacted(detail: Detail) -> bool:
+    """Only Anthropic's own comes back to Anthropic."""
+    return bool(detail.content) and detail.format == ANTHROPIC
+
+
+def _signature(detail: Detail) -> str | None:
+    return detail.signature if detail.format in (None, ANTHROPIC) else None
+
+
+def _told(chunk: JsonObject) -> tuple[str, int]:
+    """What a chunk or body says of its error, and the status it names."""
+    told = read_error(encode({"error": chunk["error"]}))
+    code = told.labels.get("code")
+    status = code if isinstance(code, int) and 400 <= code < 600 else _INTERNAL
+    return told.message or reason_phrase(status), status
+
+
+def _first_choice(answer: JsonObject) -> JsonObject | None:
+    choices = answer.get("choices")
+    found = choices if isinstance(choices, list) else ()
+    return next((one for one in found if isinstance(one, dict) and not one.get("index")), None)
+
+
+def _object(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else ""
