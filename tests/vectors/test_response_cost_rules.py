@@ -24,6 +24,7 @@ from tollway.identity.caller import Caller
 from tollway.identity.promotions import read_promotions
 from tollway.money import Microdollars
 from tollway.routing.plan import Candidate, Plan
+from tollway.routing.precedence import OwnRoute, Rule
 from tollway.storage.migrations.run import migrate
 from tollway.storage.presets import load_preset
 from tollway.storage.sql.accounting_tables import usage_origins
@@ -51,7 +52,7 @@ def charged(
     caller: Caller = CALLER,
     promotions: tuple[Promotion, ...] = (),
     at: datetime = NOW,
-    particulars: Particulars = NO_PARTICULARS,
+    own: OwnRoute | None = None,
 ) -> Outcome:
     """From the hold that is asked for to the outcome, of an answer at that cost."""
     answer = stream([T1.replace(b"0.008304", cost_usd.encode())]).outcome
@@ -59,7 +60,7 @@ def charged(
     offered = candidate("openrouter", reports_cost=True)
     dear = Candidate(offered.upstream, offered.offer, DEAR)
     one.caller, one.kind, one.received_at = caller, KINDS.kind_of(model_id), at
-    one.model, one.particulars = with_other(one.model, id=model_id), particulars
+    one.model, one.own = with_other(one.model, id=model_id), own
     one.plan = Plan((dear,), 100_000, 10_000)
     ports = services(funds=funds, promotions=read_promotions(promotions))
     one.hold = asyncio.run(settled(reserve_funds.run(one, ports)))
@@ -90,7 +91,12 @@ def promoted(caller: Caller, promotion: Promotion, at: str) -> Outcome:
     [
         pytest.param(charged(), 8304, 8304, id="response:V53-cost"),
         pytest.param(charged("minimax/minimax-m2.5:free", "0.000105"), 0, 105, id="response:V54-cost"),
-        pytest.param(charged(particulars=Particulars(is_byok=True)), 0, 8304, id="response:V55-cost"),
+        pytest.param(
+            charged(own=OwnRoute(Rule.OWN_KEYS, is_byok=True, bypasses_access_check=False)),
+            0,
+            8304,
+            id="response:V55-cost",
+        ),
         pytest.param(charged("openrouter/horizon-alpha", "0.0005"), 0, 500, id="response:V56-alpha"),
         pytest.param(charged("openrouter/auto", "0.0005"), 500, 500, id="response:V56-auto"),
         pytest.param(promoted(REVIEWER, REVIEW, "2026-02-25T13:59:59Z"), 0, 8304, id="response:V57-lasting"),
