@@ -1,12 +1,11 @@
-"""Composition root: settings → adapters → a worker that serves. The only file that names concrete adapters."""
+"""Composition root: settings → adapters → a worker that serves. It and `management.py` alone name concrete adapters."""
 
 import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Callable, Container, Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any, Final
 
 from tollway.billing.notices import top_up_rules
@@ -15,7 +14,6 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
 from tollway.catalog.classification import Classification
 from tollway.catalog.model import Price
-from tollway.catalog.page import models_page
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
@@ -35,7 +33,8 @@ from tollway.gateway.replay import replay
 from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
-from tollway.http.api import ApiServices, Page, build_api
+from tollway.gateway.stored_candidates import READ_ENDPOINTS_S, StoredCandidates
+from tollway.http.api import ApiServices, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
 from tollway.http.edge import Edge
@@ -43,15 +42,18 @@ from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, AuthenticatorRules
 from tollway.identity.email_domains import read_domains
+from tollway.identity.outbound import outbound_rules
 from tollway.identity.promotions import read_promotions
 from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
+from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured, webhook
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
+from tollway.routing.breaker import Breakers
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.precedence import precedence_of
 from tollway.routing.split import TrafficSplit
@@ -65,6 +67,7 @@ from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.endpoints import SqlEndpoints
 from tollway.storage.sql.expiries import SqlExpiries
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
@@ -87,7 +90,6 @@ EXPIRE_S: Final = 60.0
 FORGET_S: Final = 3_600.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
-
 
 _log = get_log()
 
@@ -123,8 +125,9 @@ class Worker:
         )
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
-        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
-        self._page = _page_of(catalog, upstreams)
+        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
+        self._management = Management(settings, preset, database, self._client, catalog)
+        self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
@@ -139,19 +142,16 @@ class Worker:
             anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=upstreams,
-            precedence=precedence_of(settings),
+            precedence=precedence_of(settings, preset, upstreams, self._candidates.candidates),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
+            stream_comment=preset.stream_comment,
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
+            breakers=Breakers(settings.breaker),
             slots=Slots(),
-            free=FreeUses(
-                self._windows.windows,
-                SqlFreeUse(database),
-                settings.pepper(),
-                preset.free.promotion_text,
-            ),
+            free=FreeUses(self._windows.windows, SqlFreeUse(database), settings.pepper(), preset.free.promotion_text),
             drains=Drains(settings.limits.drains, metrics.drains.set),
             origins=Origins(settings.pepper()),
             relays=OpenRelays(self._journal.progress),
@@ -162,6 +162,7 @@ class Worker:
         self._prepare_upstreams(preset)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
         show_money(metrics, self._slices, self._settlement, self._journal.health)
+        metrics.open_breakers.set_function(self.services.breakers.open_count)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
         metrics.set_aside.set_function(lambda: len(set_aside_in(self._journals)))
 
@@ -184,12 +185,15 @@ class Worker:
         if self._settings.trusted_proxies and not self._settings.client_ip_header:
             _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
         await services.authenticator.refresh()
+        await self._candidates.refresh()
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
+        callers = self._management.callers(services.authenticator)
         api = build_api(
             ApiServices(
-                models=lambda: self._page,
+                catalog=self._management.catalog_pages(callers, services.classification, services.upstreams),
+                custom_upstreams=self._management.custom_upstreams(callers),
                 checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
                 metrics=services.metrics,
@@ -226,6 +230,7 @@ class Worker:
         every(NOTICES_S, "notices", self._handle_notices)
         every(EXPIRE_S, "expiries", self._expiries.expire)
         every(FORGET_S, "prompts", self._forget_prompts)
+        every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
@@ -297,9 +302,8 @@ async def open_worker(settings: Settings) -> Worker:
 
     Raises StoreUnavailableError and SettingsError.
     """
-    preset = load_preset(settings.preset)
+    preset, now = load_preset(settings.preset), utc_now()
     database = open_database(settings.database_url, pool_size=settings.database_pool_size)
-    now = utc_now()
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now, preset.hosted_models)
     return Worker(settings, preset, database, catalog)
 
@@ -314,8 +318,3 @@ def _authenticator_rules(settings: Settings) -> AuthenticatorRules:
         callers_max=settings.limits.identities,
         blocked_domains=read_domains(settings.blocked_email_domains),
     )
-
-
-def _page_of(catalog: CatalogSnapshot, upstreams: Container[str]) -> Page:
-    body = models_page(catalog.served_by(upstreams))
-    return Page(body, f'"{sha256(body).hexdigest()[:32]}"')

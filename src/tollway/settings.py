@@ -56,6 +56,8 @@ class Limits(Section):
     upstream_in_flight: int = Field(1_000, gt=0, description="Requests at one upstream at once; more get 503.")
     upstream_connecting: int = Field(100, gt=0, description="Connects under way to one upstream at once.")
     upstream_idle: int = Field(256, ge=0, description="Idle connections kept to one upstream.")
+    custom_upstream_pools: int = Field(500, gt=0, description="Custom upstreams that a worker has connections to.")
+    custom_upstream_idle: int = Field(16, ge=0, description="Idle connections kept to one custom upstream.")
     drains: int = Field(100, ge=0, description="Answers read to their end at once after their client went away.")
     identities: int = Field(200_000, gt=0, description="Cached verdicts about credentials.")
     free_addresses: int = Field(
@@ -101,6 +103,17 @@ class Retries(Section):
     retry_after_s_max: float = Field(10, ge=0, description="Longest Retry-After of an upstream that is obeyed.")
     budget_share: float = Field(0.2, ge=0, le=1, description="Retries as a share of first attempts over 10 s.")
     budget_min: int = Field(3, ge=0, description="Retries always allowed over 10 s.")
+
+
+class BreakerRules(Section):
+    """When an upstream is left alone for a model. Source: guarantees U4."""
+
+    failures_in_a_row: int = Field(10, ge=0, description="So many failures in a row open it; 0: only the share does.")
+    failure_share: float = Field(0.5, gt=0, le=1, description="Share of failures that opens it, over window_s.")
+    calls_min: int = Field(20, ge=0, description="Attempts in window_s before the share counts; 0: it never does.")
+    window_s: float = Field(30, gt=0, description="Attempts that count, in seconds back.")
+    open_s: float = Field(15, gt=0, description="It stays open for this long; it doubles while trials fail.")
+    open_s_max: float = Field(120, gt=0, description="Longest time it stays open between two trials.")
 
 
 class ProviderSettings(Section):
@@ -243,6 +256,9 @@ class Settings(Section):
     limits: Limits = Field(default=Limits(), description="Bounds.")
     timeouts: Timeouts = Field(default=Timeouts(), description="Waits.")
     retries: Retries = Field(default=Retries(), description="Retries.")
+    breaker: BreakerRules = Field(
+        default=BreakerRules(), description="When an upstream that fails is left alone, for each model."
+    )
 
     @field_validator("listen")
     @classmethod

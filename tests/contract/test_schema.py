@@ -13,6 +13,8 @@ from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 import tollway.storage.migrations
+import tollway.storage.sql.audit_tables
+import tollway.storage.sql.endpoint_tables  # both only for their tables
 from contract.processes import run_together
 from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.identity.caller import Role
@@ -25,12 +27,14 @@ from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.engine import create_sqlite_file, parse_url, single_use_engine
 from tollway.storage.sql.identity import SqlIdentity
+from tollway.storage.sql.response_tables import response_phases
 from tollway.storage.sql.schema import SCHEMA_HEAD, schema_is_current
 from tollway.storage.sql.tables import ledger_entries, metadata
 from tollway.storage.sql.usage import SqlUsage
 
 
 async def test_the_migrations_build_the_tables_of_the_program(database: Database) -> None:
+    assert response_phases.metadata is metadata
     assert await database.read(_differences) == []
 
 

@@ -38,8 +38,9 @@ class Origin(Struct, frozen=True, array_like=True):
 
 class Particulars(Struct, frozen=True, array_like=True):
     """`origin` is one encoded, b"" where nothing is known of it. `system_prompt_length`: in UTF-16 units, -1 where it
-    could not be told. Prefixes are None unless prompts may be stored. `is_byok`: the caller's own key is used.
-    `hides_model`: what the upstream calls its model is not to be known."""
+    could not be told. Prefixes are None unless prompts may be stored. `hides_model`: what the upstream calls its model
+    is not to be known.
+    """
 
     origin: bytes = b""
     session_id: str | None = None
@@ -47,7 +48,6 @@ class Particulars(Struct, frozen=True, array_like=True):
     system_prompt_length: int = -1
     system_prompt_prefix: str | None = None
     user_prompt_prefix: str | None = None
-    is_byok: bool = False
     hides_model: bool = False
 
 

@@ -66,6 +66,7 @@ class Opened(Struct, frozen=True, array_like=True):
     route: tuple[str, ...]
     attempts: tuple[str, ...]  # earlier ones
     created_at: datetime
+    is_byok: bool = False  # absent from entries of earlier versions
     particulars: Particulars = NO_PARTICULARS  # absent in entries of versions that did not keep them
 
 
@@ -229,7 +230,7 @@ def _ending(entry: Opened, offer: OfferPart, progress: Progressed | None, answer
         text_bytes=answer.text_bytes,
         reports_cost=offer.reports_cost,
         is_free=price.is_free or entry.hold_worst_case == 0,
-        is_byok=entry.particulars.is_byok,
+        is_byok=entry.is_byok,
     )
 
 

@@ -86,12 +86,12 @@ STAGES: Final = (
     Stage(prepare_request.run, needs=("request", "provider_config"), gives="prepared"),
     Stage(
         note_particulars.run,
-        needs=("address", "context", "kind", "caller", "request", "own", "hold"),
+        needs=("address", "context", "kind", "caller", "request", "hold"),
         gives="particulars",
     ),
     Stage(
         send_upstream.run,
-        needs=("context", "caller", "request", "own", "model", "prepared", "plan", "hold", "particulars"),
+        needs=("context", "caller", "request", "kind", "own", "model", "prepared", "plan", "hold", "particulars"),
         gives="reply",
     ),
 )

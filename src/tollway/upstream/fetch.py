@@ -13,15 +13,14 @@ from tollway.wire.answer_head import AnswerHead
 BODY_BYTES_MAX: Final = 1_048_576
 ANSWER_S: Final = 20.0  # for all of it, from when the request was sent
 
-Fetched = tuple[int, bytes] | Failure
-
 
 class _Collected:
     """A ReplySink that keeps it all. `connection`: where it comes from, known before anything can come."""
 
     wanted = True
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.ended_as: Later[Failure | None] = Later()
         self.connection: Connection | None = None
         self.status = 0
@@ -38,7 +37,7 @@ class _Collected:
 
     def body_arrived(self, data: bytes) -> None:
         self.size += len(data)
-        if self.size <= BODY_BYTES_MAX:
+        if self.size <= self._most:
             self.pieces.append(data)
         else:
             self.abandon()
@@ -59,23 +58,30 @@ class _Collected:
             self.ended_as.give(failure)
 
 
-async def fetch(client: HttpUpstreams, upstream: Upstream, head: bytes, content: bytes = b"") -> Fetched:
-    """Status and body of a request whose head is complete but for the line that ends it; `content` is what it sends.
+async def fetch(
+    client: HttpUpstreams,
+    upstream: Upstream,
+    head: bytes,
+    body: bytes = b"",
+    answer_s: float = ANSWER_S,
+    body_bytes_max: int = BODY_BYTES_MAX,
+) -> tuple[int, bytes] | Failure:
+    """Status and body of a request whose head is complete but for the line that ends it.
 
     Sent again over a new connection when a kept one turns out to be dead: to ask twice does no harm.
     """
-    request, sink = head + b"\r\n", _Collected()
-    kept = client.send_kept(upstream, request, content, sink, ANSWER_S)
+    request, sink = head + b"\r\n", _Collected(body_bytes_max)
+    kept = client.send_kept(upstream, request, body, sink, answer_s)
     if kept:
         answer = await _answer_over(kept, sink)
         if not (isinstance(answer, Failure) and answer.kind is FailureKind.STALE):
             return answer
-        sink = _Collected()
-    fresh = await client.send_fresh(upstream, request, content, sink, ANSWER_S)
+        sink = _Collected(body_bytes_max)
+    fresh = await client.send_fresh(upstream, request, body, sink, answer_s)
     return fresh if isinstance(fresh, Failure) else await _answer_over(fresh, sink)
 
 
-async def _answer_over(connection: Connection, sink: _Collected) -> Fetched:
+async def _answer_over(connection: Connection, sink: _Collected) -> tuple[int, bytes] | Failure:
     sink.connection = connection
     try:
         failure = await sink.ended_as

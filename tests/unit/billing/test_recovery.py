@@ -184,7 +184,7 @@ def test_an_entry_of_a_version_that_kept_no_particulars_is_read() -> None:
 def test_the_callers_own_key_pays_an_interrupted_answer_too() -> None:
     """Nobody here is charged, and nothing is borne by the operator."""
     progress = encode_entry(Progressed(200, OUTPUT, 80))
-    own = encode_entry(opened(particulars=Particulars(is_byok=True), hold_worst_case=0, amounts=(0, 0)))
+    own = encode_entry(opened(is_byok=True, hold_worst_case=0, amounts=(0, 0)))
     outcome = recover("r", own, progress, None)
     assert (outcome.basis, outcome.charge, outcome.absorbed) == (Basis.BYOK, 0, 0)
     assert outcome.market_cost > 0
@@ -326,3 +326,25 @@ def test_whatever_the_bytes_are_nothing_else_is_raised(place: int) -> None:
         except (MsgspecError, ValueError, ArithmeticError):
             refused += 1
     assert refused > 500
+
+
+@given(st.integers(0, 3), st.booleans())
+def test_whoever_pays_the_upstream_themselves_is_never_charged_here(output: int, reports_cost: bool) -> None:
+    """However far it had come: nor does the operator bear anything."""
+    answer = Answer("gen-1", "m-1", "host", usage=Usage(10, 5, cost_usd=Decimal("0.5")), has_output=output > 0)
+    for hold in (0, 1_000):
+        entry = opened(reports_cost=reports_cost, is_byok=True, hold_worst_case=hold, worst_case=hold)
+        for progress in (None, encode_entry(Progressed(200, answer, 100))):
+            found = recover("r", encode_entry(entry), progress, None)
+            assert (found.basis, found.charge, found.absorbed) == (Basis.BYOK, 0, 0)
+        assert found.market_cost > 0
+
+
+def test_entries_of_earlier_versions_can_be_read() -> None:
+    whole, cut = encode_entry(opened()), encode_entry(_plain(opened())[:-1])
+    assert recover("r", cut, None, None) == recover("r", whole, None, None)
+
+
+def _plain(entry: Opened) -> tuple[object, ...]:
+    """Its fields in order."""
+    return tuple(getattr(entry, name) for name in entry.__struct_fields__)

@@ -7,7 +7,6 @@ first characters stored; those of an organization's requests never are. Source: 
 from tollway.billing.particulars import NO_PARTICULARS, Particulars, storable
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
-from tollway.routing.precedence import is_byok
 from tollway.wire.prompt_info import has_middle_out, has_tools, max_tokens, prompt_info
 
 
@@ -25,6 +24,5 @@ def run(exchange: Exchange, services: Services) -> Particulars:
         prompt.system_length,
         storable(prompt.system_prefix) if stores else None,
         storable(prompt.user_prefix) if stores else None,
-        is_byok(exchange.own),
         exchange.kind.is_stealth,
     )

@@ -9,7 +9,6 @@ from tollway.catalog.preset import Preset
 from tollway.gateway.context import Contexts
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.stages import note_particulars
-from tollway.routing.precedence import OwnRoute, Rule
 from tollway.settings import parse
 from tollway.wire.chat import ChatRequest
 from unit.gateway.fakes import CALLER, HOLD, exchange, services
@@ -69,18 +68,12 @@ def test_what_the_body_and_the_headers_say() -> None:
         b"user-agent": b"UA/1",
     }
     told = note(asked({**TALK, "tools": [{}], "transforms": ["middle-out"]}, headers))
-    assert (told.session_id, told.is_byok, told.hides_model) == ("task", False, False)
+    assert (told.session_id, told.hides_model) == ("task", False)
     assert decode_origin(told.origin) == Origin(
         user_agent="UA/1", project_id="repo", has_tools=True, has_middle_out=True
     )
     told = note(asked())
     assert (decode_origin(told.origin), told.session_id) == (Origin(), None)
-
-
-def test_whether_the_key_is_the_callers_own() -> None:
-    one = asked()
-    one.own = OwnRoute(Rule.OWN_KEYS, is_byok=True, bypasses_access_check=False)
-    assert note(one).is_byok
 
 
 def test_the_name_of_a_stealth_model_stays_ours() -> None:

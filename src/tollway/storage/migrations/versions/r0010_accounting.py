@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from tollway.storage.sql.types import ExactDecimal, UtcInstant
 
 revision: Final = "0010_accounting"
-down_revision: Final = "0006_own_upstreams"
+down_revision: Final = "0008_response_phases"
 
 _KINDS: Final = " OR ".join(
     f"kind = '{kind}'"
