@@ -49,6 +49,7 @@ from tollway.ids import new_id, new_request_id
 from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
+from tollway.operations import Operations
 from tollway.providers.registry import configured, webhook
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
@@ -62,7 +63,6 @@ from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
 from tollway.storage.presets import load_preset
-from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
@@ -109,7 +109,9 @@ class Worker:
         deadlines = Deadlines()
         self._journals = settings.state_dir / JOURNALS
         self._worker_id = new_id()
-        self._books = SqlBooks(database, top_ups=top_up_rules(settings.notices))
+        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
+        self._operations = Operations(settings, preset, database, self._client, metrics)
+        self._books = self._operations.books(top_up_rules(settings.notices))
         self._notices = SqlNotices(database)
         self._subscriptions = SqlSubscriptions(database)
         self._expiries = SqlExpiries(database)
@@ -125,7 +127,6 @@ class Worker:
         )
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
-        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
         self._management = Management(settings, preset, database, self._client, catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self.services = Services(
@@ -157,6 +158,7 @@ class Worker:
             relays=OpenRelays(self._journal.progress),
             metrics=metrics,
             request_log=self._log,
+            api_metrics=self._operations.feed,
             loop=loop,
         )
         self._prepare_upstreams(preset)
@@ -197,6 +199,7 @@ class Worker:
                 checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
                 metrics=services.metrics,
+                observation=self._operations.observation,
             )
         )
         self._start_background()
@@ -209,6 +212,7 @@ class Worker:
         finally:
             await self._background.stop()
             await self._end_money()
+            await self._operations.stop()
             await self._windows.close()
             self._client.close()
             self._log.flush()
@@ -230,6 +234,7 @@ class Worker:
         every(NOTICES_S, "notices", self._handle_notices)
         every(EXPIRE_S, "expiries", self._expiries.expire)
         every(FORGET_S, "prompts", self._forget_prompts)
+        self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
 
     async def _replay(self) -> None:

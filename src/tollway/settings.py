@@ -157,6 +157,55 @@ class NoticeSettings(Section):
     )
 
 
+class ApiMetricsSettings(Section):
+    """Records of single chat requests, for statistics and alerts: who served it, how fast, how it ended; no text of
+    it. Source: response-path §9."""
+
+    enabled: bool = Field(False, description="Make a record of each chat request that went to an upstream.")
+    store: bool = Field(True, description="Keep the records in the table api_metrics.")
+    receiver_url: str = Field("", description="Where to send each record as well, http(s)://…/ingest/api-metrics.")
+    receiver_token: SecretStr | None = Field(
+        None, description="Secret shared with that receiver; without it nothing is sent."
+    )
+    receiver_token_file: Path | None = Field(None, description="File that holds that secret.")
+    admin_token: SecretStr | None = Field(
+        None, description="Secret of whoever may send records here and configure alerts; unset: nobody."
+    )
+    admin_token_file: Path | None = Field(None, description="File that holds that secret.")
+    client_name: str = Field("", description="Name of this gateway in the records; a preset may have its own.")
+    waiting_max: int = Field(10_000, gt=0, description="Records that wait in a worker; more are dropped and counted.")
+    batch: int = Field(500, gt=0, le=5_000, description="Records written in one transaction.")
+    flush_s: float = Field(1, gt=0, description="How often records are written.")
+    retention_days: int = Field(8, gt=0, description="Days after which a stored record is deleted.")
+
+
+class AlertSettings(Section):
+    """Alerts about models that fail or are slow, from the stored records. Which models: `/alerting/config`. Source:
+    response-path 9.7."""
+
+    enabled: bool = Field(False, description="Evaluate the alerts once a minute, in one worker of the deployment.")
+    page_webhook_url: SecretStr | None = Field(None, description="Where pages go: a webhook that takes Slack's blocks.")
+    page_webhook_url_file: Path | None = Field(None, description="File that holds the address for pages.")
+    ticket_webhook_url: SecretStr | None = Field(None, description="Where tickets go.")
+    ticket_webhook_url_file: Path | None = Field(None, description="File that holds the address for tickets.")
+    webhook_s: float = Field(5, gt=0, description="Longest wait for a webhook.")
+    page_cooldown_s: int = Field(900, gt=0, description="A page is not repeated for this long.")
+    ticket_cooldown_s: int = Field(14_400, gt=0, description="A ticket is not repeated for this long.")
+    interval_s: float = Field(60, gt=0, description="How often the alerts are evaluated.")
+
+
+class AnalyticsSettings(Section):
+    """Events about users' first requests, with their e-mail address, for a PostHog-shaped sink. Off without a key.
+    Source: response-path §8."""
+
+    url: str = Field("https://us.i.posthog.com/capture/", description="Where events are sent.")
+    api_key: SecretStr | None = Field(None, description="Key of the project there; unset: nothing is noted or sent.")
+    api_key_file: Path | None = Field(None, description="File that holds that key.")
+    tries_max: int = Field(5, gt=0, description="How often one event is tried before it is given up.")
+    answer_s: float = Field(5, gt=0, description="Longest wait for the sink.")
+    interval_s: float = Field(30, gt=0, description="How often events that are due are sent.")
+
+
 class CustomUpstreamSettings(Section):
     """Endpoints that users and organizations register. Source: request-path 12."""
 
@@ -256,6 +305,9 @@ class Settings(Section):
     limits: Limits = Field(default=Limits(), description="Bounds.")
     timeouts: Timeouts = Field(default=Timeouts(), description="Waits.")
     retries: Retries = Field(default=Retries(), description="Retries.")
+    api_metrics: ApiMetricsSettings = Field(default=ApiMetricsSettings(), description="Records of chat requests.")
+    alerts: AlertSettings = Field(default=AlertSettings(), description="Alerts.")
+    analytics: AnalyticsSettings = Field(default=AnalyticsSettings(), description="First-usage events.")
     breaker: BreakerRules = Field(
         default=BreakerRules(), description="When an upstream that fails is left alone, for each model."
     )

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, ValidationError, field
 from msgspec.toml import decode
 
+from tollway.observability.alerting.rules import WINDOWS, Window
 from tollway.settings import SettingsError
 from tollway.wire.dialects.anthropic_facts import AnthropicFacts
 from tollway.wire.dialects.openai_facts import OpenAIFacts
@@ -194,6 +195,8 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     feature_if_absent: str = ""  # without that header, except on paths with /openrouter; empty: none
     promotions: tuple[Promotion, ...] = ()
     custom_llm_prefix: str = ""
+    metrics_client_name: str = ""  # of this gateway, in the records of requests
+    alert_windows: tuple[Window, ...] = WINDOWS
     legacy_client_prefix: str = ""  # what the User-Agent of old clients begins with; empty: there are none
     split: Split = Split()
     free: FreeLimits = FreeLimits()

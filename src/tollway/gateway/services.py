@@ -21,6 +21,7 @@ from tollway.gateway.slots import Slots
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.promotions import Promotions
 from tollway.observability.logs import RequestLog
+from tollway.observability.metric_feed import MetricFeed
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
 from tollway.providers.rulebook import Rulebook
@@ -189,4 +190,5 @@ class Services:
     relays: OpenRelays
     metrics: Metrics
     request_log: RequestLog
+    api_metrics: MetricFeed | None = None  # None: nobody keeps records of requests
     loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call

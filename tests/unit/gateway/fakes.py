@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 from msgspec.json import encode
@@ -26,7 +27,7 @@ from tollway.gateway.origins import Origins
 from tollway.gateway.services import ClientListener, Failure, ReplySink, Services
 from tollway.gateway.slots import Slots
 from tollway.identity.anonymous import anonymous_caller
-from tollway.identity.authenticator import Authenticator
+from tollway.identity.authenticator import Authenticator, Kept
 from tollway.identity.caller import Caller, Refusal
 from tollway.identity.outbound import OutboundRules
 from tollway.identity.sealing import SealingKeys
@@ -280,8 +281,11 @@ class FakeAuthenticator(Authenticator):
         self.verdict, self.later, self.away = verdict, later, away
         self.asked: list[tuple[str, str]] = []
 
-    def known(self, credential: str, organization: str) -> Caller | Refusal | None:
-        return None if self.later else self.verdict
+    def find(self, credential: str, organization: str) -> Kept | None:
+        return None if self.later or self.verdict is None else Kept(self.verdict, inf, 0)
+
+    def verdict_of(self, kept: Kept) -> Caller | Refusal | None:
+        return kept.verdict
 
     async def authenticate(self, credential: str, organization: str) -> Caller | Refusal:
         if self.away:

@@ -28,17 +28,15 @@ _log = get_log()
 
 
 def run(exchange: Exchange, services: Services) -> Awaitable[None] | None:
-    if not exchange.has("hold"):
+    hold, reply = exchange.hold, exchange.reply
+    if reply is None or not reply.was_sent:
+        if hold is not None:
+            services.funds.release(hold)
         return None
-    hold, was_sent = exchange.hold, exchange.has("reply") and exchange.reply.was_sent
     if hold is None:
-        if was_sent:
-            services.metrics.given_away.inc(_decide(exchange, exchange.reply).market_cost)
+        services.metrics.given_away.inc(_decide(exchange, reply).market_cost)
         return None
-    if not was_sent:
-        services.funds.release(hold)
-        return None
-    exchange.outcome = _outcome_of(exchange, hold, services)
+    exchange.outcome = _outcome_of(exchange, hold, reply, services)
     return _close(exchange.outcome, services)
 
 
@@ -49,10 +47,9 @@ async def _close(outcome: Outcome, services: Services) -> None:
         _log.error("settlement_postponed", request_id=outcome.hold.request_id, error=error)
 
 
-def _outcome_of(exchange: Exchange, hold: Hold, services: Services) -> Outcome:
+def _outcome_of(exchange: Exchange, hold: Hold, reply: Reply, services: Services) -> Outcome:
     """What the answer cost and what is stored about it. Values that are wide are made by place, in the order of their
     fields: naming these costs more than making them."""
-    reply = exchange.reply
     charge = _decide(exchange, reply)
     _warn(exchange.id, reply, charge)
     return Outcome(

@@ -23,7 +23,7 @@ from tollway.storage.sql.tables import (
     users,
 )
 
-_HAS_PAID: Final = (  # what a subscription credits makes nobody a returning payer (request-path 9.4)
+HAS_PAID: Final = (  # what a subscription credits makes nobody a returning payer (request-path 9.4)
     exists()
     .where(
         credit_transactions.c.user_id == users.c.id,
@@ -33,7 +33,7 @@ _HAS_PAID: Final = (  # what a subscription credits makes nobody a returning pay
     )
     .label("has_paid")
 )
-USER_COLUMNS: Final = (users.c.id, users.c.email, users.c.pepper, users.c.blocked_reason, _HAS_PAID)
+USER_COLUMNS: Final = (users.c.id, users.c.email, users.c.pepper, users.c.blocked_reason, HAS_PAID)
 KEY_COLUMNS: Final = (
     api_keys.c.id,
     api_keys.c.secret_hash,

@@ -66,7 +66,9 @@ METADATA: Final = Bulk(
     "system_prompt_length",
 )
 
-_UNCERTAIN: Final = frozenset({Basis.ESTIMATED, Basis.INTERRUPTED})
+# Reading or hashing a member of an Enum costs as much as a call (Python 3.11), so each is read once and compared.
+_REPORTED, _ABSORBED = Basis.REPORTED, Basis.ABSORBED
+_UNCERTAIN: Final = (Basis.ESTIMATED, Basis.INTERRUPTED)
 
 
 class Form(NamedTuple):
@@ -86,8 +88,11 @@ def form_for(connection: Connection) -> Form:
 
 def _is_uncertain(outcome: Outcome) -> bool:
     """Nobody has said what the upstream bills for it."""
-    is_absorbed_unseen = outcome.basis is Basis.ABSORBED and not outcome.absorbed and outcome.reported_cost is None
-    return outcome.basis in _UNCERTAIN or is_absorbed_unseen
+    basis = outcome.basis
+    if basis is _REPORTED:
+        return False
+    is_absorbed_unseen = basis is _ABSORBED and not outcome.absorbed and outcome.reported_cost is None
+    return basis in _UNCERTAIN or is_absorbed_unseen
 
 
 def usage_row(outcome: Outcome, budget_ids: Sequence[str], form: Form) -> tuple[Any, ...]:

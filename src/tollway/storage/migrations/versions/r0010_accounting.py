@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from tollway.storage.sql.types import ExactDecimal, UtcInstant
 
 revision: Final = "0010_accounting"
-down_revision: Final = "0008_response_phases"
+down_revision: Final = "0009_api_metrics"
 
 _KINDS: Final = " OR ".join(
     f"kind = '{kind}'"
