@@ -13,7 +13,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("app",),
-    ("management", "catalog_feed"),
+    ("management", "operations", "catalog_feed"),
     ("catalog_sync",),
     ("http", "storage", "upstream"),
     ("admin", "gateway"),

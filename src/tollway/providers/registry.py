@@ -82,6 +82,23 @@ def site(setting: str, base_url: str, settings: Settings, preset: Preset) -> Ups
     return Upstream(setting, record, base_url, origin, (f"GET {path}".encode(), rest))
 
 
+def webhook(settings: Settings) -> Upstream | None:
+    """Where notices are told, as an upstream whose `head` is complete but for the length; None: nowhere.
+
+    Raises SettingsError naming the setting that is wrong.
+    """
+    notices = settings.notices
+    if not notices.url:
+        return None
+    token = secret_text("notices.token", notices.token, notices.token_file)
+    if token:
+        _check_header_value("notices.token", token)
+    origin, path = _locate("notices.url", notices.url)
+    record = Provider("notices", "Notices", "webhook", notices.url, source="docs/reference/settings.md", checked="")
+    head = (f"POST {path or '/'}".encode(), rest_of_head(origin, token, None))
+    return Upstream("notices", record, notices.url, origin, head)
+
+
 def _application(settings: Settings, preset: Preset) -> tuple[str, str]:
     """HTTP-Referer and X-Title: the operator's, else the preset's, else ours."""
     identity, given = preset.identity, settings.model_fields_set

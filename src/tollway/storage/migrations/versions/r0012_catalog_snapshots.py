@@ -8,7 +8,7 @@ from alembic import op
 from tollway.storage.sql.types import UtcInstant
 
 revision: Final = "0012_catalog_snapshots"
-down_revision: Final = "0008_response_phases"
+down_revision: Final = "0010_accounting"
 
 
 def upgrade() -> None:
