@@ -12,8 +12,6 @@ from tollway.billing.notices import top_up_rules
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
-from tollway.catalog.classification import Classification
-from tollway.catalog.model import Price
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.catalog_feed import CatalogFeed
@@ -118,7 +116,6 @@ class Worker:
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
-        self._prices = SqlPrices(database)
         self._verify_at = 0.0  # monotonic seconds
         self._journals_are_well = True  # all that are dead could be read
         addresses = ClientAddresses(
@@ -126,10 +123,7 @@ class Worker:
         )
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
-        classification = Classification(preset)
-        self._feed = CatalogFeed(
-            settings, preset, database, self._client, upstreams, metrics.catalog, classification, catalog
-        )
+        self._feed = CatalogFeed(settings, preset, database, self._client, upstreams, metrics.catalog, catalog)
         self._management = Management(settings, preset, database, self._client, self._feed.catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self.services = Services(
@@ -142,7 +136,7 @@ class Worker:
             claims=SqlClaims(database),
             contexts=Contexts(preset),
             auto_models=auto_models(preset.auto_models),
-            classification=classification,
+            classification=self._feed.classification,
             anon_id_key=settings.anonymous_key(),
             catalog=self._feed.catalog,
             serving=self._feed.serving,
@@ -167,6 +161,10 @@ class Worker:
         )
         self._prepare_upstreams(preset)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
+        self._show_metrics()
+
+    def _show_metrics(self) -> None:
+        metrics = self.services.metrics
         show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.open_breakers.set_function(self.services.breakers.open_count)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
@@ -259,15 +257,10 @@ class Worker:
 
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""
-
-        async def price_of(version: str) -> Price | None:
-            row = await self._prices.find(version)
-            return row.price if row else None
-
         await look_up(
             self._books,
             self.services.upstreams,
-            price_of,
+            self._feed.price_of,
             lambda upstream, head: fetch(self._client, upstream, head),
             utc_now(),
         )

@@ -23,6 +23,7 @@ from tollway.catalog.defaults import (
     defaults_of_user,
 )
 from tollway.catalog.listing import Known, Listing, list_models
+from tollway.catalog.model import Price
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.catalog.store import PriceRow
@@ -64,7 +65,6 @@ class CatalogFeed:
         client: HttpUpstreams,
         upstreams: Mapping[str, Upstream],
         metrics: CatalogMetrics,
-        classification: Classification,
         catalog: CatalogSnapshot,
     ) -> None:
         """`catalog`: the one to begin with. Raises SettingsError."""
@@ -73,7 +73,7 @@ class CatalogFeed:
         self._database = database
         self._upstreams = upstreams
         self._metrics = metrics
-        self._classification = classification
+        self.classification = Classification(preset)
         self._parts = SyncParts(settings, preset, database, client, upstreams)
         self._reader = SnapshotReader(self._parts.snapshots, self._parts.mirror, monotonic, metrics.mirror_misses.inc)
         self._catalog = catalog
@@ -100,6 +100,11 @@ class CatalogFeed:
         """What requests are served from now."""
         return self._catalog
 
+    async def price_of(self, version: str) -> Price | None:
+        """In force or not. Raises StoreUnavailableError."""
+        row = await self._parts.prices.find(version)
+        return row.price if row else None
+
     @property
     def serving(self) -> Callable[[str], frozenset[str]]:
         """Model → inference providers whose namespaces allow it (catalog-and-clients B.7.3)."""
@@ -107,7 +112,7 @@ class CatalogFeed:
 
     def pages(self, callers: Callers) -> CatalogServices:
         offered = SqlOffered(self._database) if self._settings.custom_upstreams.enabled else None
-        pages = ModelPages(lambda: self._listing, self._classification, offered, self.serving)
+        pages = ModelPages(lambda: self._listing, self.classification, offered, self.serving)
         return CatalogServices(
             public=lambda: self._public,
             own=pages.own,
@@ -131,7 +136,7 @@ class CatalogFeed:
         if not found:
             return None
         settings, policy = found[0].settings, policy_of(found[0].plan, found[0].settings)
-        kind_of, synced = self._classification.kind_of, self._reader.latest
+        kind_of, synced = self.classification.kind_of, self._reader.latest
 
         def admits(model: str) -> bool:
             required = kind_of(model).required_providers
@@ -149,7 +154,7 @@ class CatalogFeed:
         return self._reader.latest is None or model_id in self._ids
 
     def _is_free(self, model_id: str) -> bool:
-        return self._classification.kind_of(model_id).is_free
+        return self.classification.kind_of(model_id).is_free
 
     def cron(self) -> CronServices | None:
         """None: there is no sync here."""
@@ -194,7 +199,7 @@ class CatalogFeed:
             hosted_at=self._upstreams,
             training=synced.training if synced else (),
         )
-        return list_models(known, self._preset, self._classification.kind_of, int(unix_seconds()))
+        return list_models(known, self._preset, self.classification.kind_of, int(unix_seconds()))
 
     def _take(self, catalog: CatalogSnapshot, listing: Listing, synced: Synced | None) -> None:
         self._catalog, self._listing = catalog, listing

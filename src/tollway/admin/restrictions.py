@@ -44,11 +44,11 @@ def _check(name: str, value: Value) -> Value | Problem:
 
 def _check_model(name: str, value: str) -> Value | Problem:
     """Empty removes it."""
-    model = value.strip()
-    if "*" in model:
+    named = value.strip()
+    if "*" in named:
         return bad(name, "must be one model, without a wildcard")
-    wrong = _what_is_wrong(model, may_be_namespace=False) if model else ""
-    return bad(name, wrong) if wrong else model or None
+    wrong = _what_is_wrong(named, may_be_namespace=False) if named else ""
+    return bad(name, wrong) if wrong else named or None
 
 
 def _check_list(name: str, entries: tuple[str, ...]) -> tuple[str, ...] | Problem:

@@ -96,10 +96,9 @@ def set_(
     settings: dict[str, tuple[str, ...] | str | None] = {
         name: arguments.read_list(text) for name, text in texts.items() if text is not None
     }
-    if data_collection is not None:
-        settings["data_collection"] = None if data_collection == "none" else data_collection
-    if default_model is not None:
-        settings["default_model"] = None if default_model == "none" else default_model
+    for name, text in {"data_collection": data_collection, "default_model": default_model}.items():
+        if text is not None:
+            settings[name] = None if text == "none" else text
     change = OrganizationChange(plan, require_seats, settings)
 
     async def work(admin: Administration) -> Organization | Problem:
