@@ -14,7 +14,7 @@ LAYERS = (
     ("cli",),
     ("app",),
     ("http", "storage", "upstream"),
-    ("admin", "gateway"),
+    ("admin", "client", "gateway"),
     ("routing",),
     ("limits",),
     ("billing",),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from tollway.providers.client_access import ClientAccess
 from tollway.providers.rule import Rule
 
 
@@ -15,7 +16,8 @@ class Provider:
     for is aborted instead of read to its end. `identifies_application`: HTTP-Referer and X-Title are sent.
     `generation_lookup`: it tells about an answer afterwards, at GENERATION. `needs_key`: without a key (or address) it
     is unavailable, never called without one. `obeys_order`: it hands requests on to inference providers and obeys
-    `provider.order`. `rules` make a request fit it, after those of the model's family.
+    `provider.order`. `rules` make a request fit it, after those of the model's family. `client`: what the commands on a
+    developer's machine need to use it directly; None: they do not know it.
     `source` and `checked` (ISO date) prove the facts.
     """
 
@@ -32,6 +34,7 @@ class Provider:
     needs_key: bool = False
     obeys_order: bool = False
     rules: tuple[Rule, ...] = ()
+    client: ClientAccess | None = None
 
 
 CHAT_COMPLETIONS: Final = "/chat/completions"
