@@ -36,8 +36,7 @@ def endpoint_of(gateway: Gateway, *, without_key: bool = False) -> Endpoint:
     """How this gateway is called; without_key: as somebody whom it does not know. Raises ClientError."""
     if not gateway.base_url:
         raise ClientError(f"{gateway.name} has no address: {_how_to_address(gateway)}")
-    scheme, host, port = origin_of(gateway.base_url)
-    origin = Origin(scheme, host, port)
+    origin = Origin(*origin_of(gateway.base_url))
     path = urlsplit(gateway.base_url).path.rstrip("/")
     key = "" if without_key or gateway.key is None else gateway.key.text
     chat = _lines(origin, gateway, key)
@@ -53,6 +52,22 @@ def endpoint_of(gateway: Gateway, *, without_key: bool = False) -> Endpoint:
         ),
         list_head=f"GET {list_path}".encode() + _rest(listed),
     )
+
+
+def request_head(gateway: Gateway, root: str, method: str, path: str, token: str) -> tuple[Upstream, bytes]:
+    """A request without a body to `root` (an address without a path): whom to send it to, and a whole head but for the
+    empty line that ends it. The user's own headers and key for this gateway are left out; `token` may be empty."""
+    origin = Origin(*origin_of(root))
+    lines = {"host": origin.authority, "accept": "application/json", "accept-encoding": "identity"}
+    lines |= {"user-agent": USER_AGENT}
+    if method != "GET":
+        lines["content-length"] = "0"
+    if token:
+        if not token.isascii() or not token.isprintable():
+            raise ClientError(f"{gateway.name} gave a token that no header can carry")
+        lines["authorization"] = f"Bearer {token}"
+    upstream = Upstream(gateway.id, gateway.provider, root, origin, (b"", b""))
+    return upstream, f"{method} {path}".encode() + _rest(lines)
 
 
 def _how_to_address(gateway: Gateway) -> str:

@@ -60,13 +60,15 @@ def known_gateways(
     credentials: Credentials,
     environ: Mapping[str, str],
     now_ms: int,
+    *,
+    also_disabled: bool = False,
 ) -> dict[str, Gateway]:
     """Every gateway that is enabled, by id: the popular ones first, then the others by name (C.8).
 
-    now_ms: unix milliseconds. Raises ClientError.
+    now_ms: unix milliseconds. also_disabled: for who names one in order to log in. Raises ClientError.
     """
     built_in = {name: record for name, record in records.items() if record.client}
-    ids = [name for name in {**built_in, **config.provider} if config.is_enabled(name)]
+    ids = [name for name in {**built_in, **config.provider} if also_disabled or config.is_enabled(name)]
     found = [_gateway(name, records, config, credentials.get(name), environ, now_ms) for name in ids]
     return {one.id: one for one in in_order(one for one in found if one)}
 
@@ -171,3 +173,9 @@ def origin_of(address: str) -> tuple[str, str, int]:
     """Scheme, host and port of an address that `is_address`."""
     parts = urlsplit(address)
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def is_private_connection(address: str) -> bool:
+    """Whether nobody on the way can read what is sent: TLS, or this very machine."""
+    scheme, host, _ = origin_of(address)
+    return scheme == "https" or host in {"localhost", "127.0.0.1", "::1"}
