@@ -15,7 +15,8 @@ PATIENCE_S = 60
 
 
 class Terminal:
-    """One command. `shown` is everything that was on the screen so far."""
+    """One command. `shown` is everything that was on the screen so far. To type before a hidden prompt has shown its
+    last blank is to type in vain: it begins by forgetting what was typed."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str], *words: str) -> None:
         self._ours, theirs = pty.openpty()
@@ -30,16 +31,18 @@ class Terminal:
         )
         os.close(theirs)
         self.shown = ""
+        self._expected = 0
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     def expect(self, text: str) -> None:
-        """Wait until this is on the screen."""
+        """Wait until this is on the screen, behind what was waited for before."""
         until = monotonic() + PATIENCE_S
-        while text not in self.shown:
+        while text not in self.shown[self._expected :]:
             assert self._read(until), f"{text!r} never came; on the screen is:\n{self.shown}"
+        self._expected = self.shown.index(text, self._expected) + len(text)
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
