@@ -6,11 +6,12 @@ from typing import Annotated, Final
 import typer
 
 from tollway.cli.client_session import Session, give_up, open_session, tell
-from tollway.cli.device_login import log_in_by_code
+from tollway.cli.device_login import log_in_by_code, root_of
 from tollway.cli.key_input import Method, ask_for_key, key_from_environment, key_from_stdin
 from tollway.cli.output import write_json
 from tollway.cli.provider_picker import pick_one, pick_provider
-from tollway.client.credentials import ApiCredential, Credential, Credentials, normal_provider_id
+from tollway.cli.well_known import log_in_as_told
+from tollway.client.credentials import HOME, ApiCredential, Credential, Credentials, OauthCredential, normal_provider_id
 from tollway.client.errors import ClientError
 from tollway.client.freshness import list_prefix
 from tollway.client.gateways import Gateway, find_gateway
@@ -40,7 +41,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
 @app.command()
 def login(
     url: Annotated[
-        str | None, typer.Argument(help="Where a Tollway is, to log in there by a code.", metavar="URL")
+        str | None,
+        typer.Argument(help="A Tollway, to log in there by a code, or the host of an organization.", metavar="URL"),
     ] = None,
     provider: Annotated[
         str | None, typer.Option("--provider", "-p", help="Id or name; without it you are asked.", metavar="PROVIDER")
@@ -63,19 +65,16 @@ def login(
     """Store a key of a provider, readable by you alone. It is never an argument: other users can see those."""
     session = open_session()
     chosen = _chosen(session, provider, url)
+    root = root_of(chosen, url) if url and isinstance(chosen, Gateway) else ""
+    if root and provider is None and isinstance(chosen, Gateway) and (told := log_in_as_told(chosen, root)):
+        _store(session, root, told)
+        typer.echo(f"Stored the token for {told.key} ({masked(told.token)}) in {session.store.name}")
+        return
     provider_id, name = (chosen.id, chosen.name) if isinstance(chosen, Gateway) else (chosen, chosen)
-    way = Method.STDIN if key_stdin else method or _usual_method(chosen)
-    credential: Credential
-    if way is Method.DEVICE:
-        if not isinstance(chosen, Gateway) or not chosen.access.has_device_login:
-            give_up(f"{name} has no login by code; leave out --method device")
-        credential = log_in_by_code(chosen, url or "", organization, opens_browser=browser)
-        shown = masked(credential.access)
-    else:
-        key = _key(chosen, name, way, session.environ)
-        credential, shown = ApiCredential(key=key), masked(key)
+    credential = _credential(session, chosen, Method.STDIN if key_stdin else method, root, organization, browser)
     _store(session, provider_id, credential)
-    typer.echo(f"Stored the key of {name} ({shown}) in {session.store.name}")
+    secret = credential.key if isinstance(credential, ApiCredential) else credential.access
+    typer.echo(f"Stored the key of {name} ({masked(secret)}) in {session.store.name}")
     if not session.config.is_enabled(provider_id):
         tell(f"{name} is disabled in your configuration, so nothing uses it yet.")
 
@@ -135,16 +134,25 @@ def _chosen(session: Session, provider: str | None, url: str | None) -> Gateway 
     return pick_provider(session.gateways)
 
 
-def _usual_method(chosen: Gateway | str) -> Method:
-    return Method.DEVICE if isinstance(chosen, Gateway) and chosen.access.has_device_login else Method.KEY
-
-
-def _key(chosen: Gateway | str, name: str, way: Method, environ: Mapping[str, str]) -> str:
+def _credential(
+    session: Session, chosen: Gateway | str, method: Method | None, root: str, organization: str, opens_browser: bool
+) -> ApiCredential | OauthCredential:
+    """In the way that was asked for, else by a code where there is that way, else by a key that is typed."""
+    known = chosen if isinstance(chosen, Gateway) else None
+    has_codes = known is not None and known.access.has_device_login
+    name = known.name if known else str(chosen)
+    way = method or (Method.DEVICE if has_codes else Method.KEY)
+    if way is Method.DEVICE and known and has_codes:
+        return log_in_by_code(known, root or root_of(known, ""), organization, opens_browser=opens_browser)
     if way is Method.STDIN:
-        return key_from_stdin()
-    if way is Method.ENV:
-        return key_from_environment(chosen, environ) if isinstance(chosen, Gateway) else give_up(f"{name}: no variable")
-    return ask_for_key(name)
+        key = key_from_stdin()
+    elif way is Method.ENV and known:
+        key = key_from_environment(known, session.environ)
+    elif way is Method.KEY:
+        key = ask_for_key(name)
+    else:
+        give_up(f"{name} cannot be logged in to by --method {way.value}")
+    return ApiCredential(key=key, metadata={HOME: root} if root else None)
 
 
 def _store(session: Session, provider_id: str, credential: Credential) -> None:

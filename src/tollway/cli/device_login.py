@@ -30,10 +30,9 @@ _REFUSALS: Final[Mapping[Verdict, str]] = {
 }
 
 
-def log_in_by_code(gateway: Gateway, url: str, organization: str, *, opens_browser: bool) -> OauthCredential:
-    """What to store. url: where the gateway is, empty: where the configuration says. organization: id or name, empty:
-    ask where there is somebody to ask, else the user's own account. Ends the command when it does not come about."""
-    root = _root(gateway, url)
+def log_in_by_code(gateway: Gateway, root: str, organization: str, *, opens_browser: bool) -> OauthCredential:
+    """What to store. root: from `root_of`. organization: id or name, empty: ask where there is somebody to ask, else
+    the user's own account. Ends the command when it does not come about."""
     try:
         polled, memberships = asyncio.run(_talk(gateway, root, opens_browser=opens_browser))
     except ClientError as error:
@@ -46,7 +45,8 @@ def log_in_by_code(gateway: Gateway, url: str, organization: str, *, opens_brows
     return login_credential(polled.token, chosen, root, unix_milliseconds())
 
 
-def _root(gateway: Gateway, url: str) -> str:
+def root_of(gateway: Gateway, url: str) -> str:
+    """The address without a path: `url`, or where the configuration says. Ends the command when nobody says."""
     root = (url or gateway.base_url).strip().rstrip("/").removesuffix(gateway.access.address_path)
     if not root:
         give_up(f"where is it? tollway auth login https://… -p {gateway.id}, or set {gateway.access.address_variable}")

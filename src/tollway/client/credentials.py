@@ -19,7 +19,7 @@ class _Secret(Struct, frozen=True, omit_defaults=True, tag_field="type"):
 
 
 class ApiCredential(_Secret, frozen=True, tag="api"):
-    """A key that was pasted."""
+    """A key that was pasted. `metadata[HOME]`: the gateway it is for, the only one it is sent to."""
 
     key: str
     metadata: dict[str, str] | None = None
@@ -80,7 +80,15 @@ class Credentials:
         )
 
 
+HOME: Final = "url"
 NONE: Final = Credentials()
+
+
+def home_of(credential: Credential | None) -> str:
+    """The address, without a path, of the only gateway it is for; empty: it goes wherever its provider is."""
+    if isinstance(credential, OauthCredential):
+        return credential.enterprise_url
+    return (credential.metadata or {}).get(HOME, "") if isinstance(credential, ApiCredential) else ""
 
 
 def normal_provider_id(text: str) -> str:

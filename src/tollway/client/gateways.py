@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from tollway.catalog.client_listing import PLAIN_LIST
 from tollway.client.configuration import ClientConfig, ProviderConfig
-from tollway.client.credentials import Credential, Credentials, OauthCredential
+from tollway.client.credentials import Credential, Credentials, home_of
 from tollway.client.errors import ClientError
 from tollway.client.keys import Key, resolve_key
 from tollway.providers.client_access import LIST_S, ClientAccess
@@ -141,8 +141,8 @@ def _base_url(
         found = settings.options.base_url.strip().rstrip("/")
     elif from_environment:
         found = from_environment.rstrip("/").removesuffix(access.address_path) + access.address_path
-    elif isinstance(stored, OauthCredential) and stored.enterprise_url:
-        found = stored.enterprise_url.rstrip("/") + access.address_path
+    elif access.has_device_login and is_address(home_of(stored)):
+        found = home_of(stored).rstrip("/") + access.address_path
     else:
         found = record.base_url
     if found and not is_address(found):
@@ -151,10 +151,9 @@ def _base_url(
 
 
 def _belongs_to(stored: Credential | None, base_url: str) -> bool:
-    """A token goes only to the gateway that gave it."""
-    if not isinstance(stored, OauthCredential) or not stored.enterprise_url:
-        return True
-    return origin_of(stored.enterprise_url) == origin_of(base_url)
+    """What was stored for one gateway goes to no other."""
+    home = home_of(stored)
+    return not home or (is_address(home) and origin_of(home) == origin_of(base_url))
 
 
 def is_address(text: str) -> bool:

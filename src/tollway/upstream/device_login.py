@@ -3,18 +3,13 @@
 Source: catalog-and-clients B.12, D.3.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from tollway.client.device_login import CODES, PROFILE, DeviceCode, Polled, Verdict, read_code, read_poll
-from tollway.client.endpoint import request_head
 from tollway.client.gateways import Gateway
-from tollway.gateway.services import Failure
 from tollway.upstream.client import HttpUpstreams
-from tollway.upstream.fetch import fetch
+from tollway.upstream.question import ask
 
-ANSWER_S: Final = 10.0
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -45,11 +40,4 @@ class DeviceLogin:
         return await self._ask("GET", PROFILE, token)
 
     async def _ask(self, method: str, path: str, token: str = "") -> tuple[int, bytes]:
-        """Status 0: nothing came."""
-        upstream, head = request_head(self._gateway, self._root, method, path, token)
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                answer = await fetch(self._client, upstream, head)
-        except TimeoutError:
-            return 0, b""
-        return (0, b"") if isinstance(answer, Failure) else answer
+        return await ask(self._client, self._gateway, self._root, method, path, token)
