@@ -17,7 +17,9 @@ from starlette.routing import Route
 
 from tollway.cli.main import COMMANDS, build
 from tollway.errors import CATALOGUE, Code, Fault, Problem, Shape
-from tollway.http.api import ApiServices, Page, build_api
+from tollway.http.api import ApiServices, build_api
+from tollway.http.catalog import CatalogServices
+from tollway.http.custom_upstreams import UpstreamServices
 from tollway.http.problems import error_type
 from tollway.http.routes import HOT_ROUTES
 from tollway.observability.metrics import Metrics
@@ -161,6 +163,9 @@ _UNITS: Final = (
     ("context_length", "tokens"),
     ("tokens_max", "tokens"),
     ("share", "0 to 1"),
+    ("_days", "days"),
+    ("waiting_max", "records"),
+    ("batch", "records"),
 )
 
 
@@ -193,6 +198,18 @@ _SAMPLES: Final = {
     "anon_id_key_file": '"/run/secrets/anon-id-key"',
     "jwt.secret": '"at least 32 random characters"',
     "jwt.secret_file": '"/run/secrets/jwt-secret"',
+    "api_metrics.receiver_url": '"https://metrics.example.com/ingest/api-metrics"',
+    "api_metrics.receiver_token": '"shared with that receiver"',
+    "api_metrics.receiver_token_file": '"/run/secrets/metrics-receiver"',
+    "api_metrics.admin_token": '"at least 32 random characters"',
+    "api_metrics.admin_token_file": '"/run/secrets/metrics-admin"',
+    "api_metrics.client_name": '"tollway"',
+    "alerts.page_webhook_url": '"https://hooks.slack.com/services/…"',
+    "alerts.page_webhook_url_file": '"/run/secrets/page-webhook"',
+    "alerts.ticket_webhook_url": '"https://hooks.slack.com/services/…"',
+    "alerts.ticket_webhook_url_file": '"/run/secrets/ticket-webhook"',
+    "analytics.api_key": '"phc_…"',
+    "analytics.api_key_file": '"/run/secrets/analytics"',
     "providers.openrouter.kind": '"openrouter"',
     "providers.openrouter.base_url": '"https://openrouter.ai/api/v1"',
     "providers.openrouter.api_key": '"sk-or-v1-…"',
@@ -304,14 +321,27 @@ def _error_row(code: Code) -> tuple[str, ...]:
 
 # Routes
 
+_OPERATOR: Final = "who knows `api_metrics.admin_token` (header `X-O11Y-ADMIN-TOKEN`)"
 # path → (who may call it, what it answers)
 _ROUTE_NOTES: Final = {
     "/v1/chat/completions": ("a key or token", "Chat completion in OpenAI's dialect, streamed or whole."),
     "/api/gateway/chat/completions": ("a key or token", "The same, for drop-in clients (historic error bodies)."),
     "/api/openrouter/chat/completions": ("a key or token", "The same, for clients that speak to OpenRouter."),
-    "/v1/models": ("anyone", "The models that can be called here, with their prices."),
+    "/v1/models": ("anyone", "The models that can be called here, with their prices; callers see their own as well."),
     "/api/gateway/models": ("anyone", "The same list."),
     "/api/openrouter/models": ("anyone", "The same list."),
+    "/api/organizations/{organization_id}/models": ("its members", "What they may call as members, with prices."),
+    "/api/custom-upstreams": (
+        "GET: members; POST: their owners and billing managers; without an organization the user",
+        "Custom upstreams of the owner ([guide](../guides/custom-upstreams.md)), or a new one.",
+    ),
+    "/api/custom-upstreams/models": ("a key or token", "Models of all custom upstreams that the caller may use."),
+    "/api/custom-upstreams/discover": ("owners, billing managers, the user", "What an endpoint lists as its models."),
+    "/api/custom-upstreams/{upstream_id}": (
+        "GET: members; else owners, billing managers, the user",
+        "One of them: show, change, delete.",
+    ),
+    "/api/custom-upstreams/{upstream_id}/test": ("owners, billing managers, the user", "Send it one tiny request."),
     "/health": ("anyone", "The process answers."),
     "/healthz": ("anyone", "The process answers; nothing else is looked at."),
     "/readyz": ("anyone", "200 while requests can be served, else 503 with the names of what is failing."),
@@ -319,6 +349,11 @@ _ROUTE_NOTES: Final = {
         "anyone who reaches the port",
         "Counters and gauges of the worker that answers, Prometheus text format.",
     ),
+    "/ingest/api-metrics": (_OPERATOR, "Takes a record of a request from another gateway."),
+    "/alerting/config": (_OPERATOR, "Models whose errors are watched: list, put, delete (`?model=`)."),
+    "/alerting/ttfb-config": (_OPERATOR, "Models whose time to the first byte is watched: list, put, delete."),
+    "/alerting/baseline": (_OPERATOR, "How often a model's requests fail (`?model=`)."),
+    "/alerting/ttfb-baseline": (_OPERATOR, "How long a model's first byte takes (`?model=`)."),
 }
 
 
@@ -326,7 +361,10 @@ def routes() -> Iterator[tuple[str, str]]:
     """(methods, path) of every route."""
     for path, _ in HOT_ROUTES.values():
         yield "POST", path
-    services = ApiServices(lambda: Page(b"", ""), {}, lambda: False, Metrics())
+    unused: Any = None
+    services = ApiServices(
+        CatalogServices(unused, unused, unused), UpstreamServices(*[unused] * 5), {}, lambda: False, Metrics()
+    )
     api: Any = build_api(services)
     while not hasattr(api, "routes"):
         api = api._app

@@ -1,19 +1,19 @@
-"""Composition root: settings → adapters → a worker that serves. The only file that names concrete adapters."""
+"""Composition root: settings → adapters → a worker that serves. It and `management.py` alone name concrete adapters."""
 
 import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Callable, Container, Coroutine
-from hashlib import sha256
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, Final
 
+from tollway.billing.notices import top_up_rules
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
 from tollway.catalog.classification import Classification
 from tollway.catalog.model import Price
-from tollway.catalog.page import models_page
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
@@ -25,13 +25,16 @@ from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
 from tollway.gateway.lookups import look_up
 from tollway.gateway.money_metrics import show_money
+from tollway.gateway.notices import handle_notices
 from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.origins import Origins
 from tollway.gateway.pipeline import handle
 from tollway.gateway.replay import replay
 from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
-from tollway.http.api import ApiServices, Page, build_api
+from tollway.gateway.stored_candidates import READ_ENDPOINTS_S, StoredCandidates
+from tollway.http.api import ApiServices, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
 from tollway.http.edge import Edge
@@ -39,15 +42,19 @@ from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, AuthenticatorRules
 from tollway.identity.email_domains import read_domains
+from tollway.identity.outbound import outbound_rules
 from tollway.identity.promotions import read_promotions
 from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
+from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
-from tollway.providers.registry import configured
+from tollway.operations import Operations
+from tollway.providers.registry import configured, webhook
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
+from tollway.routing.breaker import Breakers
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.precedence import precedence_of
 from tollway.routing.split import TrafficSplit
@@ -56,16 +63,21 @@ from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
 from tollway.storage.presets import load_preset
-from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.endpoints import SqlEndpoints
+from tollway.storage.sql.expiries import SqlExpiries
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
+from tollway.storage.sql.notices import SqlNotices
+from tollway.storage.sql.prompts import forget_prompts
+from tollway.storage.sql.subscriptions import SqlSubscriptions
 from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
+from tollway.upstream.webhook import Webhook
 
 LOG_FLUSH_S: Final = 0.5
 SETTLE_S: Final = 0.1
@@ -73,9 +85,11 @@ SWEEP_S: Final = 1.0
 NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
+NOTICES_S: Final = 1.0
+EXPIRE_S: Final = 60.0
+FORGET_S: Final = 3_600.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
-
 
 _log = get_log()
 
@@ -95,7 +109,13 @@ class Worker:
         deadlines = Deadlines()
         self._journals = settings.state_dir / JOURNALS
         self._worker_id = new_id()
-        self._books = SqlBooks(database)
+        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
+        self._operations = Operations(settings, preset, database, self._client, metrics)
+        self._books = self._operations.books(top_up_rules(settings.notices))
+        self._notices = SqlNotices(database)
+        self._subscriptions = SqlSubscriptions(database)
+        self._expiries = SqlExpiries(database)
+        self._subscription_rules, self._told = preset.subscriptions, webhook(settings)
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
@@ -107,8 +127,8 @@ class Worker:
         )
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
-        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
-        self._page = _page_of(catalog, upstreams)
+        self._management = Management(settings, preset, database, self._client, catalog)
+        self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
@@ -123,28 +143,28 @@ class Worker:
             anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=upstreams,
-            precedence=precedence_of(settings),
+            precedence=precedence_of(settings, preset, upstreams, self._candidates.candidates),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
+            stream_comment=preset.stream_comment,
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
+            breakers=Breakers(settings.breaker),
             slots=Slots(),
-            free=FreeUses(
-                self._windows.windows,
-                SqlFreeUse(database),
-                settings.pepper(),
-                preset.free.promotion_text,
-            ),
+            free=FreeUses(self._windows.windows, SqlFreeUse(database), settings.pepper(), preset.free.promotion_text),
             drains=Drains(settings.limits.drains, metrics.drains.set),
+            origins=Origins(settings.pepper()),
             relays=OpenRelays(self._journal.progress),
             metrics=metrics,
             request_log=self._log,
+            api_metrics=self._operations.feed,
             loop=loop,
         )
         self._prepare_upstreams(preset)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
         show_money(metrics, self._slices, self._settlement, self._journal.health)
+        metrics.open_breakers.set_function(self.services.breakers.open_count)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
         metrics.set_aside.set_function(lambda: len(set_aside_in(self._journals)))
 
@@ -167,15 +187,19 @@ class Worker:
         if self._settings.trusted_proxies and not self._settings.client_ip_header:
             _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
         await services.authenticator.refresh()
+        await self._candidates.refresh()
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
+        callers = self._management.callers(services.authenticator)
         api = build_api(
             ApiServices(
-                models=lambda: self._page,
+                catalog=self._management.catalog_pages(callers, services.classification, services.upstreams),
+                custom_upstreams=self._management.custom_upstreams(callers),
                 checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
                 metrics=services.metrics,
+                observation=self._operations.observation,
             )
         )
         self._start_background()
@@ -188,6 +212,7 @@ class Worker:
         finally:
             await self._background.stop()
             await self._end_money()
+            await self._operations.stop()
             await self._windows.close()
             self._client.close()
             self._log.flush()
@@ -206,10 +231,22 @@ class Worker:
         every(REPLAY_S, "replay", self._replay)
         every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
         every(self._settings.timeouts.books_poll_s, "books", self._verify)
+        every(NOTICES_S, "notices", self._handle_notices)
+        every(EXPIRE_S, "expiries", self._expiries.expire)
+        every(FORGET_S, "prompts", self._forget_prompts)
+        self._operations.start(every)
+        every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
         self._journals_are_well = not done.unavailable
+
+    async def _handle_notices(self) -> None:
+        tell = Webhook(self._client, self._told) if self._told else None
+        await handle_notices(self._notices, self._subscriptions, self._subscription_rules, tell)
+
+    async def _forget_prompts(self) -> None:
+        await forget_prompts(self._database, utc_now() - timedelta(days=self._settings.prompt_prefix_days))
 
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""
@@ -270,9 +307,8 @@ async def open_worker(settings: Settings) -> Worker:
 
     Raises StoreUnavailableError and SettingsError.
     """
-    preset = load_preset(settings.preset)
+    preset, now = load_preset(settings.preset), utc_now()
     database = open_database(settings.database_url, pool_size=settings.database_pool_size)
-    now = utc_now()
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now, preset.hosted_models)
     return Worker(settings, preset, database, catalog)
 
@@ -287,8 +323,3 @@ def _authenticator_rules(settings: Settings) -> AuthenticatorRules:
         callers_max=settings.limits.identities,
         blocked_domains=read_domains(settings.blocked_email_domains),
     )
-
-
-def _page_of(catalog: CatalogSnapshot, upstreams: Container[str]) -> Page:
-    body = models_page(catalog.served_by(upstreams))
-    return Page(body, f'"{sha256(body).hexdigest()[:32]}"')

@@ -13,6 +13,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("app",),
+    ("management", "operations"),
     ("http", "storage", "upstream"),
     ("admin", "client", "gateway"),
     ("routing",),

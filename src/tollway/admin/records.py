@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from tollway.identity.caller import Role
 from tollway.identity.organization import NO_SETTINGS, OrganizationSettings
+from tollway.identity.owned import Owner
+
+SOFT_DELETED: Final = "soft-deleted at "  # how the reason begins why a deleted user is blocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,33 @@ class ApiKey:
     spent_microdollars: int
     expires_at: datetime | None
     revoked_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOwnKey:
+    """A key for an inference provider, without its secret. `last_four` is empty for a short one; `created_by`: the id
+    of a user, or `operator`."""
+
+    id: str
+    owner: Owner
+    provider_id: str
+    last_four: str
+    is_enabled: bool
+    created_at: datetime
+    updated_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A change of an organization. `actor`: the id of a user, or `operator`."""
+
+    id: str
+    organization_id: str
+    actor: str
+    action: str
+    message: str
     created_at: datetime
 
 

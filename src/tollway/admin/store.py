@@ -11,14 +11,19 @@ from typing import Protocol
 from tollway.admin.records import (
     AccountBalance,
     ApiKey,
+    AuditEntry,
     CreditTransaction,
     Member,
     Organization,
     OrganizationChange,
     Page,
+    StoredOwnKey,
     User,
 )
+from tollway.admin.upstream_records import UpstreamStore
 from tollway.billing.ledger import BudgetRef
+from tollway.identity.owned import Owner
+from tollway.identity.sealing import Sealed
 from tollway.identity.store import KeyRow
 
 
@@ -92,5 +97,47 @@ class CreditStore(Protocol):
     async def account_balance(self, account: BudgetRef) -> AccountBalance: ...
 
 
-class AdminStore(UserStore, OrganizationStore, KeyStore, CreditStore, Protocol):
+class OwnKeyStore(Protocol):
+    """Keys of one owner; those of others do not exist. An audit entry is written with the change, or neither is."""
+
+    async def list_own_keys(self, owner: Owner) -> tuple[StoredOwnKey, ...]:
+        """In order of creation."""
+        ...
+
+    async def add_own_key(self, row: StoredOwnKey, sealed: Sealed, audit: AuditEntry | None) -> bool:
+        """False when the owner has one for that provider."""
+        ...
+
+    async def replace_own_key(
+        self, owner: Owner, key_id: str, sealed: Sealed, last_four: str, now: datetime, audit: AuditEntry | None
+    ) -> StoredOwnKey | None:
+        """None when there is no such key."""
+        ...
+
+    async def enable_own_key(
+        self, owner: Owner, key_id: str, enabled: bool, now: datetime, audit: AuditEntry | None
+    ) -> StoredOwnKey | None:
+        """None when there is no such key."""
+        ...
+
+    async def delete_own_key(self, owner: Owner, key_id: str, audit: AuditEntry | None) -> bool: ...
+
+    async def list_audit(self, organization_id: str, page: Page) -> tuple[AuditEntry, ...]: ...
+
+
+class Erasure(Enum):
+    DONE = "done"
+    NO_USER = "no user"
+    LAST_OWNER = "last owner"
+
+
+class ErasureStore(Protocol):
+    async def erase_user(self, user_id: str, pepper: str, now: datetime) -> Erasure:
+        """Soft delete: see `storage/sql/admin/erasure.py`. Of one that was deleted already nothing changes."""
+        ...
+
+
+class AdminStore(
+    UserStore, OrganizationStore, KeyStore, CreditStore, OwnKeyStore, UpstreamStore, ErasureStore, Protocol
+):
     """All of it, as the command line and the management API hold it."""

@@ -1,12 +1,12 @@
-"""Users: create, list, show, block, unblock."""
+"""Users: create, list, show, block, unblock, delete."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from tollway.admin.fields import bad, check_email, check_page, check_reference, check_text, missing
-from tollway.admin.records import Page, User
-from tollway.admin.store import UserStore
+from tollway.admin.records import SOFT_DELETED, Page, User
+from tollway.admin.store import AdminStore, Erasure, UserStore
 from tollway.errors import Code, Problem
 from tollway.ids import new_id, random_text
 
@@ -57,11 +57,26 @@ async def unblock_user(store: UserStore, id_or_email: str, now: datetime) -> Use
     return await _set_blocked(store, id_or_email, None, now)
 
 
+async def delete_user(store: AdminStore, id_or_email: str, now: datetime) -> User | Problem:
+    """Nothing of theirs opens anything from now on, and what tells who they were is gone; the books stay as they are.
+
+    Own keys, custom upstreams, memberships and limits are deleted, API keys revoked; the row stays under a pseudonym,
+    with a fresh pepper. Once more changes nothing. Refuses: not_found, conflict (the only owner of an organization).
+    Source: catalog-and-clients F.6; guarantees P3.
+    """
+    user = await show_user(store, id_or_email)
+    if isinstance(user, Problem):
+        return user
+    if await store.erase_user(user.id, random_text(PEPPER_CHARS), now) is Erasure.LAST_OWNER:
+        return Problem(Code.CONFLICT, shown="An organization needs at least one owner")
+    return await show_user(store, user.id)
+
+
 async def _set_blocked(store: UserStore, id_or_email: str, reason: str | None, now: datetime) -> User | Problem:
     user = await show_user(store, id_or_email)
     if isinstance(user, Problem):
         return user
-    if user.blocked_reason and user.blocked_reason.startswith("soft-deleted at "):
+    if user.blocked_reason and user.blocked_reason.startswith(SOFT_DELETED):
         return bad("user", "was deleted")
     changed = await store.set_blocked(user.id, reason, now)
     return missing("user", id_or_email) if changed is None else changed

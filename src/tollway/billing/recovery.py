@@ -14,6 +14,7 @@ from msgspec.msgpack import Decoder, Encoder
 
 from tollway.billing.charge import Charge, Ending, decide_charge
 from tollway.billing.ledger import Basis, BudgetRef, Hold, Outcome, UsageRecord
+from tollway.billing.particulars import NO_PARTICULARS, Particulars, stored_model
 from tollway.catalog.model import Price
 from tollway.money import Microdollars
 from tollway.wire.answer import Answer
@@ -65,6 +66,8 @@ class Opened(Struct, frozen=True, array_like=True):
     route: tuple[str, ...]
     attempts: tuple[str, ...]  # earlier ones
     created_at: datetime
+    is_byok: bool = False  # absent from entries of earlier versions
+    particulars: Particulars = NO_PARTICULARS  # absent in entries of versions that did not keep them
 
 
 class Progressed(Struct, frozen=True, array_like=True):
@@ -183,7 +186,7 @@ def _interrupted(entry: Opened, offer: OfferPart, progress: Progressed | None) -
         charge.market_cost,
         charge.list_cost,
         charge.reported_cost,
-        answer.model or offer.model_id,
+        stored_model(answer.model, offer.model_id, entry.particulars),
         answer.inference_provider,
         answer.message_id,
         answer.finish_reason,
@@ -227,6 +230,7 @@ def _ending(entry: Opened, offer: OfferPart, progress: Progressed | None, answer
         text_bytes=answer.text_bytes,
         reports_cost=offer.reports_cost,
         is_free=price.is_free or entry.hold_worst_case == 0,
+        is_byok=entry.is_byok,
     )
 
 
@@ -255,4 +259,5 @@ def _record(entry: Opened, payer: PayerPart, offer: OfferPart, end: Closed) -> U
         completion_tokens_max=entry.completion_tokens_max,
         latency_ms=end.latency_ms,
         created_at=entry.created_at,
+        particulars=entry.particulars,
     )

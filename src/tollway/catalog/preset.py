@@ -1,17 +1,21 @@
 """A preset: everything about models and their rules that belongs to one deployment, as data. Nothing of it is code.
 
-The shipped `kilo` preset is Appendix A of the request-path page; the neutral one is empty. An operator copies a file,
-edits it and names it: `preset = "my.toml"`. Ids are lower-case, as resolved models are.
+The shipped `kilo` preset is Appendix A of the request-path page; the neutral one is empty, but for the inference
+providers that callers may have keys of. An operator copies a file, edits it and names it: `preset = "my.toml"`. Ids are
+lower-case, as resolved models are.
 """
 
 from collections import Counter
+from decimal import Decimal
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, ValidationError, field
 from msgspec.toml import decode
 
+from tollway.observability.alerting.rules import WINDOWS, Window
 from tollway.settings import SettingsError
 from tollway.wire.dialects.anthropic_facts import AnthropicFacts
+from tollway.wire.dialects.openai_facts import OpenAIFacts
 
 Percentage = Annotated[int, Meta(ge=0, le=100)]
 
@@ -115,6 +119,65 @@ class Identity(Struct, frozen=True, forbid_unknown_fields=True):
     x_title: str = ""
 
 
+class SubscriptionRules(Struct, frozen=True, forbid_unknown_fields=True):
+    """What subscribers pay and get on top of it. Without tiers there are no subscriptions.
+
+    `tiers`: USD per month. Percentages are shares of that, 0 to 1: `percent` in the first month of a streak, more by
+    `percent_step` in each further one up to `percent_max`; `first_months_percent` in the first month of a user's first
+    subscription, and in the second one as well if it started before `first_months_until` (ISO 8601). The bonus is due
+    `early_award_usd` before the price is used. Texts may name {tier}, {month} and {streak}.
+    """
+
+    tiers: dict[str, Decimal] = {}
+    percent: Decimal = Decimal(0)
+    percent_step: Decimal = Decimal(0)
+    percent_max: Decimal = Decimal(0)
+    first_months_percent: Decimal = Decimal(0)
+    first_months_until: str = ""
+    yearly_percent: Decimal = Decimal(0)
+    early_award_usd: Decimal = Decimal(0)
+    base_category: str = "subscription"
+    bonus_category: str = "subscription-bonus"
+    base_text: str = "Subscription ({tier}, {month})"
+    monthly_text: str = "Subscription bonus ({tier}, streak={streak})"
+    first_months_text: str = "Subscription bonus of the first months ({tier}, streak={streak})"
+    yearly_text: str = "Subscription bonus ({tier}, {month})"
+
+
+class OwnKeys(Struct, frozen=True, forbid_unknown_fields=True):
+    """Inference providers that callers may bring a key along for, by the tags that the second gateway gives their
+    endpoints; which of them could serve a model is in its stored endpoints.
+
+    `only`: by prefix of the model, the one provider whatever is stored. `inferred`: by vendor, the one that is assumed
+    while nothing is stored for any model, but for no model with a prefix in `inferred_except`.
+    """
+
+    provider_ids: tuple[str, ...] = (
+        "anthropic",
+        "bedrock",
+        "google",
+        "openai",
+        "minimax",
+        "mistral",
+        "xai",
+        "zai",
+        "codestral",
+    )
+    only: dict[str, str] = field(default_factory=lambda: {"mistralai/codestral": "codestral"})
+    inferred: dict[str, str] = field(
+        default_factory=lambda: {
+            "anthropic": "anthropic",
+            "google": "google",
+            "openai": "openai",
+            "minimax": "minimax",
+            "mistralai": "mistral",
+            "x-ai": "xai",
+            "z-ai": "zai",
+        }
+    )
+    inferred_except: tuple[str, ...] = ("openai/gpt-oss",)
+
+
 class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     """All of it. Source: request-path, Appendix A."""
 
@@ -122,19 +185,26 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     auto_models: tuple[AutoModel, ...] = ()
     hosted_models: tuple[HostedModel, ...] = ()
     unavailable_models: tuple[str, ...] = ()  # answered as if they did not exist
+    reserved_names: tuple[str, ...] = ()  # first segments of ids that no custom upstream may have as its name
     free_models: tuple[str, ...] = ()  # besides the hosted ones; `*` in a pattern stands for any text
     stealth_provider: str = ""  # hosted models of this inference provider do not say what they are
+    stream_comment: str = "TOLLWAY PROCESSING"  # what a comment in a stream of a hosted model becomes
     inference_order: dict[str, tuple[str, ...]] = {}  # by prefix of the model
     second_gateway_ids: dict[str, str] = {}  # our model id → its id at the split's provider
     features: tuple[str, ...] = ()  # what the feature header may say
     feature_if_absent: str = ""  # without that header, except on paths with /openrouter; empty: none
     promotions: tuple[Promotion, ...] = ()
     custom_llm_prefix: str = ""
+    metrics_client_name: str = ""  # of this gateway, in the records of requests
+    alert_windows: tuple[Window, ...] = WINDOWS
     legacy_client_prefix: str = ""  # what the User-Agent of old clients begins with; empty: there are none
     split: Split = Split()
     free: FreeLimits = FreeLimits()
+    subscriptions: SubscriptionRules = field(default_factory=SubscriptionRules)
+    own_keys: OwnKeys = field(default_factory=OwnKeys)
     identity: Identity = field(default_factory=Identity)
     anthropic: AnthropicFacts = AnthropicFacts()
+    openai: OpenAIFacts = OpenAIFacts()
 
 
 def parse_preset(text: bytes, name: str) -> Preset:
@@ -147,6 +217,8 @@ def parse_preset(text: bytes, name: str) -> Preset:
     _check_once(
         f"preset: {name}: auto_models", [one for model in preset.auto_models for one in (model.id, *model.aliases)]
     )
+    if not preset.stream_comment.isprintable():  # it is a line of a stream
+        raise PresetError(f"preset: {name}: stream_comment: must be one line of printable characters")
     if preset.split.provider and not preset.split.default_provider:
         raise PresetError(f"preset: {name}: split.default_provider: must be set when split.provider is")
     return preset

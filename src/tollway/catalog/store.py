@@ -1,10 +1,11 @@
-"""What the catalog needs from storage: dated prices, with the facts of the model they are for."""
+"""What the catalog needs from storage: dated prices, with the facts of the model they are for, and endpoints."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Protocol
 
+from tollway.catalog.endpoints import Endpoints
 from tollway.catalog.model import Price
 
 OWN_PREFIX: Final = "settings/"  # of versions of prices in tollway.toml: kept for the books, offered by the file alone
@@ -41,4 +42,16 @@ class PriceStore(Protocol):
 
     async def add(self, rows: Iterable[PriceRow]) -> int:
         """Insert rows whose version is not there yet; how many were new. Nothing is ever changed in place."""
+        ...
+
+
+class EndpointStore(Protocol):
+    """Raises StoreUnavailableError when the database cannot answer."""
+
+    async def endpoints(self) -> Endpoints:
+        """Of every model, at most as many as `catalog/endpoints.py` takes."""
+        ...
+
+    async def replace_endpoints(self, endpoints: Endpoints) -> None:
+        """These instead of all that were stored."""
         ...

@@ -77,6 +77,16 @@ def unblock(user: arguments.User, as_json: arguments.AsJson = False) -> None:
     _write(administer(work), as_json)
 
 
+@app.command()
+def delete(user: arguments.User, as_json: arguments.AsJson = False) -> None:
+    """Delete a user for good: own keys, endpoints and memberships go, API keys end; the books keep a pseudonym."""
+
+    async def work(admin: Administration) -> User | Problem:
+        return await users.delete_user(admin.store, user, admin.now)
+
+    _write(administer(work), as_json)
+
+
 def _write(user: User, as_json: bool) -> None:
     if as_json:
         write_json(user)

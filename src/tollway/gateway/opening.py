@@ -11,6 +11,7 @@ from tollway.billing.payer import payer_part
 from tollway.billing.recovery import encode_entry, offer_part
 from tollway.gateway.exchange import Exchange
 from tollway.routing.plan import Candidate
+from tollway.routing.precedence import is_byok
 
 _OFFERS_KEPT: Final = 10_000
 _offers: Final[dict[tuple[str, str, str, str], Raw]] = {}
@@ -35,6 +36,8 @@ def opening_entry(exchange: Exchange, candidate: Candidate) -> bytes:
             plan.route,
             exchange.attempts,
             exchange.received_at,
+            is_byok(exchange.own),
+            exchange.particulars,
         )
     )
 

@@ -16,7 +16,7 @@ from tollway.routing.plan import Candidate
 from tollway.settings import Limits, Timeouts
 from tollway.steps import Later
 from tollway.wire.answer import Answer, read_answer
-from tollway.wire.answer_head import NO_HEAD, AnswerHead
+from tollway.wire.answer_head import NO_HEAD, AnswerHead, headers_shown
 from tollway.wire.frames import KEEP_ALIVE_COMMENT
 from tollway.wire.scan import StreamScanner
 from tollway.wire.upstream_error import with_shown_error, with_shown_errors
@@ -38,6 +38,7 @@ class Relay:
     _connection: UpstreamConnection | None = None
     _state = _HEAD
     _head = NO_HEAD
+    _head_at = 0.0
     _scanner: StreamScanner | None = None
     _collected_bytes = 0
     _started = False  # the client has the head of a stream
@@ -66,6 +67,9 @@ class Relay:
         self.finished = finished
         self._on_progress = on_progress
         self._client = client
+        self._pass_on: Callable[[bytes], None] = (
+            client.write
+        )  # events of a stream; a relay that rewrites them has its own way
         self._candidate = candidate
         self._deadlines = deadlines
         self._limits = limits
@@ -93,6 +97,7 @@ class Relay:
     def whole_arrived(self, head: AnswerHead, body: bytes) -> None:
         if head.status < 300 and len(body) <= self._limits.upstream_body_bytes:  # the ordinary case
             self._head = head
+            self._head_at = self._deadlines.now()
             self._finish_whole(body)
         else:
             self.head_arrived(head)
@@ -101,8 +106,8 @@ class Relay:
 
     def head_arrived(self, head: AnswerHead) -> None:
         self._head = head
+        self._head_at = now = self._deadlines.now()
         if head.is_stream:
-            now = self._deadlines.now()
             self._state = _STREAM
             self._scanner = StreamScanner(self._limits.upstream_line_bytes)
             self._end_by(self._begun + self._timeouts.stream_s)
@@ -149,7 +154,7 @@ class Relay:
             self._any_event = True
             self._last_write = now
             if self._started and not (scanner.has_error or self._draining):
-                self._client.write(events)
+                self._pass_on(events)
             else:
                 self._write(events)
             if scanner.body_bytes - self._noted_bytes >= PROGRESS_BYTES:
@@ -181,13 +186,12 @@ class Relay:
             return
         if not self._started:
             self._start()
-        self._client.write(data)
+        self._pass_on(data)
 
     def _start(self) -> None:
         self._started = True
         head = self._head
-        date = b"date: %b\r\n" % head.date if head.date else b""
-        lines = b"content-type: %b\r\n%b%b" % (head.content_type, date, self._extra_headers)
+        lines = headers_shown(head.content_type, head.date, head.request_id) + self._extra_headers
         self._client.start_stream(head.status, lines)
 
     def expire(self, now: float) -> None:
@@ -326,5 +330,7 @@ class Relay:
                     failure=failure,
                     abandoned=abandoned,
                     retry_after_s=self._head.retry_after_s,
+                    head_at=self._head_at,
+                    request_id=self._head.request_id,
                 )
             )

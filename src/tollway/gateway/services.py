@@ -16,15 +16,18 @@ from tollway.gateway.drains import Drains
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.origins import Origins
 from tollway.gateway.slots import Slots
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.promotions import Promotions
 from tollway.observability.logs import RequestLog
+from tollway.observability.metric_feed import MetricFeed
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import AutoModels
+from tollway.routing.breaker import Breakers
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.precedence import Precedence
 from tollway.routing.split import TrafficSplit
@@ -78,6 +81,7 @@ class FailureKind(StrEnum):
 
     SATURATED = "saturated"
     RESOLVE = "resolve"
+    REFUSED = "refused"  # its name leads to where nobody but the operator may send requests
     CONNECT = "connect"
     STALE = "stale"  # a pooled connection found dead before any response byte
     NO_ANSWER = "no_answer"  # fully sent, connection ended before any response byte
@@ -175,12 +179,16 @@ class Services:
     split: TrafficSplit | None  # None: there is none, or its second provider is not configured
     user_hashes: UserHashes
     rulebook: Rulebook
+    stream_comment: str  # instead of an upstream's, where that stays out of sight
     client: UpstreamClient
     retry_budget: RetryBudget
+    breakers: Breakers
     slots: Slots
     free: FreeUses
     drains: Drains
+    origins: Origins
     relays: OpenRelays
     metrics: Metrics
     request_log: RequestLog
+    api_metrics: MetricFeed | None = None  # None: nobody keeps records of requests
     loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call

@@ -30,6 +30,8 @@ class OwnKey:
     secret: str | AwsCredentials
 
 
+SHOWN_CHARS_MIN: Final = 16
+
 _AWS: Final = frozenset({"bedrock"})  # providers whose key is an object
 _decode: Final = Decoder(AwsCredentials).decode
 
@@ -44,3 +46,10 @@ def read_own_key(provider_id: str, text: str) -> OwnKey:
         return OwnKey(provider_id, _decode(text))
     except (ValidationError, ValueError):
         raise OwnKeyError(f"the key for {provider_id} is not an object of AWS credentials") from None
+
+
+def last_four(key: OwnKey) -> str:
+    """What may be shown of a key so that its owner knows it again: its end, or that of the name it goes with; nothing
+    of a short one. Source: guarantees K3."""
+    text = key.secret if isinstance(key.secret, str) else key.secret.accessKeyId
+    return text[-4:] if len(text) >= SHOWN_CHARS_MIN else ""

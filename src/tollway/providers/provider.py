@@ -16,8 +16,9 @@ class Provider:
     for is aborted instead of read to its end. `identifies_application`: HTTP-Referer and X-Title are sent.
     `generation_lookup`: it tells about an answer afterwards, at GENERATION. `needs_key`: without a key (or address) it
     is unavailable, never called without one. `obeys_order`: it hands requests on to inference providers and obeys
-    `provider.order`. `rules` make a request fit it, after those of the model's family. `client`: what the commands on a
-    developer's machine need to use it directly; None: they do not know it.
+    `provider.order`. `takes_own_keys`: its rules hand on callers' own keys, so that nothing is billed to ours. `rules`
+    make a request fit it, after those of the model's family. `client`: what the commands on a developer's machine need
+    to use it directly; None: they do not know it.
     `source` and `checked` (ISO date) prove the facts.
     """
 
@@ -33,6 +34,7 @@ class Provider:
     generation_lookup: bool = False
     needs_key: bool = False
     obeys_order: bool = False
+    takes_own_keys: bool = False
     rules: tuple[Rule, ...] = ()
     client: ClientAccess | None = None
 

@@ -125,6 +125,7 @@ PROVIDER: Final = Provider(
     generation_lookup=True,
     needs_key=True,
     obeys_order=True,
+    takes_own_keys=True,
     rules=(translate,),
     source="https://vercel.com/docs/ai-gateway",
     checked="2026-11-26",

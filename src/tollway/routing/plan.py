@@ -52,10 +52,7 @@ def plan_route(
     request: ChatRequest, model: Model, upstreams: Mapping[str, Upstream], rule: Rule = Rule.DEFAULT
 ) -> Plan | None:
     """Candidates for `model` among the configured upstreams; None when none of them serves it. `rule` chose them."""
-    prompt_most = prompt_tokens_max(request.body_bytes, request.messages)
-    completion_most = model.completion_tokens_max
-    if request.completion_tokens_max is not None:
-        completion_most = min(completion_most, request.completion_tokens_max)
+    prompt_most, completion_most = _tokens_max(request, model)
     choices = request.choices
     candidates = [
         Candidate(upstreams[offer.provider_id], offer, worst_case(prompt_most, completion_most, offer.price, choices))
@@ -63,3 +60,21 @@ def plan_route(
         if offer.provider_id in upstreams
     ]
     return Plan(tuple(candidates), prompt_most, completion_most, rule) if candidates else None
+
+
+def plan_own_keys(request: ChatRequest, model: Model, gateway: Upstream) -> Plan:
+    """One candidate, which takes the caller's keys and costs nobody here anything; there is no other behind it.
+
+    The price is there to say what an answer was worth: of the gateway's own offer if it has one, else of the first.
+    """
+    own = next((offer for offer in model.offers if offer.provider_id == gateway.id), None)
+    offer = own or Offer(gateway.id, model.id, model.offers[0].price)
+    return Plan((Candidate(gateway, offer, Microdollars(0)),), *_tokens_max(request, model), Rule.OWN_KEYS)
+
+
+def _tokens_max(request: ChatRequest, model: Model) -> tuple[int, int]:
+    """Prompt and completion tokens, of one choice."""
+    completion_most = model.completion_tokens_max
+    if request.completion_tokens_max is not None:
+        completion_most = min(completion_most, request.completion_tokens_max)
+    return prompt_tokens_max(request.body_bytes, request.messages), completion_most

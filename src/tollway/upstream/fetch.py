@@ -4,9 +4,8 @@ import asyncio
 from typing import Final
 
 from tollway.gateway.services import Failure, FailureKind
-from tollway.providers.registry import Upstream
 from tollway.steps import Later
-from tollway.upstream.client import HttpUpstreams
+from tollway.upstream.client import Destination, HttpUpstreams
 from tollway.upstream.connection import Connection
 from tollway.wire.answer_head import AnswerHead
 
@@ -19,8 +18,8 @@ class _Collected:
 
     wanted = True
 
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.ended_as: Later[Failure | None] = Later()
         self.connection: Connection | None = None
         self.status = 0
@@ -37,7 +36,7 @@ class _Collected:
 
     def body_arrived(self, data: bytes) -> None:
         self.size += len(data)
-        if self.size <= self._bytes_max:
+        if self.size <= self._most:
             self.pieces.append(data)
         else:
             self.abandon()
@@ -59,20 +58,28 @@ class _Collected:
 
 
 async def fetch(
-    client: HttpUpstreams, upstream: Upstream, head: bytes, body: bytes = b"", *, bytes_max: int = BODY_BYTES_MAX
+    client: HttpUpstreams,
+    upstream: Destination,
+    head: bytes,
+    body: bytes = b"",
+    answer_s: float = ANSWER_S,
+    body_bytes_max: int = BODY_BYTES_MAX,
+    *,
+    reuse: bool = True,
 ) -> tuple[int, bytes] | Failure:
     """Status and body of a request whose head is complete but for the line that ends it.
 
-    Sent again over a new connection when a kept one turns out to be dead: to ask twice does no harm.
+    Sent again over a new connection when a kept one turns out to be dead: to ask twice does no harm. Where it would,
+    `reuse` is False, and the connection a new one.
     """
-    request, sink = head + b"\r\n", _Collected(bytes_max)
-    kept = client.send_kept(upstream, request, body, sink, ANSWER_S)
+    request, sink = head + b"\r\n", _Collected(body_bytes_max)
+    kept = client.send_kept(upstream, request, body, sink, answer_s) if reuse else None
     if kept:
         answer = await _answer_over(kept, sink)
         if not (isinstance(answer, Failure) and answer.kind is FailureKind.STALE):
             return answer
-        sink = _Collected(bytes_max)
-    fresh = await client.send_fresh(upstream, request, body, sink, ANSWER_S)
+        sink = _Collected(body_bytes_max)
+    fresh = await client.send_fresh(upstream, request, body, sink, answer_s)
     return fresh if isinstance(fresh, Failure) else await _answer_over(fresh, sink)
 
 

@@ -28,7 +28,7 @@ class ListAsker:
         endpoint = endpoint_of(gateway, without_key=without_key)
         try:
             async with asyncio.timeout(gateway.timeout_s):
-                answer = await fetch(self._client, endpoint.upstream, endpoint.list_head, bytes_max=BODY_BYTES_MAX)
+                answer = await fetch(self._client, endpoint.upstream, endpoint.list_head, body_bytes_max=BODY_BYTES_MAX)
         except TimeoutError:
             return ListAnswer(0)
         return ListAnswer(0) if isinstance(answer, Failure) else ListAnswer(*answer)

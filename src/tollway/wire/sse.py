@@ -45,10 +45,11 @@ class EventDecoder:
         """The data of the events that `data` completed, in order."""
         if self.too_long:
             return []
-        if not self._kept and _is_one_event(data) and len(data) <= self._event_bytes_max:
-            self._at_start = False
-            return [data[_FIELD_BYTES:-2]]
-        return self._feed(data)
+        begin = -1 if self._kept or len(data) > self._event_bytes_max else _data_of_one_event(data)
+        if begin < 0:
+            return self._feed(data)
+        self._at_start = False
+        return [data[begin:-2]]
 
     def _feed(self, data: bytes) -> list[bytes]:
         kept = self._kept
@@ -100,9 +101,13 @@ class EventDecoder:
             found.append(b"\n".join(values))
 
 
-def _is_one_event(data: bytes) -> bool:
-    """The ordinary case: one event of one line, as most upstreams write it, in one piece."""
-    return data.startswith(_FIELD) and data.endswith(b"\n\n") and data.count(b"\n") == 2 and b"\r" not in data
+def _data_of_one_event(data: bytes) -> int:
+    """Where its data begins when `data` is the ordinary case: one event of one line, which may be named in a line
+    before, in one piece; -1 when it is not."""
+    named = data.find(b"\n") + 1 if data.startswith(b"event: ") else 0
+    if not data.startswith(_FIELD, named) or not data.endswith(b"\n\n") or b"\r" in data:
+        return -1
+    return named + _FIELD_BYTES if data.count(b"\n") == (3 if named else 2) else -1
 
 
 def read_object(data: bytes) -> JsonObject | None:

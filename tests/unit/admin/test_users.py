@@ -2,7 +2,7 @@ import asyncio
 from datetime import datetime
 
 from tollway.admin.records import Page, User
-from tollway.admin.users import NewUser, block_user, create_user, list_users, show_user, unblock_user
+from tollway.admin.users import NewUser, block_user, create_user, delete_user, list_users, show_user, unblock_user
 from tollway.errors import Code, Problem
 from tollway.identity.store import UserRow
 from tollway.storage.sql.admin.store import SqlAdmin
@@ -75,6 +75,42 @@ def test_a_deleted_account_stays_blocked(store: SqlAdmin, now: datetime) -> None
         await create_user(store, NewUser("ann@example.com"), now)
         await block_user(store, "ann@example.com", "soft-deleted at 2026-01-01T00:00:00Z", now)
         assert _code(await unblock_user(store, "ann@example.com", now)) is Code.BAD_REQUEST
+
+    asyncio.run(scenario())
+
+
+def test_deleting_frees_the_address(store: SqlAdmin, now: datetime) -> None:
+    async def scenario() -> None:
+        ann = await create_user(store, NewUser("ann@example.com", "Ann"), now)
+        assert isinstance(ann, User)
+        deleted = await delete_user(store, "ann@example.com", now)
+        assert isinstance(deleted, User)
+        assert (deleted.id, deleted.email) == (ann.id, f"deleted+{ann.id}@deleted.invalid")
+        assert deleted.blocked_reason == "soft-deleted at 2026-03-01T12:00:00Z"
+        assert _code(await unblock_user(store, ann.id, now)) is Code.BAD_REQUEST
+        assert await delete_user(store, ann.id, now) == deleted
+        assert _code(await delete_user(store, "ann@example.com", now)) is Code.NOT_FOUND
+        assert isinstance(await create_user(store, NewUser("ann@example.com"), now), User)
+
+    asyncio.run(scenario())
+
+
+def test_each_deleted_user_gets_a_pepper_of_its_own(store: SqlAdmin, now: datetime) -> None:
+    """One that is known, or none, would let old tokens in."""
+
+    async def scenario() -> None:
+        peppers = set()
+        for number in range(3):
+            user = await create_user(store, NewUser(f"u{number}@example.com"), now)
+            assert isinstance(user, User)
+            before = await SqlIdentity(store._database).user(user.id)
+            await delete_user(store, user.id, now)
+            after = await SqlIdentity(store._database).user(user.id)
+            assert before
+            assert after
+            peppers |= {before.pepper, after.pepper}
+        assert len(peppers) == 6
+        assert all(peppers)
 
     asyncio.run(scenario())
 

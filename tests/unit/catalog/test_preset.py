@@ -46,6 +46,7 @@ def test_names_that_differ() -> None:
     [
         (b"nmae = 'x'", "x.toml: .*unknown field `nmae`"),
         (b"[[hosted_models]]\npublic_id = 'a'", "x.toml: .*missing required field `internal_id`"),
+        (b'stream_comment = "a\\n\\ndata: b"', "x.toml: stream_comment: must be one line"),
         (b"name = ", "x.toml: "),
         (b"\xff", "x.toml: "),
     ],
@@ -93,3 +94,10 @@ def test_facts_about_anthropic_that_are_none(lines: bytes) -> None:
 def test_facts_about_anthropic() -> None:
     facts = parse_preset(b"[anthropic]\nbetas = { always = ['b'], pdf = '' }", "x").anthropic
     assert (facts.betas.always, facts.betas.pdf, facts.completion_tokens_default) == (("b",), "", 4_096)
+
+
+def test_facts_about_openai() -> None:
+    facts = parse_preset(b"[openai]\nreasoning_models = ['o9']", "x").openai
+    assert (facts.reasons("o9-mini"), facts.plain_models, facts.phases_base_url) == (True, (), "")
+    with pytest.raises(PresetError, match=r"^preset: x\.toml: .*openai"):
+        parse_preset(b"[openai]\nreasoning_model = ['o9']", "x.toml")

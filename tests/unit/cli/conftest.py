@@ -11,8 +11,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tollway.cli import byok, keys, ledger, organizations, secrets, upstreams, users
 from tollway.cli import credits as credit_commands
-from tollway.cli import keys, ledger, organizations, users
+from tollway.cli.alerts import alerts
 from tollway.cli.explain import explain
 from tollway.cli.migrate import migrate
 from tollway.cli.reconcile import reconcile
@@ -49,8 +50,8 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     environment = {"TOLLWAY_DATABASE_URL": f"sqlite:///{tmp_path}/tollway.db", "TOLLWAY_STATE_DIR": str(tmp_path)}
 
-    def run(*words: str, **more: str) -> Ended:
-        result = CliRunner().invoke(_application(), words, env={**environment, **more})
+    def run(*words: str, input: str | None = None, **more: str) -> Ended:  # noqa: A002  (its name in click)
+        result = CliRunner().invoke(_application(), words, input=input, env={**environment, **more})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Ended(result.exit_code, result.stdout, result.stderr)
@@ -84,11 +85,14 @@ def _application() -> typer.Typer:
         ("users", users.app),
         ("orgs", organizations.app),
         ("keys", keys.app),
+        ("byok", byok.app),
+        ("secrets", secrets.app),
         ("credits", credit_commands.app),
+        ("upstreams", upstreams.app),
         ("ledger", ledger.app),
     )
     for name, app in parts:
         root.add_typer(app, name=name)
-    for command in (migrate, reconcile, explain):
+    for command in (migrate, reconcile, explain, alerts):
         root.command(command.__name__)(command)
     return root

@@ -56,3 +56,15 @@ def test_wrong_usage_is_two(run) -> None:
     assert run("users", "create").code == 2
     assert run("users", "invent").code == 2
     assert run("users", "list", "--limit", "many").code == 2
+
+
+def test_a_deleted_user_is_a_pseudonym(run) -> None:
+    id_ = run("users", "create", "ann@example.com", "--name", "Ann", "--json").json["id"]
+    deleted = run("users", "delete", "ann@example.com", "--json").json
+    assert (deleted["id"], deleted["email"]) == (id_, f"deleted+{id_}@deleted.invalid")
+    assert run("users", "delete", id_, "--json").json == deleted
+    assert run("users", "delete", "ann@example.com").err == "tollway: there is no user 'ann@example.com'\n"
+
+
+def test_the_only_owner_stays(acme) -> None:
+    assert acme("users", "delete", "ann@example.com").err == "tollway: An organization needs at least one owner\n"

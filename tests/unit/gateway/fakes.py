@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 from msgspec.json import encode
@@ -22,10 +23,11 @@ from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.origins import Origins
 from tollway.gateway.services import ClientListener, Failure, ReplySink, Services
 from tollway.gateway.slots import Slots
 from tollway.identity.anonymous import anonymous_caller
-from tollway.identity.authenticator import Authenticator
+from tollway.identity.authenticator import Authenticator, Kept
 from tollway.identity.caller import Caller, Refusal
 from tollway.identity.outbound import OutboundRules
 from tollway.identity.sealing import SealingKeys
@@ -39,9 +41,10 @@ from tollway.providers.registry import Origin, Upstream
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
+from tollway.routing.breaker import Breakers
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
-from tollway.routing.precedence import Precedence
+from tollway.routing.precedence import OwnRoute, Precedence, Rule
 from tollway.settings import Settings, parse
 from tollway.storage.memory.windows import MemoryWindows
 from tollway.storage.presets import load_preset
@@ -278,8 +281,11 @@ class FakeAuthenticator(Authenticator):
         self.verdict, self.later, self.away = verdict, later, away
         self.asked: list[tuple[str, str]] = []
 
-    def known(self, credential: str, organization: str) -> Caller | Refusal | None:
-        return None if self.later else self.verdict
+    def find(self, credential: str, organization: str) -> Kept | None:
+        return None if self.later or self.verdict is None else Kept(self.verdict, inf, 0)
+
+    def verdict_of(self, kept: Kept) -> Caller | Refusal | None:
+        return kept.verdict
 
     async def authenticate(self, credential: str, organization: str) -> Caller | Refusal:
         if self.away:
@@ -302,6 +308,9 @@ def candidate(id_: str = "sim", price: Price = PRICE, **provider: Any) -> Candid
 def model(*providers: str, id_: str = "vendor/name") -> Model:
     offers = tuple(Offer(name, "vendor/name", PRICE) for name in providers or ("sim",))
     return Model(id=id_, name=id_, context_length=1_000, completion_tokens_max=100, offers=offers)
+
+
+OWN = OwnRoute(Rule.CUSTOM_UPSTREAM, True, True, model(), upstream())  # an endpoint of the caller's
 
 
 def body_of(**more: Any) -> bytes:
@@ -340,11 +349,14 @@ def services(**changes: Any) -> Services:
         precedence=Precedence(SEALING_KEYS, OutboundRules(), takes_custom_upstreams=True),
         split=None,
         rulebook=Rulebook(preset),
+        stream_comment=preset.stream_comment,
         client=FakeUpstreams(),
         retry_budget=RetryBudget(settings.retries),
+        breakers=Breakers(settings.breaker),
         slots=Slots(),
         free=free_uses(Preset()),
         drains=Drains(settings.limits.drains, metrics.drains.set),
+        origins=Origins(b"secret"),
         relays=OpenRelays(lambda _: None),
         metrics=metrics,
         request_log=RequestLog(lambda _: None, lambda *_: None),

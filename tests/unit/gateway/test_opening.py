@@ -18,6 +18,7 @@ from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.services import Failure, FailureKind
 from tollway.money import Microdollars
 from tollway.routing.plan import Plan
+from tollway.routing.precedence import OwnRoute, Rule
 from tollway.wire.answer import Answer
 from tollway.wire.chat import parse_chat
 from tollway.wire.usage import Usage
@@ -153,3 +154,10 @@ def test_with_an_end_it_is_the_outcome(reply: Reply, body: bytes) -> None:
     one.attempts += ["sim:200"]
     asyncio.run(settled(settle_funds.run(one, services(funds=funds))))
     assert recover("request-1", entry, None, encode_entry(closed_of(funds.closed[0]))) == funds.closed[0]
+
+
+def test_it_says_that_the_caller_pays_elsewhere() -> None:
+    one = served(None)
+    assert not decode(opening_entry(one, candidate())).is_byok
+    one.own = OwnRoute(Rule.OWN_KEYS, True, False)
+    assert decode(opening_entry(one, candidate())).is_byok

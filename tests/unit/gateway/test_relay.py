@@ -114,7 +114,9 @@ def test_a_stream_passes_and_its_last_event_is_kept_back() -> None:
         stage = Stage()
         stage.stream(EVENT[:20], EVENT[20:] + FINISH[:1])
         assert stage.client.body == EVENT
-        assert stage.client.headers == b"content-type: text/event-stream\r\ndate: today\r\nx-request-id: r\r\n"
+        assert stage.client.headers == (
+            b"content-type: text/event-stream\r\ncontent-encoding: identity\r\ndate: today\r\nx-request-id: r\r\n"
+        )
         stage.relay.body_arrived(FINISH[1:] + USAGE + DONE)
         assert stage.client.body == EVENT + FINISH + USAGE
         assert stage.is_over
@@ -124,6 +126,30 @@ def test_a_stream_passes_and_its_last_event_is_kept_back() -> None:
         stage.relay.body_arrived(EVENT)
         stage.relay.ended()
         assert stage.client.body == EVENT + FINISH + USAGE
+
+    play(scenario)
+
+
+def test_when_the_upstreams_status_came() -> None:
+    """However the answer came, and not when its end did."""
+
+    def scenario() -> None:
+        for begin in (
+            lambda stage: stage.relay.whole_arrived(AnswerHead(200), BODY),
+            lambda stage: stage.whole(BODY[:9], status=200),
+            lambda stage: stage.whole(BODY[:9], status=500),
+            lambda stage: stage.stream(EVENT),
+        ):
+            stage = Stage()
+            begin(stage)
+            headed_at = stage.clock.now
+            stage.clock.now += 5
+            if not stage.relay.finished.done():
+                stage.relay.failed(Failure(FailureKind.BROKEN, "cut", True))
+            assert stage.reply.head_at == headed_at
+        stage = Stage()
+        stage.relay.failed(Failure(FailureKind.TIMEOUT, "late", True))
+        assert stage.reply.head_at == 0
 
     play(scenario)
 

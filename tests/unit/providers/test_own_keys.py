@@ -1,6 +1,6 @@
 import pytest
 
-from tollway.providers.own_keys import AwsCredentials, OwnKeyError, read_own_key
+from tollway.providers.own_keys import AwsCredentials, OwnKeyError, last_four, read_own_key
 
 CANARY = "canary-0123456789"
 
@@ -37,3 +37,16 @@ def test_no_description_shows_the_secret() -> None:
     aws = read_own_key("bedrock", f'{{"accessKeyId":"A","secretAccessKey":"{CANARY}","region":"r"}}')
     for shown in (read_own_key("anthropic", CANARY), aws, aws.secret):
         assert CANARY not in repr(shown) + str(shown)
+
+
+@pytest.mark.parametrize(
+    ("provider", "text", "shown"),
+    [
+        ("anthropic", "sk-0123456789abc", "9abc"),
+        ("anthropic", "sk-0123456789ab", ""),
+        ("bedrock", '{"accessKeyId":"AKIA0123456789WXYZ","secretAccessKey":"S","region":"r"}', "WXYZ"),
+        ("bedrock", f'{{"accessKeyId":"A","secretAccessKey":"{CANARY}","region":"r"}}', ""),
+    ],
+)
+def test_what_may_be_shown_of_a_key(provider: str, text: str, shown: str) -> None:
+    assert last_four(read_own_key(provider, text)) == shown

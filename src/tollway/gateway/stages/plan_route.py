@@ -4,7 +4,7 @@ Where the preset divides a model's requests, the second provider is the first ca
 others stay behind it: both are paid by the operator, so the retry rules may go on from one to the other (guarantees §3,
 M7; request-path 11.12.3 has a retry stay where it was). The share that is not moved stays where it is.
 
-Whoever brings along an endpoint of their own is served there and nowhere else.
+Whoever brings along an endpoint of their own, or keys of their own, is served there and nowhere else.
 
 Refuses: service_unavailable. Who would serve the model has no key or address here; the caller is not told who that is.
 Source: request-path 8.1, 8.4, 8.5, 8.6.3.
@@ -14,7 +14,7 @@ from tollway.catalog.model import Model
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
-from tollway.routing.plan import Plan, plan_route
+from tollway.routing.plan import Plan, plan_own_keys, plan_route
 from tollway.routing.precedence import Rule
 from tollway.routing.split import may_move
 
@@ -28,6 +28,8 @@ def run(exchange: Exchange, services: Services) -> Plan | Problem:
     if own is not None:
         rule = own.rule
         if own.upstream is not None:
+            if own.keys:
+                return plan_own_keys(exchange.request, model, own.upstream)
             upstreams = {own.upstream.id: own.upstream}
     elif split is not None and split.divides(model):
         moved = _divided(exchange, services)

@@ -25,6 +25,8 @@ from tollway.wire.dialects.chat_output import (
     usage_member,
 )
 from tollway.wire.dialects.details import ANTHROPIC
+from tollway.wire.dialects.provider_error import ProviderError
+from tollway.wire.dialects.reading import as_index, as_object, as_text
 from tollway.wire.dialects.refusal import BAD_GATEWAY, TOO_LONG, provider_error_body, reason_phrase
 from tollway.wire.json_body import JsonObject, JsonValue
 from tollway.wire.sse import EventDecoder, read_object
@@ -43,13 +45,6 @@ _FINISH_REASONS: Final = {
     "tool_use": TOOL_CALLS,
     "refusal": CONTENT_FILTER,
 }
-
-
-class ProviderError(Struct, frozen=True):
-    """An error that ended a stream: what the client is told, and the status it would have had as an answer."""
-
-    message: str
-    status: int
 
 
 class _Block(Struct):
@@ -129,12 +124,12 @@ class AnthropicToChatStream:
             return b""
         kind = event.get("type")
         if kind == "content_block_delta":
-            written = self._delta(self._blocks.get(_index(event)), event.get("delta"))
+            written = self._delta(self._blocks.get(as_index(event.get("index"))), event.get("delta"))
         elif kind == "content_block_start":
-            index = _index(event)
+            index = as_index(event.get("index"))
             written = self._stop(self._blocks.pop(index, None)) + self._start(index, event.get("content_block"))
         elif kind == "content_block_stop":
-            written = self._stop(self._blocks.pop(_index(event), None))
+            written = self._stop(self._blocks.pop(as_index(event.get("index")), None))
         else:
             return self._take_about_message(kind, event)
         self.has_output = self.has_output or bool(written)
@@ -142,12 +137,12 @@ class AnthropicToChatStream:
 
     def _take_about_message(self, kind: JsonValue, event: JsonObject) -> bytes:
         if kind == "message_start":
-            message = _object(event.get("message"))
-            self._message_id = self._message_id or _text(message.get("id"))[:LABEL_CHARS_MAX]
+            message = as_object(event.get("message"))
+            self._message_id = self._message_id or as_text(message.get("id"))[:LABEL_CHARS_MAX]
             self._usage.read(message.get("usage"))
         elif kind == "message_delta":
             self._usage.read(event.get("usage"))
-            stop_reason = _object(event.get("delta")).get("stop_reason")
+            stop_reason = as_object(event.get("delta")).get("stop_reason")
             if stop_reason is not None:
                 self.finish_reason = finish_reason(stop_reason)
         elif kind == "message_stop":
@@ -159,39 +154,39 @@ class AnthropicToChatStream:
         return b""
 
     def _start(self, index: int, block: JsonValue) -> bytes:
-        block = _object(block)
-        kind = _text(block.get("type"))
+        block = as_object(block)
+        kind = as_text(block.get("type"))
         if len(self._blocks) >= OPEN_BLOCKS_MAX:
             return b""
         if kind == "text":
             self._blocks[index] = _Block(kind)
-            return self._writer.text(_text(block.get("text")))
+            return self._writer.text(as_text(block.get("text")))
         if kind == "thinking":
             self._blocks[index] = _Block(kind)
             self._writer.open_reasoning()
-            return self._writer.reasoning(_text(block.get("thinking")))
+            return self._writer.reasoning(as_text(block.get("thinking")))
         if kind == "redacted_thinking":
-            data = _text(block.get("data"))
+            data = as_text(block.get("data"))
             return self._writer.encrypted(data, ANTHROPIC) if data else b""
         if kind == "tool_use":
-            call, written = self._writer.tool_start(_text(block.get("id")), _text(block.get("name")))
+            call, written = self._writer.tool_start(as_text(block.get("id")), as_text(block.get("name")))
             self._blocks[index] = _Block(kind, call, block.get("input"))
             return written
         return b""
 
     def _delta(self, block: _Block | None, delta: JsonValue) -> bytes:
         """A delta counts only in a block of its own kind."""
-        delta = _object(delta)
+        delta = as_object(delta)
         kind = (block.kind if block else "", delta.get("type"))
         if kind == ("text", "text_delta"):
-            return self._writer.text(_text(delta.get("text")))
+            return self._writer.text(as_text(delta.get("text")))
         if kind == ("thinking", "thinking_delta"):
-            return self._writer.reasoning(_text(delta.get("thinking")))
+            return self._writer.reasoning(as_text(delta.get("thinking")))
         if kind == ("thinking", "signature_delta"):
-            signature = _text(delta.get("signature"))
+            signature = as_text(delta.get("signature"))
             return self._writer.signature(signature, ANTHROPIC) if signature else b""
         if block and kind == ("tool_use", "input_json_delta"):
-            fragment = _text(delta.get("partial_json"))
+            fragment = as_text(delta.get("partial_json"))
             block.has_fragments = block.has_fragments or bool(fragment)
             return self._writer.tool_arguments(block.call, fragment)
         return b""
@@ -231,11 +226,11 @@ def anthropic_answer_to_chat(body: bytes, public_id: str) -> bytes:
         return b""
     message = ChatMessage()
     for block in content:
-        _add(message, _object(block))
+        _add(message, as_object(block))
     usage = AnthropicUsage()
     usage.read(answer.get("usage"))
     return message.answer(
-        _text(answer.get("id")),
+        as_text(answer.get("id")),
         public_id,
         finish_reason(answer.get("stop_reason")),
         usage_member(usage.usage, _USAGE_SHAPE),
@@ -249,35 +244,21 @@ def anthropic_error_to_chat(body: bytes, status: int) -> bytes:
 
 def finish_reason(stop_reason: JsonValue) -> str:
     """The chat finish reason; STOP for what is unknown or missing."""
-    return _FINISH_REASONS.get(_text(stop_reason), STOP)
+    return _FINISH_REASONS.get(as_text(stop_reason), STOP)
 
 
 def _add(message: ChatMessage, block: JsonObject) -> None:
     kind = block.get("type")
     if kind == "text":
-        message.text(_text(block.get("text")))
+        message.text(as_text(block.get("text")))
     elif kind == "thinking":
-        signature = _text(block.get("signature")) or None
-        message.reasoning(_text(block.get("thinking")), signature, format_=ANTHROPIC if signature else None)
+        signature = as_text(block.get("signature")) or None
+        message.reasoning(as_text(block.get("thinking")), signature, format_=ANTHROPIC if signature else None)
     elif kind == "redacted_thinking":
-        message.encrypted(_text(block.get("data")), ANTHROPIC)
+        message.encrypted(as_text(block.get("data")), ANTHROPIC)
     elif kind == "tool_use":
-        message.call(_text(block.get("id")), _text(block.get("name")), _arguments(block.get("input")))
+        message.call(as_text(block.get("id")), as_text(block.get("name")), _arguments(block.get("input")))
 
 
 def _arguments(tool_input: JsonValue) -> str:
     return encode(tool_input).decode() if isinstance(tool_input, dict) and tool_input else NO_ARGUMENTS
-
-
-def _index(event: JsonObject) -> int:
-    """Events without a usable index belong together."""
-    index = event.get("index")
-    return index if index.__class__ is int else -1
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else ""

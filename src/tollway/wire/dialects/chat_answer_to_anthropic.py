@@ -11,15 +11,17 @@ from msgspec.json import encode
 from tollway.wire.dialects.anthropic_errors import anthropic_error, anthropic_error_event
 from tollway.wire.dialects.anthropic_output import AnthropicWriter, message_head
 from tollway.wire.dialects.anthropic_usage import anthropic_usage
+from tollway.wire.dialects.chat_answer import error_of, first_choice, reasoning_of, usage_of
 from tollway.wire.dialects.chat_output import CONTENT_FILTER, ERROR, LENGTH, STOP, TOOL_CALLS
 from tollway.wire.dialects.content import parts_of, text_of
 from tollway.wire.dialects.conversation import arguments_object, call_id, tool_calls_of
-from tollway.wire.dialects.details import ANTHROPIC, ENCRYPTED, TEXT, Detail, details_of
+from tollway.wire.dialects.details import ANTHROPIC, ENCRYPTED, Detail
+from tollway.wire.dialects.reading import as_object, as_text
 from tollway.wire.dialects.refusal import BAD_GATEWAY, TOO_LONG, reason_phrase
 from tollway.wire.json_body import JsonObject, JsonValue
 from tollway.wire.sse import DONE, EventDecoder, read_object
 from tollway.wire.upstream_error import read_error
-from tollway.wire.usage import NO_USAGE, Usage, read_usage
+from tollway.wire.usage import NO_USAGE, Usage
 
 _MIXED_CALLS: Final = "The upstream mixed up its tool calls."
 _INTERNAL: Final = 500
@@ -98,14 +100,14 @@ class ChatToAnthropicStream:
         chunk = read_object(data)
         if chunk is None:
             return b""
-        if chunk.get("error"):
-            return self._fail(*_told(chunk))
-        if isinstance(chunk.get("usage"), dict):
-            self.usage = read_usage(encode(chunk["usage"])) or self.usage
-        choice = _first_choice(chunk)
+        error = error_of(chunk)
+        if error:
+            return self._fail(error.message, error.status)
+        self.usage = usage_of(chunk) or self.usage
+        choice = first_choice(chunk)
         if choice is None:
             return b""
-        written = self._writer.begin() + self._take_delta(_object(choice.get("delta")))
+        written = self._writer.begin() + self._take_delta(as_object(choice.get("delta")))
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason:
             self.finish_reason = reason
@@ -121,11 +123,11 @@ class ChatToAnthropicStream:
                 written += self._writer.text(text) if text else b""
         calls = delta.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
-            written += b"" if self.has_error else self._take_call(_object(call))
+            written += b"" if self.has_error else self._take_call(as_object(call))
         return written
 
     def _take_reasoning(self, delta: JsonObject) -> bytes:
-        return b"".join([self._take_detail(detail) for detail in _reasoning_of(delta)])
+        return b"".join([self._take_detail(detail) for detail in reasoning_of(delta)])
 
     def _take_detail(self, detail: Detail) -> bytes:
         written = b""
@@ -142,8 +144,8 @@ class ChatToAnthropicStream:
     def _take_call(self, call: JsonObject) -> bytes:
         """A call begins with its name; fragments of arguments then follow it. Fragments for a call that has ended
         would be lost, and half a call must not be taken for a whole one."""
-        function = _object(call.get("function"))
-        name, fragment = _text(function.get("name")), _text(function.get("arguments"))
+        function = as_object(call.get("function"))
+        name, fragment = as_text(function.get("name")), as_text(function.get("arguments"))
         index, id_ = call.get("index"), call_id(call.get("id"))
         index = index if index.__class__ is int else self._call
         is_new = index != self._call or index is None or (id_ not in ("", self._call_id))
@@ -176,25 +178,25 @@ def chat_answer_to_anthropic(body: bytes, message_id: str, model: str) -> bytes:
     answer = read_object(body)
     if answer is None:
         return b""
-    if answer.get("error"):
-        return anthropic_error(*_told(answer))
-    choice = _first_choice(answer)
+    error = error_of(answer)
+    if error:
+        return anthropic_error(error.message, error.status)
+    choice = first_choice(answer)
     if choice is None:
         return b""
-    message = _object(choice.get("message"))
+    message = as_object(choice.get("message"))
     content = [*_thinking_blocks(message), *_text_blocks(message)]
     calls = [
         {"type": _TOOL_USE, "id": id_, "name": name, "input": arguments_object(arguments)}
         for id_, name, arguments in tool_calls_of(message)
     ]
-    usage = read_usage(encode(answer.get("usage")))
     return encode(
         {
-            **message_head(_text(answer.get("id")) or message_id, model),
+            **message_head(as_text(answer.get("id")) or message_id, model),
             "content": content + calls,
             "stop_reason": stop_reason(choice.get("finish_reason"), bool(calls)),
             "stop_sequence": None,
-            "usage": anthropic_usage(usage or NO_USAGE),
+            "usage": anthropic_usage(usage_of(answer) or NO_USAGE),
         }
     )
 
@@ -206,22 +208,13 @@ def chat_error_to_anthropic(body: bytes, status: int) -> bytes:
 
 def stop_reason(finish_reason: JsonValue, has_calls: bool) -> str:
     """Some upstreams say that they stopped where they called a tool; these clients go by the reason."""
-    reason = _STOP_REASONS.get(_text(finish_reason), "end_turn")
+    reason = _STOP_REASONS.get(as_text(finish_reason), "end_turn")
     return _TOOL_USE if has_calls and reason == "end_turn" else reason
-
-
-def _reasoning_of(holder: JsonObject) -> list[Detail]:
-    """The details of a message or delta; where they have no text, the plain one comes first."""
-    details = details_of(holder)
-    plain = holder.get("reasoning") or holder.get("reasoning_content")
-    if isinstance(plain, str) and plain and not any(one.content for one in details if one.kind != ENCRYPTED):
-        return [Detail(TEXT, plain), *details]
-    return details
 
 
 def _thinking_blocks(message: JsonObject) -> list[JsonObject]:
     blocks: list[JsonObject] = []
-    for detail in _reasoning_of(message):
+    for detail in reasoning_of(message):
         if detail.kind != ENCRYPTED:
             signature = _signature(detail) or ""
             if detail.content or signature:
@@ -243,25 +236,3 @@ def _is_redacted(detail: Detail) -> bool:
 
 def _signature(detail: Detail) -> str | None:
     return detail.signature if detail.format in (None, ANTHROPIC) else None
-
-
-def _told(chunk: JsonObject) -> tuple[str, int]:
-    """What a chunk or body says of its error, and the status it names."""
-    told = read_error(encode({"error": chunk["error"]}))
-    code = told.labels.get("code")
-    status = code if isinstance(code, int) and 400 <= code < 600 else _INTERNAL
-    return told.message or reason_phrase(status), status
-
-
-def _first_choice(answer: JsonObject) -> JsonObject | None:
-    choices = answer.get("choices")
-    found = choices if isinstance(choices, list) else ()
-    return next((one for one in found if isinstance(one, dict) and not one.get("index")), None)
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else ""

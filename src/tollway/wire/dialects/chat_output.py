@@ -45,6 +45,10 @@ class ChatWriter:
     def text(self, text: str) -> bytes:
         return self._chunk({"content": text}) if text else b""
 
+    def refusal(self, text: str) -> bytes:
+        """Why the model will not answer, in its own words."""
+        return self._chunk({"refusal": text}) if text else b""
+
     def open_reasoning(self) -> None:
         """A block of reasoning begins, of which nothing is known yet."""
         self._reasoning_opened = True
@@ -126,11 +130,12 @@ class ChatWriter:
 class ChatMessage:
     """Collects one whole answer. Details have no index here."""
 
-    __slots__ = ("_calls", "_details", "_is_legacy", "_reasoning", "_text")
+    __slots__ = ("_calls", "_details", "_is_legacy", "_reasoning", "_refusal", "_text")
 
     def __init__(self, is_legacy: bool = False) -> None:
         self._is_legacy = is_legacy
         self._text: list[str] = []
+        self._refusal: list[str] = []
         self._reasoning: list[str] = []
         self._details: list[JsonObject] = []
         self._calls: list[JsonObject] = []
@@ -141,6 +146,9 @@ class ChatMessage:
 
     def text(self, text: str) -> None:
         self._text.append(text)
+
+    def refusal(self, text: str) -> None:
+        self._refusal.append(text)
 
     def reasoning(
         self, text: str, signature: str | None = None, id_: str | None = None, format_: str | None = None
@@ -160,7 +168,9 @@ class ChatMessage:
     def answer(self, message_id: str, public_id: str, reason: str, usage: JsonObject) -> bytes:
         """The JSON body. usage: see usage_member."""
         message: JsonObject = {"role": "assistant", "content": "".join(self._text) or None}
-        reasoning = "".join(self._reasoning)
+        refusal, reasoning = "".join(self._refusal), "".join(self._reasoning)
+        if refusal:
+            message["refusal"] = refusal
         if reasoning:
             message["reasoning"] = reasoning
         if self._details:

@@ -11,7 +11,9 @@ from tollway.gateway.services import Services
 from tollway.gateway.stages import plan_route
 from tollway.identity.organization import TEAMS, OrganizationSettings
 from tollway.identity.policy import policy_of
+from tollway.providers.own_keys import OwnKey
 from tollway.routing.plan import Plan
+from tollway.routing.precedence import OwnRoute, Rule
 from tollway.routing.split import TrafficSplit
 from tollway.wire.chat import parse_chat
 from unit.gateway.fakes import CALLER, body_of, exchange, model, services, upstream
@@ -107,3 +109,17 @@ def test_while_the_default_one_fails_most_go_away() -> None:
     split.count("one", True, everything.deadlines.now())
     sides = [route(everything, f"user-{number}")[0] for number in range(100)]
     assert 80 <= sides.count("two") < 100
+
+
+def test_own_keys_are_used_at_their_gateway_alone() -> None:
+    """Whichever side the split would put the request on, and whoever else could serve it."""
+    everything, gateway = divided(), upstream("second", takes_own_keys=True)
+    for seed in (HERE, THERE):
+        one = exchange()
+        one.request, one.model = parse_chat(one.inbound.body), model("one", "third")
+        one.caller = replace(CALLER, user_id=seed)
+        one.own = OwnRoute(Rule.OWN_KEYS, True, False, upstream=gateway, keys=(OwnKey("anthropic", "sk-fake"),))
+        found = plan_route.run(one, everything)
+        assert isinstance(found, Plan)
+        assert [(only.upstream, only.worst_case) for only in found.candidates] == [(gateway, 0)]
+        assert found.rule is Rule.OWN_KEYS

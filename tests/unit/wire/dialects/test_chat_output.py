@@ -129,3 +129,14 @@ def test_a_whole_message_for_an_old_client() -> None:
     message = ChatMessage(is_legacy=True)
     message.encrypted("D", OPENAI, "i")
     assert OBSCURED.encode() in message.answer("", "m", "stop", {})
+
+
+def test_refusals_have_a_field_of_their_own() -> None:
+    writer = ChatWriter("m")
+    assert writer.refusal("") == b""
+    assert writer.refusal("No.") == b'data: {"model":"m","choices":[{"delta":{"refusal":"No."}}]}\n\n'
+    message = ChatMessage()
+    message.refusal("N")
+    message.refusal("o.")
+    answer = json.loads(message.answer("", "m", "stop", {}))
+    assert answer["choices"][0]["message"] == {"role": "assistant", "content": None, "refusal": "No."}

@@ -1,0 +1,172 @@
+"""Soft delete of a user: vectors CU21 of request-path and D-08 to D-18 of catalog-and-clients (guarantees P3)."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Table, func, select
+
+from contract.commit_fault import CommitFault
+from contract.observed import measured, metric
+from contract.scenario import START
+from contract.test_owned import ACME_ID, add, add_owners, endpoint, key
+from tollway.admin.records import CreditTransaction, Member, User
+from tollway.admin.store import Erasure
+from tollway.billing.ledger import BudgetKind, BudgetRef
+from tollway.identity.authenticator import Authenticator, AuthenticatorRules
+from tollway.identity.caller import Refusal, Role
+from tollway.identity.keys import hash_key, make_key
+from tollway.identity.store import KeyRow
+from tollway.storage.sql.admin.erasure import FATES, Fate
+from tollway.storage.sql.admin.store import SqlAdmin
+from tollway.storage.sql.api_metrics import row_of
+from tollway.storage.sql.database import Database
+from tollway.storage.sql.identity import SqlIdentity
+from tollway.storage.sql.observation_tables import analytics_events, api_metrics
+from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
+from tollway.storage.sql.tables import (
+    api_keys,
+    credit_transactions,
+    free_model_usage,
+    member_limits,
+    memberships,
+    metadata,
+    users,
+)
+
+LATER = START + timedelta(days=1)
+KEY = make_key("0" * 30)
+BOBS = make_key("1" * 30)
+DELETED = "soft-deleted at 2026-03-02T12:00:00Z"
+
+
+async def prepare(database: Database) -> SqlAdmin:
+    """Ann and Bob, both owners of Acme, with something of everything."""
+    admin = SqlAdmin(database)
+    await add_owners(database)
+    await admin.add_user(User("bob", "bob@example.com", "Bob", None, START), "pepper")
+    for number, (name, secret) in enumerate((("ann", KEY), ("bob", BOBS))):
+        member = Member(ACME_ID, name, f"{name}@example.com", Role.OWNER, 5)
+        await admin.add_member(member, f"m{number}", START)
+        await admin.set_daily_limit(member, f"l{number}")
+        row = KeyRow(f"k{number}", hash_key(secret, b"p"), name, None, f"{name}'s", "wxyz", None, None, None, START)
+        await admin.add_key(row)
+        credit = CreditTransaction(f"t{number}", name, None, 100, True, None, None, None, START)
+        await admin.add_credit(BudgetRef(BudgetKind.USER, name), credit)
+        await add(database, free_model_usage, _free_use(name))
+        await add(database, byok_keys, key(f"own-{name}", user_id=name))
+        await add(database, api_metrics, row_of(measured(metric(user_id=name)), "house"))
+        await add(database, analytics_events, _event(name))
+        await add(database, custom_upstreams, endpoint(f"u1-{name}", user_id=name))
+        await add(database, custom_upstreams, endpoint(f"u2-{name}", user_id=name, provider_id="two"))
+    await add(database, byok_keys, key("acmes", user_id=None, organization_id=ACME_ID))
+    await add(database, custom_upstreams, endpoint("a1", user_id=None, organization_id=ACME_ID))
+    return admin
+
+
+def _event(name: str) -> dict[str, Any]:
+    told = {"request_id": f"r-{name}", "model": "m", "cost_microdollars": 0, "tries": 0}
+    return {"user_id": name, "event": "first_usage", **told, "due_at": START, "created_at": START}
+
+
+def _free_use(name: str) -> dict[str, Any]:
+    return {"id": f"r-{name}", "address_hash": "00", "model": "m", "user_id": name, "created_at": START}
+
+
+async def rows(database: Database, table: Table) -> list[Any]:
+    return await database.read(lambda connection: list(connection.execute(select(table).order_by(table.c.id)).all()))
+
+
+async def test_what_is_a_users_goes_and_what_is_an_organizations_stays(database: Database) -> None:
+    """request:CU21, D-08, D-13."""
+    admin = await prepare(database)
+    assert await admin.erase_user("ann", "fresh", LATER) is Erasure.DONE
+    assert [row.id for row in await rows(database, byok_keys)] == ["acmes", "own-bob"]
+    left = await rows(database, custom_upstreams)
+    assert [row.id for row in left] == ["a1", "u1-bob", "u2-bob"]
+    assert left[0].created_by == "ann"
+    assert [(row.id, row.user_id) for row in await rows(database, free_model_usage)] == [
+        ("r-ann", None),
+        ("r-bob", "bob"),
+    ]
+    assert [row.user_id for row in await rows(database, memberships)] == ["bob"]
+    assert [row.user_id for row in await rows(database, member_limits)] == ["bob"]
+    assert len(await rows(database, credit_transactions)) == 2
+    assert (await admin.account_balance(BudgetRef(BudgetKind.USER, "ann"))).credited_microdollars == 100
+
+
+async def test_the_row_stays_under_a_pseudonym(database: Database) -> None:
+    """D-09; another user's row is as it was (D-12)."""
+    admin = await prepare(database)
+    before = await rows(database, users)
+    await admin.erase_user("ann", "fresh", LATER)
+    ann, bob = await rows(database, users)
+    assert (ann.email, ann.name, ann.pepper) == ("deleted+ann@deleted.invalid", "Deleted User", "fresh")
+    assert ann.blocked_reason == DELETED
+    assert bob == before[1]
+
+
+async def test_keys_end_in_the_same_transaction(database: Database) -> None:
+    """D-15: a key that was known a moment ago is refused once the revision is heard of."""
+    admin = await prepare(database)
+    rules = AuthenticatorRules(b"p", None, cache_s=60, callers_max=10)
+    authenticator = Authenticator(SqlIdentity(database), rules, lambda: 0.0, lambda: int(START.timestamp()))
+    await authenticator.refresh()
+    assert not isinstance(await authenticator.authenticate(KEY, ""), Refusal)
+    await admin.erase_user("ann", "fresh", LATER)
+    await authenticator.refresh()
+    assert isinstance(await authenticator.authenticate(KEY, ""), Refusal)
+    assert not isinstance(await authenticator.authenticate(BOBS, ""), Refusal)
+    ended, bobs = await rows(database, api_keys)
+    assert (ended.label, ended.revoked_at) == ("", LATER)
+    assert (bobs.label, bobs.revoked_at) == ("bob's", None)
+
+
+async def test_a_key_that_was_revoked_keeps_its_time(database: Database) -> None:
+    admin = await prepare(database)
+    await admin.revoke_key("k0", START)
+    await admin.erase_user("ann", "fresh", LATER)
+    assert (await rows(database, api_keys))[0].revoked_at == START
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_once_more_changes_nothing(database: Database, committed: bool) -> None:
+    """Not even when the acknowledgement was lost; and nobody is deleted who is not there (D-11)."""
+    admin = await prepare(database)
+    with CommitFault(database, 1, committed=committed):
+        assert await admin.erase_user("ann", "fresh", LATER) is Erasure.DONE
+    before = await rows(database, users)
+    assert await admin.erase_user("ann", "another", LATER + timedelta(days=1)) is Erasure.DONE
+    assert await admin.erase_user("eve", "another", LATER) is Erasure.NO_USER
+    assert await rows(database, users) == before
+
+
+async def test_the_last_owner_stays(database: Database) -> None:
+    """Until somebody else owns the organization: nothing of theirs changes."""
+    admin = await prepare(database)
+    assert await admin.erase_user("ann", "fresh", LATER) is Erasure.DONE
+    assert await admin.erase_user("bob", "fresh", LATER) is Erasure.LAST_OWNER
+    assert len(await rows(database, byok_keys)) == 2
+    assert (await rows(database, users))[1].blocked_reason is None
+
+
+def test_every_table_that_names_users_has_an_answer() -> None:
+    """D-18."""
+    naming = {name for name, table in metadata.tables.items() if "user_id" in table.c or name == "users"}
+    assert naming == set(FATES)
+
+
+@pytest.mark.parametrize("table", [name for name, fate in FATES.items() if fate in (Fate.DELETE, Fate.UNLINK)])
+async def test_no_row_of_theirs_is_left_where_none_may_be(database: Database, table: str) -> None:
+    admin = await prepare(database)
+    theirs = metadata.tables[table]
+
+    def count(connection: Connection, name: str) -> int:
+        query = select(func.count()).select_from(theirs).where(theirs.c.user_id == name)
+        return int(connection.execute(query).scalar_one())
+
+    assert await database.read(lambda connection: count(connection, "ann")) > 0
+    bobs = await database.read(lambda connection: count(connection, "bob"))
+    await admin.erase_user("ann", "fresh", LATER)
+    assert await database.read(lambda connection: count(connection, "ann")) == 0
+    assert await database.read(lambda connection: count(connection, "bob")) == bobs > 0
