@@ -16,7 +16,7 @@ LAYERS = (
     ("management", "operations", "catalog_feed"),
     ("catalog_sync",),
     ("http", "storage", "upstream"),
-    ("admin", "gateway"),
+    ("admin", "client", "gateway"),
     ("routing",),
     ("limits",),
     ("billing",),
