@@ -45,6 +45,7 @@ from tollway.ids import new_id, new_request_id
 from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
+from tollway.oversight import Oversight
 from tollway.providers.registry import configured
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
@@ -112,6 +113,7 @@ class Worker:
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
         self._management = Management(settings, preset, database, self._client, catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
+        self._oversight = Oversight(settings, database, self._client, self._background.start, metrics)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
@@ -140,6 +142,8 @@ class Worker:
             relays=OpenRelays(self._journal.progress),
             metrics=metrics,
             request_log=self._log,
+            transcripts=self._oversight.transcripts,
+            abuse=self._oversight.abuse,
             loop=loop,
         )
         self._prepare_upstreams(preset)
@@ -192,6 +196,7 @@ class Worker:
         finally:
             await self._background.stop()
             await self._end_money()
+            await self._oversight.stop()
             await self._windows.close()
             self._client.close()
             self._log.flush()
@@ -211,6 +216,7 @@ class Worker:
         every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
         every(self._settings.timeouts.books_poll_s, "books", self._verify)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
+        self._oversight.start(every)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)

@@ -11,12 +11,14 @@ from tollway.catalog.classification import Classification
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
+from tollway.gateway.abuse_checks import AbuseChecks
 from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.slots import Slots
+from tollway.gateway.transcripts import Transcripts
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.promotions import Promotions
 from tollway.observability.logs import RequestLog
@@ -187,4 +189,6 @@ class Services:
     relays: OpenRelays
     metrics: Metrics
     request_log: RequestLog
+    transcripts: Transcripts | None = None  # None: nobody's requests are kept
+    abuse: AbuseChecks | None = None  # None: nobody judges them
     loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call

@@ -13,6 +13,7 @@ from tollway.wire.json_body import JsonObject, JsonValue
 PREFIX_UNITS: Final = 100
 _SYSTEM_ROLES: Final = ("system", "developer")
 _MIDDLE_OUT: Final = "middle-out"
+_STORED_MAX: Final = 2**63 - 1
 
 
 class PromptInfo(Struct, frozen=True):
@@ -59,8 +60,27 @@ def is_streaming(body: JsonObject) -> bool:
     return body.get("stream") is True
 
 
+def max_tokens(body: JsonObject) -> int | None:
+    """As the caller wrote it, if that is a whole number that can be stored."""
+    value = body.get("max_tokens")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _STORED_MAX else None
+
+
 def has_tools(body: JsonObject) -> bool:
     return bool(body.get("tools"))
+
+
+def prompt_texts(body: JsonObject) -> tuple[str | None, str | None]:
+    """The whole text of the last user message, and that of all system messages joined by line feeds; None for none."""
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        return None, None
+    known = [message for message in messages if isinstance(message, dict)]
+    user = next((_text_of(message) for message in reversed(known) if message.get("role") == "user"), None)
+    system = "\n".join(_text_of(message) for message in known if message.get("role") in _SYSTEM_ROLES)
+    return user, system or None
 
 
 def utf16_length(text: str) -> int:
