@@ -24,7 +24,7 @@ def verdict(request_id: object = 77, verdict: str = "ALLOW", **more: object) -> 
 class AbuseService:
     """`status`, `headers`, `said`: its answer to a classification. `hangs`: until `go_on` it says nothing at all."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.classified: Queue[Sent] = Queue()
         self.reported: Queue[Sent] = Queue()
         self.going = Event()
@@ -60,9 +60,10 @@ class AbuseService:
                 with suppress(OSError):  # the gateway no longer waits
                     super().handle()
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/base"
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/base"
         self._thread = Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
