@@ -13,7 +13,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("app",),
-    ("management", "oversight"),
+    ("management", "operations", "oversight"),
     ("http", "storage", "upstream"),
     ("admin", "gateway"),
     ("routing",),

@@ -17,11 +17,13 @@ from tollway.gateway.drains import Drains
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.origins import Origins
 from tollway.gateway.slots import Slots
 from tollway.gateway.transcripts import Transcripts
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.promotions import Promotions
 from tollway.observability.logs import RequestLog
+from tollway.observability.metric_feed import MetricFeed
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
 from tollway.providers.rulebook import Rulebook
@@ -186,9 +188,11 @@ class Services:
     slots: Slots
     free: FreeUses
     drains: Drains
+    origins: Origins
     relays: OpenRelays
     metrics: Metrics
     request_log: RequestLog
+    api_metrics: MetricFeed | None = None  # None: nobody keeps records of requests
     transcripts: Transcripts | None = None  # None: nobody's requests are kept
     abuse: AbuseChecks | None = None  # None: nobody judges them
     loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call

@@ -31,9 +31,15 @@ UNREADABLE: Final = PromptInfo("", -1, "")
 def prompt_info(body: JsonObject, has_prefixes: bool) -> PromptInfo:
     """`has_prefixes`: prompts may be stored, by whoever's wish counts; without it only the length is told."""
     messages = body.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+    if not isinstance(messages, list):
         return UNREADABLE
-    system = "\n".join(_text_of(message) for message in messages if message.get("role") in _SYSTEM_ROLES)
+    texts = []
+    for message in messages:  # every request's: a loop is twice as fast here as what reads more nicely
+        if not isinstance(message, dict):
+            return UNREADABLE
+        if message.get("role") in _SYSTEM_ROLES:
+            texts.append(_text_of(message))
+    system = "\n".join(texts)
     length = utf16_length(system)
     if not has_prefixes:
         return PromptInfo("", length, "")
