@@ -43,8 +43,8 @@ def classification_of(exchange: Exchange, sends_prompts: bool) -> Classify:
 def cost_report_of(exchange: Exchange) -> CostReport | None:
     """Of a request that has ended; None where there is nothing to tell: it was not accounted for, as those of callers
     without an account never are, or the answer has no id. The service's `request_id` is left 0."""
-    outcome = exchange.outcome
-    message_id = exchange.reply.facts.message_id if outcome else None
+    outcome, reply = exchange.outcome, exchange.reply
+    message_id = reply.facts.message_id if reply else None
     if outcome is None or not message_id:
         return None
     edge, usage = _edge(exchange), outcome.usage

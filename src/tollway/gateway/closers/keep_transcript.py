@@ -9,12 +9,11 @@ from tollway.gateway.transcripts import Transcript
 
 
 def run(exchange: Exchange, services: Services) -> None:
-    transcripts = services.transcripts
-    if transcripts is None or not exchange.has("reply"):
+    transcripts, reply = services.transcripts, exchange.reply
+    if transcripts is None or reply is None or reply.copy is None:
         return
-    reply, caller = exchange.reply, exchange.caller
-    response = b"" if reply.copy is None else reply.copy.response
-    if reply.copy is None or not response:
+    response, caller = reply.copy.response, exchange.caller
+    if not response:
         return
     transcripts.add(
         Transcript(

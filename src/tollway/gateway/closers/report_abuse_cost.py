@@ -12,5 +12,5 @@ def run(exchange: Exchange, services: Services) -> None:
     abuse = services.abuse
     if abuse is None or not exchange.has("inquiry") or exchange.inquiry is None:
         return
-    headers_at = exchange.reply.head_at if exchange.has("reply") else 0.0
+    headers_at = exchange.reply.head_at if exchange.reply else 0.0
     abuse.end(exchange.inquiry, headers_at, cost_report_of(exchange))
