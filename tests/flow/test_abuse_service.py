@@ -30,7 +30,7 @@ def service() -> Iterator[AbuseService]:
 
 
 def gateway_for(folder: Path, sim: Sim, service: AbuseService, *more: str) -> Gateway:
-    lines = (f'abuse.base_url = "{service.url}"', f"abuse.in_flight = {IN_FLIGHT}", *more)
+    lines = (f'abuse.base_url = "{service.url}"', f"abuse.in_flight = {IN_FLIGHT}", "abuse.answer_s = 3", *more)
     return Gateway(folder, settings_for(folder, sim.url, top="\n".join(lines)))
 
 
