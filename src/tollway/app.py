@@ -47,6 +47,7 @@ from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.operations import Operations
+from tollway.oversight import Oversight
 from tollway.providers.registry import configured, webhook
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
@@ -109,10 +110,7 @@ class Worker:
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
         self._operations = Operations(settings, preset, database, self._client, metrics)
         self._books = self._operations.books(top_up_rules(settings.notices))
-        self._notices = SqlNotices(database)
-        self._subscriptions = SqlSubscriptions(database)
-        self._expiries = SqlExpiries(database)
-        self._subscription_rules, self._told = preset.subscriptions, webhook(settings)
+        self._open_credits(preset)
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
@@ -126,6 +124,7 @@ class Worker:
         self._feed = CatalogFeed(settings, preset, database, self._client, upstreams, metrics.catalog, catalog)
         self._management = Management(settings, preset, database, self._client, self._feed.catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
+        self._oversight = Oversight(settings, database, self._client, self._background.start, metrics)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
@@ -157,11 +156,20 @@ class Worker:
             metrics=metrics,
             request_log=self._log,
             api_metrics=self._operations.feed,
+            transcripts=self._oversight.transcripts,
+            abuse=self._oversight.abuse,
             loop=loop,
         )
         self._prepare_upstreams(preset)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
         self._show_metrics()
+
+    def _open_credits(self, preset: Preset) -> None:
+        """What happens to credits beside the requests: bonuses, expiries, and who is told."""
+        self._notices = SqlNotices(self._database)
+        self._subscriptions = SqlSubscriptions(self._database)
+        self._expiries = SqlExpiries(self._database)
+        self._subscription_rules, self._told = preset.subscriptions, webhook(self._settings)
 
     def _show_metrics(self) -> None:
         metrics = self.services.metrics
@@ -218,6 +226,7 @@ class Worker:
             await self._background.stop()
             await self._end_money()
             await self._operations.stop()
+            await self._oversight.stop()
             await self._windows.close()
             await self._feed.stop()
             self._client.close()
@@ -243,6 +252,7 @@ class Worker:
         self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
         self._feed.start(every)
+        self._oversight.start(every)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)

@@ -32,12 +32,13 @@ from tollway.storage.sql.observation_tables import api_metrics
 from tollway.storage.sql.response_tables import response_phases
 from tollway.storage.sql.schema import SCHEMA_HEAD, schema_is_current
 from tollway.storage.sql.tables import ledger_entries, metadata
+from tollway.storage.sql.transcript_tables import request_log
 from tollway.storage.sql.usage import SqlUsage
 
 
 async def test_the_migrations_build_the_tables_of_the_program(database: Database) -> None:
     assert api_metrics.name in metadata.tables  # tables of other files are among them
-    assert response_phases.metadata is metadata
+    assert response_phases.metadata is request_log.metadata is metadata
     assert await database.read(_differences) == []
 
 

@@ -49,6 +49,22 @@ class CatalogMetrics:
         )
 
 
+class AbuseMetrics:
+    """Of questions to the abuse service."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.verdicts = Counter(
+            "tollway_abuse_verdicts", "Verdicts of the abuse service; advisory.", ["verdict"], registry=registry
+        )
+        self.failures = Counter(
+            "tollway_abuse_failures",
+            "Questions the abuse service did not answer, or was not asked; their requests went on.",
+            ["kind"],
+            registry=registry,
+        )
+        self.reports = Counter("tollway_abuse_reports", "Cost reports that the abuse service took.", registry=registry)
+
+
 class ObservationMetrics:
     """Of records of requests, alerts and first-usage events."""
 
@@ -107,6 +123,12 @@ class Metrics:
         self.unusable_secrets = Counter(
             "tollway_unusable_secrets",
             "Requests refused because what their owner stored cannot be used.",
+            registry=self.registry,
+        )
+        self.abuse = AbuseMetrics(self.registry)
+        self.dropped_transcripts = Counter(
+            "tollway_dropped_transcripts",
+            "Requests to be kept with their answers that could not be.",
             registry=self.registry,
         )
         self.dropped_log_lines = Counter("tollway_dropped_log_lines", "Log lines dropped.", registry=self.registry)

@@ -18,6 +18,7 @@ from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
 from tollway.storage.sql.observation_tables import analytics_events, api_metrics
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
 from tollway.storage.sql.tables import api_keys, free_model_usage, member_limits, memberships, organizations, users
+from tollway.storage.sql.transcript_tables import request_log
 
 DELETED_NAME: Final = "Deleted User"
 
@@ -38,6 +39,7 @@ FATES: Final[Mapping[str, Fate]] = {
     "member_limits": Fate.DELETE,
     "byok_keys": Fate.DELETE,  # their own; an organization's stay, whoever made them
     "custom_upstreams": Fate.DELETE,
+    "request_log": Fate.DELETE,  # also those for an organization: they hold what the user wrote
     "free_model_usage": Fate.UNLINK,
     "api_metrics": Fate.UNLINK,
     "analytics_events": Fate.DELETE,
@@ -47,7 +49,7 @@ FATES: Final[Mapping[str, Fate]] = {
 
 _DELETE: Final = tuple(
     delete(table).where(table.c.user_id == bindparam("erased"))
-    for table in (analytics_events, byok_keys, custom_upstreams, member_limits, memberships)
+    for table in (analytics_events, byok_keys, custom_upstreams, member_limits, memberships, request_log)
 )
 _REVOKE: Final = (
     update(api_keys)
