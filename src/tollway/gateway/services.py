@@ -160,6 +160,11 @@ class UpstreamClient(Protocol):
         ...
 
 
+def nobody(_: str) -> frozenset[str]:
+    """Who serves a model, where the answer makes no difference."""
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a stage or closer may touch besides the exchange. What is made from the preset is made once."""
@@ -196,3 +201,4 @@ class Services:
     transcripts: Transcripts | None = None  # None: nobody's requests are kept
     abuse: AbuseChecks | None = None  # None: nobody judges them
     loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call
+    serving: Callable[[str], frozenset[str]] = nobody  # model → inference providers whose namespaces allow it

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from tollway.storage.sql.types import UtcInstant
 
 revision: Final = "0014_request_log"
-down_revision: Final = "0010_accounting"
+down_revision: Final = "0012_catalog_snapshots"
 
 
 def upgrade() -> None:
