@@ -98,8 +98,7 @@ class Worker:
     def __init__(self, settings: Settings, preset: Preset, database: Database, catalog: CatalogSnapshot) -> None:
         """Raises SettingsError when a provider or the preset is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
-        self._settings = settings
-        self._database = database
+        self._settings, self._database = settings, database
         self._background = Background()
         self._identity = SqlIdentity(database)
         metrics = Metrics()
