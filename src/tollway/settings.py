@@ -22,7 +22,18 @@ PREFIX: Final = "TOLLWAY_"
 JWT_SECRET_BYTES_MIN: Final = 32  # as many as the hash of HS256 has (RFC 7518, 3.2)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]{1,64}")  # underscores: such headers are dropped
 _MAPPED_IPV4: Final = IPv6Network("::ffff:0:0/96")
-_NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", "TOLLWAY_WORKER"})
+CLIENT_VARIABLES: Final = frozenset(  # of the commands auth, models and run (docs/guides/providers)
+    {
+        "TOLLWAY_API_KEY",
+        "TOLLWAY_API_URL",
+        "TOLLWAY_AUTH_CONTENT",
+        "TOLLWAY_CONFIG_CONTENT",
+        "TOLLWAY_CONFIG_DIR",
+        "TOLLWAY_DISABLE_MODELS_FETCH",
+        "TOLLWAY_ORG_ID",
+    }
+)
+_NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", "TOLLWAY_WORKER", *CLIENT_VARIABLES})
 
 
 class SettingsError(Exception):
@@ -143,6 +154,18 @@ class ModelSettings(Section):
     cached_usd_per_million: Decimal | None = Field(None, ge=0, description="Price of a million cached prompt tokens.")
     cache_write_usd_per_million: Decimal | None = Field(None, ge=0, description="Price of a million cache writes.")
     request_usd: Decimal = Field(Decimal(0), ge=0, description="Price of one request in USD.")
+
+
+class NoticeSettings(Section):
+    """Who is told that money runs out. Source: response-path 6.10, 6.17."""
+
+    url: str = Field("", description="Webhook that is told of low balances and due top-ups; empty: nobody is.")
+    token: SecretStr | None = Field(None, description="Bearer token that is shown to the webhook.")
+    token_file: Path | None = Field(None, description="File that holds the token for the webhook.")
+    top_up_below_usd: int = Field(5, ge=0, description="A user's balance in USD below which a top-up is due.")
+    top_up_below_organization_usd: int = Field(
+        50, ge=0, description="An organization's balance in USD below which a top-up is due."
+    )
 
 
 class ApiMetricsSettings(Section):
@@ -276,12 +299,17 @@ class Settings(Section):
     hold_policy: Literal["partial", "strict"] = Field(
         "partial", description="partial: hold what is left; strict: all or 402."
     )
+    store_prompt_prefixes: bool = Field(
+        False, description="Store the first 100 characters of personal requests' prompts; never organizations'."
+    )
+    prompt_prefix_days: int = Field(30, ge=1, description="For how long such first characters are kept.")
     app_url: str = Field("http://127.0.0.1:8788", description="Where people buy credits; shown in the 402 body.")
     first_topup_bonus_usd: int = Field(20, ge=0, description="Bonus named in the 402 body of a new account.")
     http_referer: str = Field(
         "https://github.com/tollway/tollway", description="HTTP-Referer for providers; a preset may have its own."
     )
     x_title: str = Field("Tollway", description="X-Title for providers; a preset may have its own.")
+    notices: NoticeSettings = Field(default=NoticeSettings(), description="Who is told that money runs out.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     providers: dict[str, ProviderSettings] = Field(default_factory=dict, description="Upstreams by name.")
     models: tuple[ModelSettings, ...] = Field((), description="Models added or overridden by the operator.")
@@ -419,6 +447,7 @@ PROVIDER_KEYS: Final = {
     "CORETHINK_API_KEY": "corethink",
     "GIGAPOTATO_API_KEY": "gigapotato",
     "FASTROUTER_API_KEY": "fastrouter",
+    "APERTIS_API_KEY": "apertis",
 }
 REFERENCE_KEY: Final = "BYOK_ENCRYPTION_KEY"  # as the reference calls it
 PROVIDER_URLS: Final = {"GIGAPOTATO_API_URL": "gigapotato"}
@@ -428,6 +457,11 @@ def provider_keys_set(environ: Mapping[str, str] | None = None) -> dict[str, str
     """The usual provider key variables that are set, each with the provider it is for. Never their values."""
     environ = os.environ if environ is None else environ
     return {name: provider for name, provider in PROVIDER_KEYS.items() if environ.get(name)}
+
+
+def client_environment() -> Mapping[str, str]:
+    """What the commands of a developer's machine read: they have a configuration of their own, not this one."""
+    return dict(os.environ)
 
 
 ConfigPath = Annotated[Path | None, "None: TOLLWAY_CONFIG, else ./tollway.toml if it is there"]
