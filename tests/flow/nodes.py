@@ -35,6 +35,7 @@ class Deployment:
         top = f"workers = {WORKERS}\ndatabase_pool_size = 3\n{SHARED_SECRETS}\n{top}"
         self._texts = [settings_for(state, sim.url, database_url=database_url, top=top) for state in states]
         self.state_dirs = list(dict.fromkeys(states))
+        self.database_url = database_url
         self.nodes: list[Gateway] = []
 
     def __enter__(self) -> "Deployment":
