@@ -22,7 +22,7 @@ CONTAINER = POD["containers"][0]
 PAGES = [path for path in repository_files() if path.name == "scale-out.md" or DEPLOY in path.parents]
 AFTER_SHUTDOWN_S = 10  # guarantees §7: exit within 130 s where streams may finish for 120
 POSTGRES_KEEPS_FREE = 10  # for the operator's commands, and PostgreSQL's own
-CONNECTIONS_FOR_LOCKS = 3  # of one worker, beside its pool: work that is done once per deployment
+CONNECTIONS_FOR_LOCKS = 4  # of one worker, beside its pool: work that is done once per deployment
 
 
 def compose_settings() -> Settings:
