@@ -100,6 +100,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/admin/audit.py": _SQL,
     "storage/sql/admin/credits.py": _SQL,
     "storage/sql/admin/erasure.py": _SQL,
+    "storage/sql/admin/erased_usage.py": _SQL,
     "storage/sql/admin/keys.py": _SQL,
     "storage/sql/admin/organizations.py": _SQL,
     "storage/sql/admin/own_keys.py": _SQL,
