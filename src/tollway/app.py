@@ -49,6 +49,7 @@ from tollway.providers.registry import configured
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
+from tollway.routing.breaker import Breakers
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.precedence import precedence_of
 from tollway.routing.split import TrafficSplit
@@ -129,15 +130,12 @@ class Worker:
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
+            stream_comment=preset.stream_comment,
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
+            breakers=Breakers(settings.breaker),
             slots=Slots(),
-            free=FreeUses(
-                self._windows.windows,
-                SqlFreeUse(database),
-                settings.pepper(),
-                preset.free.promotion_text,
-            ),
+            free=FreeUses(self._windows.windows, SqlFreeUse(database), settings.pepper(), preset.free.promotion_text),
             drains=Drains(settings.limits.drains, metrics.drains.set),
             relays=OpenRelays(self._journal.progress),
             metrics=metrics,
@@ -147,6 +145,7 @@ class Worker:
         self._prepare_upstreams(preset)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
         show_money(metrics, self._slices, self._settlement, self._journal.health)
+        metrics.open_breakers.set_function(self.services.breakers.open_count)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
         metrics.set_aside.set_function(lambda: len(set_aside_in(self._journals)))
 

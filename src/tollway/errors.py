@@ -51,6 +51,11 @@ class Code(StrEnum):
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
     UPSTREAM_BROKEN = "upstream_broken"
     UPSTREAM_TIMEOUT = "upstream_timeout"
+    UPSTREAM_REDIRECT = "upstream_redirect"
+    UPSTREAM_UNAVAILABLE = "upstream_unavailable"
+    OWN_KEY_REFUSED = "own_key_refused"
+    CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
+    STEALTH_MODEL_ERROR = "stealth_model_error"
     CLIENT_GONE = "client_gone"
     INTERNAL_ERROR = "internal_error"
 
@@ -88,6 +93,8 @@ class Entry:
 
 _UNAVAILABLE: Final = "The service is temporarily unavailable. Please try again later."
 _OWN_KEY_INVALID: Final = "[BYOK] Your API key is invalid or has been revoked. Please check your API key configuration."
+
+_STEALTH: Final = "Stealth model unable to process request"
 
 _DATA_COLLECTION: Final = (
     "Data collection is required for this model. "
@@ -212,6 +219,17 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
         Shape.TITLED,
         "Gateway Timeout",
     ),
+    Code.UPSTREAM_REDIRECT: Entry(
+        502, Fault.UPSTREAM, False, "Upstream redirect not allowed", Shape.TITLED, "Upstream redirect not allowed"
+    ),
+    Code.UPSTREAM_UNAVAILABLE: Entry(503, Fault.UPSTREAM, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
+    Code.OWN_KEY_REFUSED: Entry(
+        401, Fault.CALLER, False, "[BYOK] Your API key was refused.", Shape.TITLED, "[BYOK] Your API key was refused."
+    ),
+    Code.CONTEXT_LENGTH_EXCEEDED: Entry(
+        400, Fault.CALLER, False, "The request is longer than the model's context.", Shape.TITLED, "Context length"
+    ),
+    Code.STEALTH_MODEL_ERROR: Entry(502, Fault.UPSTREAM, True, _STEALTH, Shape.TITLED, _STEALTH),
     Code.CLIENT_GONE: Entry(499, Fault.CALLER, False, "The client closed the connection."),
     Code.INTERNAL_ERROR: Entry(
         500, Fault.TOLLWAY, False, "Something went wrong on our side.", Shape.BARE, "Internal server error"

@@ -103,6 +103,17 @@ class Retries(Section):
     budget_min: int = Field(3, ge=0, description="Retries always allowed over 10 s.")
 
 
+class BreakerRules(Section):
+    """When an upstream is left alone for a model. Source: guarantees U4."""
+
+    failures_in_a_row: int = Field(10, ge=0, description="So many failures in a row open it; 0: only the share does.")
+    failure_share: float = Field(0.5, gt=0, le=1, description="Share of failures that opens it, over window_s.")
+    calls_min: int = Field(20, ge=0, description="Attempts in window_s before the share counts; 0: it never does.")
+    window_s: float = Field(30, gt=0, description="Attempts that count, in seconds back.")
+    open_s: float = Field(15, gt=0, description="It stays open for this long; it doubles while trials fail.")
+    open_s_max: float = Field(120, gt=0, description="Longest time it stays open between two trials.")
+
+
 class ProviderSettings(Section):
     """One upstream. `kind` names the provider record; by default it is the table's own name."""
 
@@ -226,6 +237,9 @@ class Settings(Section):
     limits: Limits = Field(default=Limits(), description="Bounds.")
     timeouts: Timeouts = Field(default=Timeouts(), description="Waits.")
     retries: Retries = Field(default=Retries(), description="Retries.")
+    breaker: BreakerRules = Field(
+        default=BreakerRules(), description="When an upstream that fails is left alone, for each model."
+    )
 
     @field_validator("listen")
     @classmethod

@@ -120,19 +120,28 @@ class Gateway(Program):
 
 
 def settings_for(
-    folder: Path, sim_url: str, *, database_url: str = "", more_sim: str = "", models: str = "", top: str = ""
+    folder: Path,
+    sim_url: str,
+    *,
+    database_url: str = "",
+    more_sim: str = "",
+    models: str = "",
+    top: str = "",
+    is_patient: bool = True,
 ) -> str:
     """A complete tollway.toml: one stand-in provider `sim` that reports cost, one (`plain`) that does not.
 
+    `is_patient`: the stand-in is never left alone, because it is here to fail.
     `top`: lines for the top level. `models`: further [[models]] tables. Prices of `sim/*` are those of the stand-in.
     """
+    patient = "[breaker]\nfailures_in_a_row = 0\ncalls_min = 0\n" if is_patient else ""
     database_url = database_url or f"sqlite:///{folder}/tollway.db"
     return f"""
 listen = "127.0.0.1:0"
 state_dir = "{folder}"
 database_url = "{database_url}"
 {top}
-
+{patient}
 [providers.sim]
 kind = "compatible"
 base_url = "{sim_url}/v1"

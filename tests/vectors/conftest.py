@@ -7,7 +7,9 @@ import pytest
 
 from flow.accounts import Account, Accounts
 from flow.programs import Gateway
+from vectors.scripted import ScriptedUpstream
 from vectors.upstream import Upstream
+from vectors.world import World
 
 _MODEL = """
 [[models]]
@@ -90,3 +92,53 @@ def kilo_accounts(kilo: Gateway) -> Accounts:
 def kilo_caller(kilo_accounts: Accounts) -> Account:
     """Authenticated there, personal, with a positive balance."""
     return kilo_accounts.create()
+
+
+@pytest.fixture(scope="session")
+def scripted() -> Iterator[ScriptedUpstream]:
+    server = ScriptedUpstream()
+    yield server
+    server.close()
+
+
+def settings_for_scripts(folder: Path, url: str, top: str = "") -> str:
+    """The shipped preset, and `url` behind all providers that its hosted models need; `a/b` is paid for."""
+    gateways = "".join(
+        f'[providers.{name}]\nbase_url = "{url}/{name}"\napi_key = "sk-not-a-real-key"\nreports_cost = true\n'
+        for name in ("openrouter", "gigapotato", "corethink")
+    )
+    return f"""
+listen = "127.0.0.1:0"
+state_dir = "{folder}"
+database_url = "sqlite:///{folder}/tollway.db"
+preset = "kilo"
+{top}
+[breaker]
+failures_in_a_row = 0
+calls_min = 0
+
+[custom_upstreams]
+allowed_private_endpoints = ["{url}"]
+
+{gateways}
+{_MODEL.replace("{id}", "a/b")}
+"""
+
+
+@pytest.fixture(scope="session")
+def scripted_gateway(tmp_path_factory: pytest.TempPathFactory, scripted: ScriptedUpstream) -> Iterator[Gateway]:
+    """A gateway with the shipped preset whose upstreams say what a test tells them to; nothing is tried again."""
+    folder: Path = tmp_path_factory.mktemp("scripted")
+    program = Gateway(folder, settings_for_scripts(folder, scripted.url, "retries.count_max = 0"))
+    yield program
+    assert program.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def scripted_accounts(scripted_gateway: Gateway) -> Accounts:
+    return Accounts(scripted_gateway.config)
+
+
+@pytest.fixture
+def world(scripted_gateway: Gateway, scripted: ScriptedUpstream, scripted_accounts: Accounts) -> World:
+    return World(scripted_gateway, scripted, scripted_accounts)

@@ -1,10 +1,12 @@
-"""Vectors UG1 to UG8 and UG11 of request-path: what may be stored, and what a name may resolve to."""
+"""Vectors UG1 to UG8, UG10 and UG11 of request-path: what may be stored, and what a name may resolve to."""
 
 import pytest
 
 from tollway.identity.base_url import BaseUrl, read_base_url
 from tollway.identity.outbound import OutboundRules, endpoints_of
 from tollway.upstream.guard import Refused, check_resolved
+from vectors.scripted import whole
+from vectors.world import World
 
 RULES = OutboundRules()
 
@@ -106,3 +108,13 @@ def test_a_listed_endpoint(listed: str) -> None:
     assert check_resolved(found.host, found.port, ["10.0.0.8"], rules) == ("10.0.0.8",)
     assert not isinstance(read_base_url("http://10.0.0.8:8001/v1", rules), BaseUrl)
     assert isinstance(check_resolved("10.0.0.8", 8001, ["10.0.0.8"], rules), Refused)
+
+
+@pytest.mark.parametrize("location", [pytest.param("http://169.254.169.254/", id="request:UG10")])
+def test_a_redirect_is_not_followed(world: World, location: str) -> None:
+    asked = world.upstream.asked
+    answer = world.ask(whole(307, b"", "text/html", f"Location: {location}"), model="a/b")
+    text = "Upstream redirect not allowed"
+    assert (answer.status, answer.json) == (502, {"error": text, "message": text})
+    assert "location" not in answer.headers
+    assert world.upstream.asked == asked + 1

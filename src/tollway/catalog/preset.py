@@ -160,6 +160,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     unavailable_models: tuple[str, ...] = ()  # answered as if they did not exist
     free_models: tuple[str, ...] = ()  # besides the hosted ones; `*` in a pattern stands for any text
     stealth_provider: str = ""  # hosted models of this inference provider do not say what they are
+    stream_comment: str = "TOLLWAY PROCESSING"  # what a comment in a stream of a hosted model becomes
     inference_order: dict[str, tuple[str, ...]] = {}  # by prefix of the model
     second_gateway_ids: dict[str, str] = {}  # our model id → its id at the split's provider
     features: tuple[str, ...] = ()  # what the feature header may say
@@ -185,6 +186,8 @@ def parse_preset(text: bytes, name: str) -> Preset:
     _check_once(
         f"preset: {name}: auto_models", [one for model in preset.auto_models for one in (model.id, *model.aliases)]
     )
+    if not preset.stream_comment.isprintable():  # it is a line of a stream
+        raise PresetError(f"preset: {name}: stream_comment: must be one line of printable characters")
     if preset.split.provider and not preset.split.default_provider:
         raise PresetError(f"preset: {name}: split.default_provider: must be set when split.provider is")
     return preset

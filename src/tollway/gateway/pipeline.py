@@ -85,7 +85,7 @@ STAGES: Final = (
     Stage(prepare_request.run, needs=("request", "provider_config"), gives="prepared"),
     Stage(
         send_upstream.run,
-        needs=("context", "caller", "request", "own", "model", "prepared", "plan", "hold"),
+        needs=("context", "caller", "request", "kind", "own", "model", "prepared", "plan", "hold"),
         gives="reply",
     ),
 )

@@ -16,7 +16,7 @@ from tollway.routing.plan import Candidate
 from tollway.settings import Limits, Timeouts
 from tollway.steps import Later
 from tollway.wire.answer import Answer, read_answer
-from tollway.wire.answer_head import NO_HEAD, AnswerHead
+from tollway.wire.answer_head import NO_HEAD, AnswerHead, headers_shown
 from tollway.wire.frames import KEEP_ALIVE_COMMENT
 from tollway.wire.scan import StreamScanner
 from tollway.wire.upstream_error import with_shown_error, with_shown_errors
@@ -66,6 +66,9 @@ class Relay:
         self.finished = finished
         self._on_progress = on_progress
         self._client = client
+        self._pass_on: Callable[[bytes], None] = (
+            client.write
+        )  # events of a stream; a relay that rewrites them has its own way
         self._candidate = candidate
         self._deadlines = deadlines
         self._limits = limits
@@ -149,7 +152,7 @@ class Relay:
             self._any_event = True
             self._last_write = now
             if self._started and not (scanner.has_error or self._draining):
-                self._client.write(events)
+                self._pass_on(events)
             else:
                 self._write(events)
             if scanner.body_bytes - self._noted_bytes >= PROGRESS_BYTES:
@@ -181,13 +184,12 @@ class Relay:
             return
         if not self._started:
             self._start()
-        self._client.write(data)
+        self._pass_on(data)
 
     def _start(self) -> None:
         self._started = True
         head = self._head
-        date = b"date: %b\r\n" % head.date if head.date else b""
-        lines = b"content-type: %b\r\n%b%b" % (head.content_type, date, self._extra_headers)
+        lines = headers_shown(head.content_type, head.date, head.request_id) + self._extra_headers
         self._client.start_stream(head.status, lines)
 
     def expire(self, now: float) -> None:
@@ -326,5 +328,6 @@ class Relay:
                     failure=failure,
                     abandoned=abandoned,
                     retry_after_s=self._head.retry_after_s,
+                    request_id=self._head.request_id,
                 )
             )

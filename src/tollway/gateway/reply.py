@@ -16,7 +16,8 @@ class Reply(Struct, frozen=True):
 
     `streamed`: the client's answer was begun and `ending` holds its last bytes; otherwise `body` is the whole answer.
     `failure`: it broke off. `abandoned`: the client had gone and the rest was not waited for. `told_error`: the
-    upstream reported its failure in an event of its own, so the client needs no other.
+    upstream reported its failure in an event of its own, so the client needs no other. `request_id`: the upstream's.
+    `sent_body`: what was sent, of a refusal by a hosted model's upstream.
     """
 
     candidate: Candidate
@@ -31,6 +32,8 @@ class Reply(Struct, frozen=True):
     abandoned: bool = False
     told_error: bool = False
     retry_after_s: int | None = None
+    request_id: bytes = b""
+    sent_body: bytes = b""
 
     @property
     def was_sent(self) -> bool:

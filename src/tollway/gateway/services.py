@@ -25,6 +25,7 @@ from tollway.providers.registry import Upstream
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import AutoModels
+from tollway.routing.breaker import Breakers
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.precedence import Precedence
 from tollway.routing.split import TrafficSplit
@@ -175,8 +176,10 @@ class Services:
     split: TrafficSplit | None  # None: there is none, or its second provider is not configured
     user_hashes: UserHashes
     rulebook: Rulebook
+    stream_comment: str  # instead of an upstream's, where that stays out of sight
     client: UpstreamClient
     retry_budget: RetryBudget
+    breakers: Breakers
     slots: Slots
     free: FreeUses
     drains: Drains

@@ -25,7 +25,7 @@ def problem_body(problem: Problem, request_id: str, historic: bool) -> bytes:
     message = problem.shown or entry.message
     shape = entry.historic if historic else Shape.GENERAL
     if shape is Shape.TITLED:
-        return encode({"error": entry.title, "message": message})
+        return encode({"error": problem.title or entry.title, "message": message})
     if shape is Shape.BARE:
         return encode({"error": entry.title})
     if shape is Shape.CODED:

@@ -42,6 +42,9 @@ class Metrics:
         self._attempts = Counter(
             "tollway_upstream_failures", "Failed attempts at an upstream.", ["upstream", "kind"], registry=self.registry
         )
+        self.open_breakers = Gauge(
+            "tollway_open_breakers", "Upstreams left alone for a model because they fail.", registry=self.registry
+        )
         self.duration = Spread(
             "tollway_request_seconds",
             "From the first byte of a request to the end of its answer.",

@@ -12,7 +12,7 @@ BODILESS: Final = frozenset({204, 304})
 
 
 class AnswerHead(Struct, frozen=True):
-    """`content_type` and `date` are passed on as they are; everything else the upstream said stays here.
+    """`content_type`, `date` and `request_id` are passed on as they are; everything else the upstream said stays here.
 
     `is_framed`: the answer says itself where it ends; otherwise it ends with its connection. `coding`: the content
     coding, empty for none."""
@@ -23,6 +23,7 @@ class AnswerHead(Struct, frozen=True):
     retry_after_s: int | None = None
     is_framed: bool = False
     coding: bytes = b""
+    request_id: bytes = b""
 
     @property
     def is_stream(self) -> bool:
@@ -34,7 +35,7 @@ NO_HEAD: Final = AnswerHead()
 
 def read_answer_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> AnswerHead:
     """Header names are lower-cased already."""
-    content_type, date, retry_after, coding = NO_HEAD.content_type, b"", b"", b""
+    content_type, date, retry_after, coding, request_id = NO_HEAD.content_type, b"", b"", b"", b""
     is_framed = status in BODILESS
     for name, value in headers:
         if name == b"content-type":
@@ -47,8 +48,21 @@ def read_answer_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Ans
             retry_after = value
         elif name == b"content-encoding":
             coding = value.strip().lower()
+        elif name == b"request-id":
+            request_id = value
     retry_after_s = read_retry_after(retry_after, date) if retry_after else None
-    return AnswerHead(status, content_type, date, retry_after_s, is_framed, b"" if coding == b"identity" else coding)
+    coding = b"" if coding == b"identity" else coding
+    return AnswerHead(status, content_type, date, retry_after_s, is_framed, coding, request_id)
+
+
+def headers_shown(content_type: bytes, date: bytes, request_id: bytes) -> bytes:
+    """The lines of a good answer's head that are an upstream's, each ended by CR LF; empty ones are left out.
+
+    Whatever its coding was, it has been undone. Source: response-path 2.1.
+    """
+    named = b"request-id: %b\r\n" % request_id if request_id else b""
+    dated = b"date: %b\r\n" % date if date else b""
+    return b"content-type: %b\r\ncontent-encoding: identity\r\n%b%b" % (content_type, dated, named)
 
 
 def read_retry_after(value: bytes, date: bytes) -> int | None:

@@ -17,6 +17,8 @@ from tollway.wire.answer import BOM
 
 SHOWN_CHARS_MAX: Final = 1_000
 LABEL_CHARS_MAX: Final = 100
+LOGGED_CHARS_MAX: Final = 4_096
+_LOGGED: Final = ("error", "message", "detail", "code", "type")  # other members may hold the prompt
 _OUT_OF_CREDIT: Final = (402, "402")  # the operator's account, which is nobody else's business
 _UNAVAILABLE: Final = "The service is temporarily unavailable. Please try again later."
 
@@ -49,6 +51,25 @@ def read_error(body: bytes) -> ToldError:
     if isinstance(error, dict):
         return _told(error)
     return ToldError(_shown(tree.get("message"), SHOWN_CHARS_MAX) or _shown(error, SHOWN_CHARS_MAX))
+
+
+def text_for_logs(body: bytes) -> str:
+    """The start of a refusal's text. Of JSON only the members that speak of the error: some upstreams send back what
+    they were sent, and prompts are not logged. Not redacted yet; JSON that cannot be read is left out."""
+    try:
+        tree = _any.decode(body)
+    except (MsgspecError, ValueError, RecursionError):
+        is_json = body.lstrip()[:1] in (b"{", b"[", b'"')
+        return "" if is_json else body[: 4 * LOGGED_CHARS_MAX].decode("utf-8", "replace")[:LOGGED_CHARS_MAX]
+    if not isinstance(tree, dict):
+        return ""
+    error = tree.get("error")
+    said = {**_plain(tree), "error": _plain(error)} if isinstance(error, dict) else _plain(tree)
+    return encode(said).decode()[:LOGGED_CHARS_MAX]
+
+
+def _plain(tree: Mapping[str, object]) -> dict[str, object]:
+    return {name: tree[name] for name in _LOGGED if isinstance(tree.get(name), str | int)}
 
 
 def with_shown_errors(events: bytes) -> tuple[bytes, bool]:

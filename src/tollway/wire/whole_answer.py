@@ -18,9 +18,10 @@ _ORDINARY: Final = re.compile(
             (?i:content-length):[ \t]*(?P<length>[0-9]{1,12})
           | (?i:content-type):[ \t]*(?P<type>[\t\x20-\x7e\x80-\xff]*)
           | (?i:date):[ \t]*(?P<date>[\t\x20-\x7e\x80-\xff]*)
+          | (?i:request-id):[ \t]*(?P<request_id>[\t\x20-\x7e\x80-\xff]*)
           | (?i:connection):[ \t]*(?i:keep-alive)
-          | (?!(?i:content-length|content-type|content-encoding|date|connection|retry-after|trailer|transfer-encoding
-                  |upgrade):)
+          | (?!(?i:content-length|content-type|content-encoding|date|request-id|connection|retry-after|trailer
+                  |transfer-encoding|upgrade):)
             [!#$%&'*+.^`|~0-9A-Za-z-]{1,64}:[\t\x20-\x7e\x80-\xff]*
         )\r\n
     )+
@@ -36,7 +37,7 @@ def whole_answer(data: bytes, head_bytes_max: int) -> tuple[AnswerHead, bytes] |
     head = _ORDINARY(data)
     if head is None:
         return None
-    digits, length, content_type, date = head.groups()
+    digits, length, content_type, date, request_id = head.groups()
     end, status = head.end(), int(digits)
     if not length or int(length) != len(data) - end or end > head_bytes_max or status in BODILESS:
         return None
@@ -44,4 +45,4 @@ def whole_answer(data: bytes, head_bytes_max: int) -> tuple[AnswerHead, bytes] |
         content_type = NO_HEAD.content_type
     elif content_type[: len(EVENT_STREAM)].lower() == EVENT_STREAM:
         return None
-    return AnswerHead(status, content_type, date or b"", None, True, b""), data[end:]
+    return AnswerHead(status, content_type, date or b"", None, True, b"", request_id or b""), data[end:]

@@ -46,6 +46,7 @@ def test_names_that_differ() -> None:
     [
         (b"nmae = 'x'", "x.toml: .*unknown field `nmae`"),
         (b"[[hosted_models]]\npublic_id = 'a'", "x.toml: .*missing required field `internal_id`"),
+        (b'stream_comment = "a\\n\\ndata: b"', "x.toml: stream_comment: must be one line"),
         (b"name = ", "x.toml: "),
         (b"\xff", "x.toml: "),
     ],

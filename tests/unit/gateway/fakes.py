@@ -39,9 +39,10 @@ from tollway.providers.registry import Origin, Upstream
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
+from tollway.routing.breaker import Breakers
 from tollway.routing.fallback import RetryBudget
 from tollway.routing.plan import Candidate
-from tollway.routing.precedence import Precedence
+from tollway.routing.precedence import OwnRoute, Precedence, Rule
 from tollway.settings import Settings, parse
 from tollway.storage.memory.windows import MemoryWindows
 from tollway.storage.presets import load_preset
@@ -304,6 +305,9 @@ def model(*providers: str, id_: str = "vendor/name") -> Model:
     return Model(id=id_, name=id_, context_length=1_000, completion_tokens_max=100, offers=offers)
 
 
+OWN = OwnRoute(Rule.CUSTOM_UPSTREAM, True, True, model(), upstream())  # an endpoint of the caller's
+
+
 def body_of(**more: Any) -> bytes:
     return encode({"model": "vendor/name", "messages": [{"role": "user", "content": "hello there"}], **more})
 
@@ -340,8 +344,10 @@ def services(**changes: Any) -> Services:
         precedence=Precedence(SEALING_KEYS, OutboundRules(), takes_custom_upstreams=True),
         split=None,
         rulebook=Rulebook(preset),
+        stream_comment=preset.stream_comment,
         client=FakeUpstreams(),
         retry_budget=RetryBudget(settings.retries),
+        breakers=Breakers(settings.breaker),
         slots=Slots(),
         free=free_uses(Preset()),
         drains=Drains(settings.limits.drains, metrics.drains.set),

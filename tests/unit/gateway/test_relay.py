@@ -114,7 +114,9 @@ def test_a_stream_passes_and_its_last_event_is_kept_back() -> None:
         stage = Stage()
         stage.stream(EVENT[:20], EVENT[20:] + FINISH[:1])
         assert stage.client.body == EVENT
-        assert stage.client.headers == b"content-type: text/event-stream\r\ndate: today\r\nx-request-id: r\r\n"
+        assert stage.client.headers == (
+            b"content-type: text/event-stream\r\ncontent-encoding: identity\r\ndate: today\r\nx-request-id: r\r\n"
+        )
         stage.relay.body_arrived(FINISH[1:] + USAGE + DONE)
         assert stage.client.body == EVENT + FINISH + USAGE
         assert stage.is_over

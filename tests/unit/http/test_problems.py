@@ -26,6 +26,8 @@ def test_every_code_has_a_body_on_the_drop_in_prefixes(code: Code) -> None:
     ("problem", "body"),
     [
         (Problem(Code.NOT_FOUND), {"error": "Not found"}),
+        (Problem(Code.UPSTREAM_UNREACHABLE, shown="s"), {"error": "Bad Gateway", "message": "s"}),
+        (Problem(Code.OWN_KEY_REFUSED, shown="s", title="t"), {"error": "t", "message": "s"}),
         (Problem(Code.INTERNAL_ERROR), {"error": "Internal server error"}),
         (
             Problem(Code.SIGN_IN_REQUIRED),

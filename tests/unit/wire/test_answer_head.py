@@ -1,15 +1,22 @@
 import pytest
 
-from tollway.wire.answer_head import AnswerHead, read_answer_head, read_retry_after
+from tollway.wire.answer_head import AnswerHead, headers_shown, read_answer_head, read_retry_after
 
 DATE = b"Fri, 20 Nov 2026 12:00:00 GMT"
 
 
-def test_only_four_things_matter() -> None:
+def test_only_five_things_matter() -> None:
     headers = [(b"server", b"x"), (b"content-type", b"text/html"), (b"date", DATE), (b"set-cookie", b"a=b")]
     assert read_answer_head(500, headers) == AnswerHead(500, b"text/html", DATE, None)
     assert read_answer_head(200, []) == AnswerHead(200, b"application/json", b"", None)
     assert read_answer_head(429, [(b"retry-after", b"7")]).retry_after_s == 7
+    assert read_answer_head(200, [(b"request-id", b"r1"), (b"x-request-id", b"r2")]).request_id == b"r1"
+
+
+def test_what_is_shown_of_it() -> None:
+    assert headers_shown(b"text/plain", b"", b"") == b"content-type: text/plain\r\ncontent-encoding: identity\r\n"
+    shown = headers_shown(b"text/plain", DATE, b"r1")
+    assert shown.endswith(b"identity\r\ndate: Fri, 20 Nov 2026 12:00:00 GMT\r\nrequest-id: r1\r\n")
 
 
 @pytest.mark.parametrize(

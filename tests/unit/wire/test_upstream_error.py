@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.json import encode
 
-from tollway.wire.upstream_error import SHOWN_CHARS_MAX, read_error, with_shown_error, with_shown_errors
+from tollway.wire.upstream_error import SHOWN_CHARS_MAX, read_error, text_for_logs, with_shown_error, with_shown_errors
 
 KEY = "sk-proj-0123456789abcdef"
 
@@ -122,3 +122,27 @@ def test_a_whole_answer() -> None:
     fine = b'{"id":"a",  "error": null}'
     assert with_shown_error(fine) == fine
     assert with_shown_error(b'no "error"') == b'no "error"'
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (b'{"error":{"message":"m","code":7},"input":"prompt"}', '{"error":{"message":"m","code":7}}'),
+        (b'{"error":{"message":"m","stack":"prompt"},"detail":"d"}', '{"detail":"d","error":{"message":"m"}}'),
+        (b'{"error":"m","message":{"x":"prompt"}}', '{"error":"m"}'),
+        (b'{"detail":[{"msg":"bad","input":"prompt"}],"message":"m"}', '{"message":"m"}'),
+        (b'{"input":"prompt"}', "{}"),
+        (b'["prompt"]', ""),
+        (b'{"error":{"message":"prom', ""),
+        (b" [", ""),
+        (b"<h1>Bad\xff</h1>", "<h1>Bad\ufffd</h1>"),
+        (b"", ""),
+    ],
+)
+def test_what_is_logged_of_a_refusal(body: bytes, kept: str) -> None:
+    assert text_for_logs(body) == kept
+
+
+def test_no_more_is_logged_than_anybody_reads() -> None:
+    assert text_for_logs("é".encode() * 60_000) == "é" * 4_096
+    assert len(text_for_logs(b'{"error":"%b"}' % (b"e" * 60_000))) == 4_096

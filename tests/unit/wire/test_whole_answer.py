@@ -9,12 +9,14 @@ from tollway.wire.answer_head import AnswerHead, read_answer_head
 from tollway.wire.whole_answer import whole_answer
 
 HEAD_BYTES_MAX = 1_000
-ANSWER = b"HTTP/1.1 200 OK\r\nDate: today\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nDate: today\r\nContent-Type: text/plain\r\nRequest-Id: r1\r\nContent-Length: 5\r\n\r\nhello"
+)
 
 
 def test_an_ordinary_answer() -> None:
     read = whole_answer(ANSWER, HEAD_BYTES_MAX)
-    assert read == (AnswerHead(200, b"text/plain", b"today", None, True, b""), b"hello")
+    assert read == (AnswerHead(200, b"text/plain", b"today", None, True, b"", b"r1"), b"hello")
     bad = b"HTTP/1.1 400 \r\nX-Length: 7\r\nConnection: Keep-Alive\r\ncontent-LENGTH:0\r\n\r\n"
     assert whole_answer(bad, HEAD_BYTES_MAX) == (AnswerHead(400, is_framed=True), b"")
 

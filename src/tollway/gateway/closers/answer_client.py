@@ -1,15 +1,19 @@
 """Give the client the end of its answer: a refusal, the whole body, or the last bytes of a stream.
 
-What the upstream said of an error is shown redacted, never its headers or raw text (response-path §14).
+What the upstream said of an error is shown redacted, never its headers or raw text (response-path §14). Of the headers
+of a good answer three are passed on: content-type, date and request-id (response-path 2.1).
 """
 
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.gateway.upstream_refusal import refusal_of
+from tollway.routing.precedence import is_byok
+from tollway.wire.answer_head import headers_shown
 from tollway.wire.frames import error_frame
-from tollway.wire.upstream_error import read_error
 
+_UPSTREAM_ERROR = Code.UPSTREAM_ERROR
 _CODES = {
     FailureKind.SATURATED: Code.OVERLOADED,
     FailureKind.TIMEOUT: Code.UPSTREAM_TIMEOUT,
@@ -38,7 +42,7 @@ def _answer(exchange: Exchange, reply: Reply) -> None:
             client.start_stream(reply.status, _headers(exchange, reply))
         client.finish_stream(reply.ending)
     elif reply.status >= 300:
-        _refuse(exchange, _status_problem(reply))
+        _refuse_as_upstream(exchange, reply)
     else:
         client.answer(reply.status, _headers(exchange, reply), reply.body)
 
@@ -54,30 +58,20 @@ def _refuse(exchange: Exchange, problem: Problem, told_error: bool = False) -> N
         client.finish_stream(error_frame(problem.code.value, problem.shown or problem.entry.message, exchange.id))
 
 
+def _refuse_as_upstream(exchange: Exchange, reply: Reply) -> None:
+    is_own = is_byok(exchange.own)
+    problem = refusal_of(reply, exchange.kind, is_own)
+    if is_own and problem.code is _UPSTREAM_ERROR:  # what callers' own upstreams say to them is theirs, word for word
+        exchange.problem = problem
+        exchange.client.answer(reply.status, _headers(exchange, reply), reply.body)
+    else:
+        _refuse(exchange, problem)
+
+
 def _failure_problem(failure: Failure) -> Problem:
     """What an attempt that brought no whole answer looks like to the client."""
     code = _CODES.get(failure.kind, Code.UPSTREAM_UNREACHABLE)
     return Problem(code, failure.detail, retry_after_s=1 if code in (Code.OVERLOADED, Code.DRAINING) else None)
-
-
-def _status_problem(reply: Reply) -> Problem:
-    """What an upstream's own refusal looks like: its status and its words, except where they speak of the operator."""
-    if reply.status == 402:  # the operator's account is empty, not the caller's (guarantees U5)
-        return Problem(Code.SERVICE_UNAVAILABLE, "upstream answered 402", retry_after_s=60)
-    if not 400 <= reply.status <= 599:
-        return Problem(Code.UPSTREAM_BROKEN, f"upstream answered {reply.status}")
-    retry_after_s = reply.retry_after_s
-    if reply.status in (429, 503) and not retry_after_s:
-        retry_after_s = 1
-    told = read_error(reply.body)
-    return Problem(
-        Code.UPSTREAM_ERROR,
-        f"upstream answered {reply.status}: {told.message or 'no message'}",
-        status=reply.status,
-        shown=told.message,
-        retry_after_s=retry_after_s,
-        extra=told.labels,
-    )
 
 
 def _headers(exchange: Exchange, reply: Reply) -> bytes:
@@ -87,5 +81,5 @@ def _headers(exchange: Exchange, reply: Reply) -> bytes:
             outcome.charge,
             outcome.basis.encode(),
         )
-    date = b"date: %b\r\n" % reply.date if reply.date else b""
-    return b"content-type: %b\r\nx-request-id: %b\r\n%b%b" % (reply.content_type, exchange.id.encode(), date, charge)
+    shown = headers_shown(reply.content_type, reply.date, reply.request_id)
+    return b"%bx-request-id: %b\r\n%b" % (shown, exchange.id.encode(), charge)

@@ -2,32 +2,39 @@
 
 Tries again only while the client has received nothing, within the rules of `routing/fallback.py`. The last try that an
 upstream has seen stands, also when later ones came to nothing, because it may have been billed. Refuses:
-upstream_unreachable, upstream_timeout, upstream_broken, upstream_error, overloaded, client_gone, journal_unavailable
-(nothing is sent that could not be accounted for).
+upstream_unreachable, upstream_timeout, upstream_broken, upstream_error, upstream_redirect, overloaded, client_gone,
+upstream_unavailable (they all keep failing, and are left alone for a while), journal_unavailable (nothing is sent that
+could not be accounted for); own_key_refused, context_length_exceeded, stealth_model_error in place of the upstream's.
 """
 
 import asyncio
+from math import ceil
 from typing import Final
 
 from msgspec.json import Encoder
+from msgspec.structs import replace
 
 from tollway import ids
 from tollway.billing.store import JournalUnavailableError
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.opening import opening_entry
-from tollway.gateway.relay import Relay
 from tollway.gateway.reply import NO_FACTS, Reply
+from tollway.gateway.report_refusal import report_refusal
+from tollway.gateway.rewriting_relay import relay_for
 from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.observability.logs import get_log
 from tollway.providers.custom import shape
 from tollway.providers.extra_headers import with_headers
 from tollway.providers.rule import Attempt, Draft
+from tollway.routing.breaker import Breaker
 from tollway.routing.fallback import Tried, pause_before_retry
 from tollway.routing.plan import Candidate
 from tollway.routing.precedence import is_byok
 from tollway.steps import Later
 from tollway.wire.json_body import JsonObject
 
+_log = get_log()
 _encode: Final = Encoder().encode
 _UNSENT = frozenset({FailureKind.SATURATED, FailureKind.RESOLVE, FailureKind.CONNECT, FailureKind.SEND})
 _ANSWERLESS = frozenset({FailureKind.NO_ANSWER, FailureKind.STALE}) | _UNSENT
@@ -36,7 +43,7 @@ _OURS = frozenset({FailureKind.SATURATED, FailureKind.UNWANTED, FailureKind.SHUT
 
 async def run(exchange: Exchange, services: Services) -> Reply | Problem:
     candidates = exchange.plan.candidates
-    started = services.deadlines.now()
+    started = now = services.deadlines.now()
     services.retry_budget.count_first(started)
     retries = unanswered = 0
     fresh = False
@@ -44,19 +51,24 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
     while True:
         if exchange.client.gone:
             return standing or Problem(Code.CLIENT_GONE, "before the request was sent")
-        candidate = candidates[retries % len(candidates)]
+        admitted = _admit(exchange, services, retries, now)
+        if isinstance(admitted, Problem):
+            return standing or admitted
+        candidate, breaker, turn = admitted
         try:
             if exchange.hold is not None:
                 services.funds.open(exchange.id, opening_entry(exchange, candidate))
         except JournalUnavailableError as error:
             return standing or Problem(Code.JOURNAL_UNAVAILABLE, str(error), retry_after_s=1)
         reply = await _attempt(exchange, services, candidate, retries + 1, fresh)
+        now = services.deadlines.now()
+        if breaker.end(turn, _is_failure(exchange, reply), now):
+            _log.warning("upstream_left_alone", provider=candidate.upstream.id, model=candidate.offer.upstream_model)
         if standing is None or reply.was_sent or not standing.was_sent:
             standing = reply
         tried = _failed_try(reply, exchange)
         if tried is None:
             return standing
-        now = services.deadlines.now()
         pause = pause_before_retry(
             tried,
             retries,
@@ -74,12 +86,39 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
         fresh = tried.status is None  # a connection died: what else is kept may be as dead
         if pause:
             await asyncio.sleep(pause)
+            now = services.deadlines.now()
+
+
+def _admit(
+    exchange: Exchange, services: Services, retries: int, now: float
+) -> tuple[Candidate, Breaker, int] | Problem:
+    """The next candidate that is not left alone, its breaker, and the turn of this attempt."""
+    candidates, breakers = exchange.plan.candidates, services.breakers
+    owner = ""
+    if is_byok(exchange.own):  # nobody's endpoint or key touches another's breaker
+        owner = f"{exchange.caller.organization_id or exchange.caller.user_id} {exchange.model.id}"
+    count = len(candidates)
+    first = retries % count
+    candidate = candidates[first]
+    breaker = breakers.of(owner, candidate.offer.route)
+    turn = breaker.admit(now)
+    if turn is not None:
+        return candidate, breaker, turn
+    wait_s = breaker.wait_s(now)
+    for step in range(1, count):
+        candidate = candidates[(first + step) % count]
+        breaker = breakers.of(owner, candidate.offer.route)
+        turn = breaker.admit(now)
+        if turn is not None:
+            return candidate, breaker, turn
+        wait_s = min(wait_s, breaker.wait_s(now))
+    return Problem(Code.UPSTREAM_UNAVAILABLE, "all candidates are left alone", retry_after_s=max(1, ceil(wait_s)))
 
 
 async def _attempt(exchange: Exchange, services: Services, candidate: Candidate, number: int, fresh: bool) -> Reply:
     settings, timeouts, upstream = services.settings, services.settings.timeouts, candidate.upstream
     request_id = exchange.id.encode()
-    relay = Relay(
+    relay = relay_for(exchange, services)(
         exchange.client,
         candidate,
         services.deadlines,
@@ -114,6 +153,10 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         finally:
             services.relays.remove(relay)
     _note(exchange, services, reply)
+    if reply.status >= 400:
+        report_refusal(exchange, services, reply)
+        if exchange.kind.entry is not None:
+            reply = replace(reply, sent_body=body)
     return reply
 
 
@@ -154,6 +197,16 @@ def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:
     if exchange.client.started or not (kind in _ANSWERLESS or (kind is FailureKind.TIMEOUT and not sent)):
         return None
     return Tried(None, sent, stale=kind is FailureKind.STALE, saturated=kind is FailureKind.SATURATED)
+
+
+def _is_failure(exchange: Exchange, reply: Reply) -> bool | None:
+    """What an attempt says about its upstream's health; None: nothing, because caller or gateway had a part in it."""
+    failure, status = reply.failure, reply.status
+    if failure is None and 200 <= status < 300:
+        return None if reply.facts.has_error or reply.abandoned else False
+    if reply.abandoned or exchange.client.gone or (failure and failure.kind in _OURS):
+        return None
+    return None if failure is None and 400 <= status < 500 else True
 
 
 def _note(exchange: Exchange, services: Services, reply: Reply) -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tollway.billing.ledger import Outcome
 from tollway.billing.recovery import closed_of, encode_entry, recover
+from tollway.catalog.classification import Classification
 from tollway.catalog.preset import Preset, Split
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import settle_funds
@@ -18,6 +19,8 @@ from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.gateway.stages import send_upstream
+from tollway.identity.caller import Caller
+from tollway.observability.logs import RequestLog
 from tollway.providers.own_keys import OwnKey
 from tollway.providers.rule import Attempt, Draft
 from tollway.providers.user_hashes import CUSTOM
@@ -31,6 +34,9 @@ from tollway.wire.chat import parse_chat
 from unit.gateway.fakes import (
     CALLER,
     HOLD,
+    HOSTED,
+    OWN,
+    PRESET,
     FakeFunds,
     FakeUpstreams,
     Play,
@@ -380,6 +386,113 @@ def test_an_answer_that_nobody_waited_for_is_nobodys_failure() -> None:
     assert split.percentage_at(1_000) == 10
     send_upstream._note(one, services(split=split), replace(reply, abandoned=False, facts=Answer(has_error=True)))
     assert split.percentage_at(1_000) == 90
+
+
+# upstreams that keep failing
+
+
+def test_an_upstream_that_keeps_failing_is_left_alone() -> None:
+    everything = services(client=FakeUpstreams(*[answers(500, {})] * 10), settings=ONCE)
+    for _ in range(10):
+        asyncio.run(send_upstream.run(ready(), everything))
+    problem = asyncio.run(send_upstream.run(ready(), everything))
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.http_status, problem.retry_after_s) == (Code.UPSTREAM_UNAVAILABLE, 503, 15)
+    assert everything.breakers.open_count() == 1
+
+
+def test_another_candidate_takes_its_place() -> None:
+    to = (candidate("first"), candidate("second"))
+    upstreams = FakeUpstreams(*[answers(500, {})] * 10, GOOD)
+    everything = services(client=upstreams, settings=ONCE)
+    for _ in range(10):
+        asyncio.run(send_upstream.run(ready(to[:1]), everything))
+    reply = asyncio.run(send_upstream.run(ready(to), everything))
+    assert isinstance(reply, Reply)
+    assert (reply.candidate.upstream.id, upstreams.sent[-1][0]) == ("second", "second")
+
+
+def test_the_reply_stands_whose_upstream_was_left_alone_for_it() -> None:
+    settings = parse({"retries": {"backoff_s": 0}, "breaker": {"failures_in_a_row": 1}})
+    reply, upstreams, _ = send(answers(500, {}), settings=settings)
+    assert isinstance(reply, Reply)
+    assert (reply.status, len(upstreams.sent)) == (500, 1)
+
+
+@pytest.mark.parametrize(
+    ("script", "opens"),
+    [
+        (answers(500, {}), True),
+        (answers(529, {}), True),
+        (answers(302, {}), True),
+        (breaks(FailureKind.BROKEN), True),
+        (failure(FailureKind.CONNECT), True),
+        (failure(FailureKind.TIMEOUT, sent=True), True),
+        (answers(400, {}), False),
+        (answers(401, {}), False),
+        (answers(402, {}), False),
+        (answers(429, {}), False),
+        (failure(FailureKind.SATURATED), False),
+        (failure(FailureKind.SHUTDOWN), False),
+        (answers(200, {**BODY, "error": {"message": "m"}}), False),
+        (GOOD, False),
+    ],
+)
+def test_what_counts_against_an_upstream(script: Play, opens: bool) -> None:
+    everything = services(
+        client=FakeUpstreams(script), settings=parse({"retries": {"count_max": 0}, "breaker": {"failures_in_a_row": 1}})
+    )
+    asyncio.run(send_upstream.run(ready(), everything))
+    assert everything.breakers.open_count() == opens
+
+
+def test_an_own_endpoint_fails_for_its_owner_alone() -> None:
+    everything = services(client=FakeUpstreams(*[answers(500, {})] * 10, GOOD, GOOD), settings=ONCE)
+    for _ in range(10):
+        one = ready()
+        one.own = OWN
+        asyncio.run(send_upstream.run(one, everything))
+    refused = asyncio.run(send_upstream.run(one, everything))
+    assert isinstance(refused, Problem)
+    assert isinstance(asyncio.run(send_upstream.run(ready(), everything)), Reply)
+    one.caller = Caller("user-2", "bob@example.com")
+    assert isinstance(asyncio.run(send_upstream.run(one, everything)), Reply)
+
+
+def test_one_who_leaves_counts_against_nobody() -> None:
+    def play(sink: ReplySink) -> Failure:
+        one.client.gone = True
+        return Failure(FailureKind.TIMEOUT, "why", True)
+
+    one = ready()
+    everything = services(client=FakeUpstreams(play), settings=parse({"breaker": {"failures_in_a_row": 1}}))
+    asyncio.run(send_upstream.run(one, everything))
+    assert everything.breakers.open_count() == 0
+
+
+# refusals
+
+
+@pytest.mark.parametrize(("id_", "is_kept"), [("vendor/name", False), (HOSTED, True)])
+def test_what_was_sent_is_kept_where_a_refusal_may_speak_of_it(id_: str, is_kept: bool) -> None:
+    one = ready()
+    one.kind = Classification(PRESET).kind_of(id_)
+    upstreams = FakeUpstreams(answers(400, {}), GOOD)
+    everything = services(client=upstreams, settings=ONCE)
+    refused = asyncio.run(send_upstream.run(one, everything))
+    assert isinstance(refused, Reply)
+    assert refused.sent_body == (upstreams.sent[0][2] if is_kept else b"")
+    good = asyncio.run(send_upstream.run(one, everything))
+    assert isinstance(good, Reply)
+    assert good.sent_body == b""
+
+
+def test_every_refusal_is_reported() -> None:
+    lines: list[dict[str, Any]] = []
+    log = RequestLog(lambda written: lines.extend(map(json.loads, written.splitlines())), lambda _: None)
+    send(answers(500, {}), answers(400, {}), request_log=log)
+    log.flush()
+    assert [(line["event"], line["status"]) for line in lines] == [("upstream_refused", 500), ("upstream_refused", 400)]
 
 
 @pytest.mark.parametrize("own", [None, OwnRoute(Rule.OWN_KEYS, True, False, keys=(OwnKey("anthropic", "sk-fake"),))])
