@@ -12,6 +12,7 @@ from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
 from tollway.gateway.context import Contexts
+from tollway.gateway.dialects import Dialects
 from tollway.gateway.drains import Drains
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
@@ -172,10 +173,12 @@ class Services:
     anon_id_key: bytes
     catalog: Callable[[], CatalogSnapshot]
     upstreams: Mapping[str, Upstream]
+    hosted_upstreams: Mapping[str, Upstream]  # the same, as models reach them that the operator hosts there
     precedence: Precedence
     split: TrafficSplit | None  # None: there is none, or its second provider is not configured
     user_hashes: UserHashes
     rulebook: Rulebook
+    dialects: Dialects
     stream_comment: str  # instead of an upstream's, where that stays out of sight
     client: UpstreamClient
     retry_budget: RetryBudget

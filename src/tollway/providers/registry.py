@@ -95,9 +95,11 @@ def _join(
     if one.generation_lookup is not None:
         record = replace(record, generation_lookup=one.generation_lookup)
     base_url = one.base_url or record.base_url
-    origin, path = _locate(name, base_url, one)
+    if not base_url:
+        raise SettingsError(f"providers.{name}.base_url: must be set for this provider")
+    origin, path = locate(f"providers.{name}.base_url", base_url, str(one.ca_file) if one.ca_file else None)
     if key:
-        _check_header_value(f"providers.{name}.api_key", key)
+        check_header_value(f"providers.{name}.api_key", key)
     rest = rest_of_head(origin, key, application if record.identifies_application else None)
     return Upstream(
         id=name,
@@ -109,10 +111,8 @@ def _join(
     )
 
 
-def _locate(name: str, base_url: str, one: ProviderSettings) -> tuple[Origin, str]:
-    setting = f"providers.{name}.base_url"
-    if not base_url:
-        raise SettingsError(f"{setting}: must be set for this provider")
+def locate(setting: str, base_url: str, ca_file: str | None = None) -> tuple[Origin, str]:
+    """Where an address that the operator gave is, and the path there. Raises SettingsError, which names `setting`."""
     try:
         parts = urlsplit(base_url)
         port = parts.port
@@ -122,7 +122,6 @@ def _locate(name: str, base_url: str, one: ProviderSettings) -> tuple[Origin, st
         raise SettingsError(f"{setting}: must be http(s)://host[:port][/path] without user, query or fragment")
     if not all("!" <= character <= "~" for character in parts.hostname + parts.path):
         raise SettingsError(f"{setting}: must be plain ASCII")
-    ca_file = str(one.ca_file) if one.ca_file else None
     return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], ca_file), parts.path.rstrip("/")
 
 
@@ -142,14 +141,14 @@ def rest_of_head(origin: Origin, key: str | None, application: tuple[str, str] |
         lines.append(f"Authorization: Bearer {key}")
     if application:
         referer, title = application
-        _check_header_value("http_referer", referer)
-        _check_header_value("x_title", title)
+        check_header_value("http_referer", referer)
+        check_header_value("x_title", title)
         lines += [f"HTTP-Referer: {referer}", f"X-Title: {title}"]
     rest = "".join(f"{line}\r\n" for line in lines)
     return f" HTTP/1.1\r\n{rest}".encode()
 
 
-def _check_header_value(setting: str, text: str) -> None:
+def check_header_value(setting: str, text: str) -> None:
     """It becomes part of a header as it stands. Raises SettingsError."""
     if not text.isascii() or not text.isprintable():
         raise SettingsError(f"{setting}: must be printable ASCII")
