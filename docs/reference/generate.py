@@ -17,7 +17,9 @@ from starlette.routing import Route
 
 from tollway.cli.main import COMMANDS, build
 from tollway.errors import CATALOGUE, Code, Fault, Problem, Shape
-from tollway.http.api import ApiServices, Page, build_api
+from tollway.http.api import ApiServices, build_api
+from tollway.http.catalog import CatalogServices
+from tollway.http.custom_upstreams import UpstreamServices
 from tollway.http.problems import error_type
 from tollway.http.routes import HOT_ROUTES
 from tollway.observability.metrics import Metrics
@@ -305,9 +307,21 @@ _ROUTE_NOTES: Final = {
     "/v1/chat/completions": ("a key or token", "Chat completion in OpenAI's dialect, streamed or whole."),
     "/api/gateway/chat/completions": ("a key or token", "The same, for drop-in clients (historic error bodies)."),
     "/api/openrouter/chat/completions": ("a key or token", "The same, for clients that speak to OpenRouter."),
-    "/v1/models": ("anyone", "The models that can be called here, with their prices."),
+    "/v1/models": ("anyone", "The models that can be called here, with their prices; callers see their own as well."),
     "/api/gateway/models": ("anyone", "The same list."),
     "/api/openrouter/models": ("anyone", "The same list."),
+    "/api/organizations/{organization_id}/models": ("its members", "What they may call as members, with prices."),
+    "/api/custom-upstreams": (
+        "GET: members; POST: their owners and billing managers; without an organization the user",
+        "Custom upstreams of the owner ([guide](../guides/custom-upstreams.md)), or a new one.",
+    ),
+    "/api/custom-upstreams/models": ("a key or token", "Models of all custom upstreams that the caller may use."),
+    "/api/custom-upstreams/discover": ("owners, billing managers, the user", "What an endpoint lists as its models."),
+    "/api/custom-upstreams/{upstream_id}": (
+        "GET: members; else owners, billing managers, the user",
+        "One of them: show, change, delete.",
+    ),
+    "/api/custom-upstreams/{upstream_id}/test": ("owners, billing managers, the user", "Send it one tiny request."),
     "/health": ("anyone", "The process answers."),
     "/healthz": ("anyone", "The process answers; nothing else is looked at."),
     "/readyz": ("anyone", "200 while requests can be served, else 503 with the names of what is failing."),
@@ -322,7 +336,10 @@ def routes() -> Iterator[tuple[str, str]]:
     """(methods, path) of every route."""
     for path, _ in HOT_ROUTES.values():
         yield "POST", path
-    services = ApiServices(lambda: Page(b"", ""), {}, lambda: False, Metrics())
+    unused: Any = None
+    services = ApiServices(
+        CatalogServices(unused, unused, unused), UpstreamServices(*[unused] * 5), {}, lambda: False, Metrics()
+    )
     api: Any = build_api(services)
     while not hasattr(api, "routes"):
         api = api._app

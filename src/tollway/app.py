@@ -1,11 +1,10 @@
-"""Composition root: settings → adapters → a worker that serves. The only file that names concrete adapters."""
+"""Composition root: settings → adapters → a worker that serves. It and `management.py` alone name concrete adapters."""
 
 import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Callable, Container, Coroutine
-from hashlib import sha256
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from tollway.billing.slices import Slices
@@ -13,7 +12,6 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
 from tollway.catalog.classification import Classification
 from tollway.catalog.model import Price
-from tollway.catalog.page import models_page
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
@@ -32,7 +30,7 @@ from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
 from tollway.gateway.stored_candidates import READ_ENDPOINTS_S, StoredCandidates
-from tollway.http.api import ApiServices, Page, build_api
+from tollway.http.api import ApiServices, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
 from tollway.http.edge import Edge
@@ -40,9 +38,11 @@ from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, AuthenticatorRules
 from tollway.identity.email_domains import read_domains
+from tollway.identity.outbound import outbound_rules
 from tollway.identity.promotions import read_promotions
 from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
+from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import configured
@@ -109,8 +109,8 @@ class Worker:
         )
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
-        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
-        self._page = _page_of(catalog, upstreams)
+        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
+        self._management = Management(settings, preset, database, self._client, catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self.services = Services(
             settings=settings,
@@ -172,9 +172,11 @@ class Worker:
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
+        callers = self._management.callers(services.authenticator)
         api = build_api(
             ApiServices(
-                models=lambda: self._page,
+                catalog=self._management.catalog_pages(callers, services.classification, services.upstreams),
+                custom_upstreams=self._management.custom_upstreams(callers),
                 checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
                 metrics=services.metrics,
@@ -273,9 +275,8 @@ async def open_worker(settings: Settings) -> Worker:
 
     Raises StoreUnavailableError and SettingsError.
     """
-    preset = load_preset(settings.preset)
+    preset, now = load_preset(settings.preset), utc_now()
     database = open_database(settings.database_url, pool_size=settings.database_pool_size)
-    now = utc_now()
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now, preset.hosted_models)
     return Worker(settings, preset, database, catalog)
 
@@ -290,8 +291,3 @@ def _authenticator_rules(settings: Settings) -> AuthenticatorRules:
         callers_max=settings.limits.identities,
         blocked_domains=read_domains(settings.blocked_email_domains),
     )
-
-
-def _page_of(catalog: CatalogSnapshot, upstreams: Container[str]) -> Page:
-    body = models_page(catalog.served_by(upstreams))
-    return Page(body, f'"{sha256(body).hexdigest()[:32]}"')

@@ -56,6 +56,8 @@ class Limits(Section):
     upstream_in_flight: int = Field(1_000, gt=0, description="Requests at one upstream at once; more get 503.")
     upstream_connecting: int = Field(100, gt=0, description="Connects under way to one upstream at once.")
     upstream_idle: int = Field(256, ge=0, description="Idle connections kept to one upstream.")
+    custom_upstream_pools: int = Field(500, gt=0, description="Custom upstreams that a worker has connections to.")
+    custom_upstream_idle: int = Field(16, ge=0, description="Idle connections kept to one custom upstream.")
     drains: int = Field(100, ge=0, description="Answers read to their end at once after their client went away.")
     identities: int = Field(200_000, gt=0, description="Cached verdicts about credentials.")
     free_addresses: int = Field(

@@ -13,6 +13,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("app",),
+    ("management",),
     ("http", "storage", "upstream"),
     ("admin", "gateway"),
     ("routing",),

@@ -3,7 +3,7 @@
 import socket
 import struct
 from collections.abc import Iterable
-from queue import Queue
+from queue import Empty, Queue
 from threading import Event, Thread
 from typing import Final
 
@@ -44,23 +44,26 @@ class ScriptedUpstream:
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if not _read_request(connection):
-                return
-            self.asked += 1
             try:
-                for piece in self._answers.get(timeout=PATIENCE_S):
-                    if piece is RESET:
-                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                        return
-                    if isinstance(piece, Event):
-                        assert piece.wait(PATIENCE_S)
-                        continue
-                    for at in range(0, len(piece), 65_536):
-                        connection.sendall(piece[at : at + 65_536])
-                        self.said_bytes += len(piece[at : at + 65_536])
-            except OSError:
-                return  # the gateway has left
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if _read_request(connection):
+                    self.asked += 1
+                    self._say(connection)
+            except (OSError, Empty):
+                return  # the gateway has left, or asked for more than the test has told
+
+    def _say(self, connection: socket.socket) -> None:
+        for piece in self._answers.get(timeout=PATIENCE_S):
+            if piece is RESET:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return
+            if isinstance(piece, Event):
+                if not piece.wait(PATIENCE_S):
+                    return
+                continue
+            for at in range(0, len(piece), 65_536):
+                connection.sendall(piece[at : at + 65_536])
+                self.said_bytes += len(piece[at : at + 65_536])
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -79,7 +82,10 @@ def _read_request(connection: socket.socket) -> bool:
     head, _, body = seen.partition(b"\r\n\r\n")
     length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     while len(body) < length:
-        body += connection.recv(65_536)
+        piece = connection.recv(65_536)
+        if not piece:
+            return False
+        body += piece
     return True
 
 

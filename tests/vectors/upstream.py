@@ -31,24 +31,35 @@ class Sent:
 
 
 class Upstream:
-    """`next` is the oldest request that nobody has looked at."""
+    """`next` is the oldest request that nobody has looked at.
+
+    `status`, `headers`, `answer`: of what it answers from now on. A GET is kept as well, with an empty text.
+    """
 
     def __init__(self) -> None:
         self._sent: Queue[Sent] = Queue()
-        sent = self._sent
+        self.be_well()
+        sent, upstream = self._sent, self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                text = self.rfile.read(int(self.headers["content-length"]))
+                self._answer(self.rfile.read(int(self.headers["content-length"])))
+
+            def do_GET(self) -> None:
+                self._answer(b"")
+
+            def _answer(self, text: bytes) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 sent.put(Sent(self.path, headers, text))
-                self.send_response(200)
+                self.send_response(upstream.status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(ANSWER)))
+                self.send_header("Content-Length", str(len(upstream.answer)))
+                for name, value in upstream.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(ANSWER)
+                self.wfile.write(upstream.answer)
 
             def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (its name in http.server)
                 pass
@@ -58,6 +69,14 @@ class Upstream:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
+
+    def be_well(self) -> None:
+        """Answer with the completion."""
+        self.status, self.headers, self.answer = 200, dict[str, str](), ANSWER
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_port)
 
     def next(self) -> Sent:
         return self._sent.get(timeout=10)

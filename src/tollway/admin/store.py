@@ -20,6 +20,7 @@ from tollway.admin.records import (
     StoredOwnKey,
     User,
 )
+from tollway.admin.upstream_records import UpstreamStore
 from tollway.billing.ledger import BudgetRef
 from tollway.identity.owned import Owner
 from tollway.identity.sealing import Sealed
@@ -136,5 +137,7 @@ class ErasureStore(Protocol):
         ...
 
 
-class AdminStore(UserStore, OrganizationStore, KeyStore, CreditStore, OwnKeyStore, ErasureStore, Protocol):
+class AdminStore(
+    UserStore, OrganizationStore, KeyStore, CreditStore, OwnKeyStore, UpstreamStore, ErasureStore, Protocol
+):
     """All of it, as the command line and the management API hold it."""

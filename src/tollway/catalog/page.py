@@ -1,5 +1,6 @@
 """The public model list as it goes on the wire: OpenRouter's fields, with the few that OpenAI's clients expect."""
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from msgspec.json import encode
@@ -10,7 +11,13 @@ from tollway.catalog.snapshot import CatalogSnapshot
 
 def models_page(snapshot: CatalogSnapshot) -> bytes:
     """`{"object":"list","data":[…]}`; prices are strings in USD per token. Source: catalog-and-clients B.2."""
-    return encode({"object": "list", "data": [_entry(model) for model in snapshot.models.values()]})
+    return page_of(snapshot.models.values(), {})
+
+
+def page_of(models: Iterable[Model], more: Mapping[str, Mapping[str, object]]) -> bytes:
+    """The same of these models, then of `more` entries by their lower-cased ids; a model that one of them is called
+    like gives way, because no request reaches it."""
+    return encode({"object": "list", "data": [*(_entry(one) for one in models if one.id not in more), *more.values()]})
 
 
 def _entry(model: Model) -> dict[str, object]:

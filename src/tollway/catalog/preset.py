@@ -158,6 +158,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     auto_models: tuple[AutoModel, ...] = ()
     hosted_models: tuple[HostedModel, ...] = ()
     unavailable_models: tuple[str, ...] = ()  # answered as if they did not exist
+    reserved_names: tuple[str, ...] = ()  # first segments of ids that no custom upstream may have as its name
     free_models: tuple[str, ...] = ()  # besides the hosted ones; `*` in a pattern stands for any text
     stealth_provider: str = ""  # hosted models of this inference provider do not say what they are
     stream_comment: str = "TOLLWAY PROCESSING"  # what a comment in a stream of a hosted model becomes

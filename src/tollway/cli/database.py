@@ -22,6 +22,7 @@ T = TypeVar("T")
 class Administration:
     """What a command works with. `pepper` makes one when the installation has none yet."""
 
+    settings: Settings
     store: SqlAdmin
     database: Database
     pepper: Callable[[], bytes]
@@ -49,6 +50,6 @@ async def _run(settings: Settings, work: Callable[[Administration], Awaitable[T 
     try:
         if not await schema_is_current(database):
             raise SettingsError("database_url: the schema is not current; run `tollway migrate`")
-        return await work(Administration(SqlAdmin(database), database, settings.pepper, utc_now()))
+        return await work(Administration(settings, SqlAdmin(database), database, settings.pepper, utc_now()))
     finally:
         await database.close()

@@ -80,6 +80,7 @@ class FailureKind(StrEnum):
 
     SATURATED = "saturated"
     RESOLVE = "resolve"
+    REFUSED = "refused"  # its name leads to where nobody but the operator may send requests
     CONNECT = "connect"
     STALE = "stale"  # a pooled connection found dead before any response byte
     NO_ANSWER = "no_answer"  # fully sent, connection ended before any response byte

@@ -10,7 +10,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tollway.billing.store import StoreUnavailableError
 from tollway.errors import Code, Problem
+from tollway.http.catalog import CatalogServices, add_catalog
+from tollway.http.custom_upstreams import UpstreamServices, add_custom_upstreams
 from tollway.http.problems import problem_body
 from tollway.http.routes import DROP_IN_PREFIXES, HOT_ROUTES
 from tollway.ids import new_request_id
@@ -23,18 +26,14 @@ _PREFIXES = tuple(prefix.decode() for prefix in DROP_IN_PREFIXES)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A ready body with its ETag; made once per catalog snapshot."""
-
-    body: bytes
-    etag: str
-
-
-@dataclass(frozen=True, slots=True)
 class ApiServices:
-    """What the ASGI side needs. `checks` are the dependencies of readiness by name: True when well."""
+    """What the ASGI side needs. `checks` are the dependencies of readiness by name: True when well.
 
-    models: Callable[[], Page]
+    `custom_upstreams` None: the operator has turned them off.
+    """
+
+    catalog: CatalogServices
+    custom_upstreams: UpstreamServices | None
     checks: Mapping[str, Callable[[], Awaitable[bool]]]
     is_draining: Callable[[], bool]
     metrics: Metrics
@@ -44,9 +43,12 @@ def build_api(services: ApiServices) -> ASGIApp:
     """The application with its routes, and the headers that every answer carries."""
     api = FastAPI(title="Tollway", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_health(api, services)
-    _add_catalog(api, services)
+    add_catalog(api, services.catalog)
+    if services.custom_upstreams is not None:
+        add_custom_upstreams(api, services.custom_upstreams)
     api.add_exception_handler(HTTPException, _http_problem)
     api.add_exception_handler(RequestValidationError, _invalid_request)
+    api.add_exception_handler(StoreUnavailableError, _store_unavailable)
     api.add_exception_handler(Exception, _internal_error)
     return _Envelope(api)
 
@@ -70,31 +72,9 @@ def _add_health(api: FastAPI, services: ApiServices) -> None:
         return Response(services.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _add_catalog(api: FastAPI, services: ApiServices) -> None:
-    async def models(request: Request) -> Response:
-        page = services.models()
-        headers = {
-            "cache-control": "public, max-age=0, s-maxage=60",
-            "etag": page.etag,
-            "vary": "Authorization, X-KiloCode-OrganizationId",
-        }
-        if _is_known(page.etag, request.headers.get("if-none-match", "")):
-            return Response(status_code=304, headers=headers)
-        return Response(page.body, media_type="application/json", headers=headers)
-
-    for path in ("/v1/models", *(f"{prefix}models" for prefix in _PREFIXES)):
-        api.add_api_route(path, models, methods=["GET", "HEAD"])
-
-
 def _get(api: FastAPI, path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A route for GET and HEAD."""
     return api.api_route(path, methods=["GET", "HEAD"])
-
-
-def _is_known(etag: str, if_none_match: str) -> bool:
-    """Weak comparison with a list of tags (RFC 9110 §13.1.2)."""
-    known = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
-    return etag in known or "*" in known
 
 
 async def _http_problem(request: Request, error: Any) -> Response:
@@ -113,6 +93,10 @@ async def _http_problem(request: Request, error: Any) -> Response:
 
 async def _invalid_request(request: Request, _: Exception) -> Response:
     return _answer(Problem(Code.BAD_REQUEST), request)
+
+
+async def _store_unavailable(request: Request, error: Exception) -> Response:
+    return _answer(Problem(Code.LEDGER_UNAVAILABLE, str(error)), request)
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ Source: request-path 12.5, guarantees N1.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, ip_address
 from typing import Final
 
 from tollway.identity.address_kinds import INTERNAL, AddressKind, kind_of
@@ -30,8 +31,8 @@ class Endpoint:
 class OutboundRules:
     """ports: those that are open besides 443. endpoints: by host and port, whether without TLS as well.
 
-    listeners: addresses and ports on which Tollway itself listens; an unspecified address stands for all of loopback,
-    so whoever listens on all addresses names those of the machine too.
+    listeners: addresses and ports on which Tollway itself listens; an unspecified address stands for all of loopback
+    here, and for whatever else the machine has where that can be looked at (`upstream/guard.py`).
     """
 
     ports: frozenset[int] = frozenset()
@@ -59,6 +60,10 @@ class OutboundRules:
             return None
         return kind
 
+    def is_everywhere(self, port: int) -> bool:
+        """Whether Tollway listens on that port at every address of the machine."""
+        return any(port == own_port and own.is_unspecified for own, own_port in self.listeners)
+
     def _is_own(self, address: IpAddress, kind: AddressKind, port: int) -> bool:
         return any(
             port == own_port and (address == own or (own.is_unspecified and kind is AddressKind.LOOPBACK))
@@ -72,7 +77,15 @@ def outbound_rules(settings: Settings) -> OutboundRules:
     endpoints = endpoints_of(custom.allowed_private_endpoints)
     if isinstance(endpoints, str):
         raise SettingsError(f"custom_upstreams.allowed_private_endpoints: {endpoints!r} is not host:port")
-    return OutboundRules(frozenset(custom.allowed_ports), endpoints)
+    return OutboundRules(frozenset(custom.allowed_ports), endpoints, frozenset({(_own(settings.host), settings.port)}))
+
+
+def _own(host: str) -> IpAddress:
+    """Where Tollway listens. A name may come to mean any address of the machine, so it counts as all of them."""
+    try:
+        return ip_address(host)
+    except ValueError:
+        return IPv4Address(0)
 
 
 def endpoints_of(texts: Iterable[str]) -> dict[tuple[str, int], bool] | str:

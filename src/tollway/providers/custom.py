@@ -31,8 +31,13 @@ PROVIDER: Final = Provider(
 
 
 def custom_upstream(base_url: str, origin: Origin, path: str, key: str, headers: Mapping[str, str]) -> Upstream:
-    """The upstream at `base_url` (as stored; it is at `origin`, below `path`). `headers` are its owner's, checked."""
+    """The upstream at `base_url` (as stored; it is at `origin`, below `path`). `headers` are its owner's, checked; they
+    stand in for ours of the same name, none of which authorises or frames a request."""
     rest = rest_of_head(origin, key, None)
+    if headers:
+        names = {name.lower().encode() for name in headers}
+        lines = (line for line in rest.splitlines(keepends=True) if line.partition(b":")[0].lower() not in names)
+        rest = b"".join(lines)
     extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return Upstream(
         id=CUSTOM,

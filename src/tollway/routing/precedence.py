@@ -149,6 +149,8 @@ class Precedence:
             return Unusable(Rule.CUSTOM_UPSTREAM, row.provider_id, str(error))
         if isinstance(headers, HeaderRule):
             return Unusable(Rule.CUSTOM_UPSTREAM, row.provider_id, f"its headers {headers}")
+        if not (key and key.isascii() and key.isprintable()):  # it becomes part of a header as it stands
+            return Unusable(Rule.CUSTOM_UPSTREAM, row.provider_id, "its key has characters that no header may have")
         origin = Origin(address.scheme, address.host, address.port, is_guarded=True)
         upstream = custom_upstream(row.base_url, origin, address.path, key, headers)
         sent = row.models.get(asked.lower(), asked)

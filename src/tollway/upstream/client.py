@@ -1,35 +1,63 @@
-"""The upstream client: one pool per origin, requests sent without redirects, cookies or environment proxies."""
+"""The upstream client: one pool per origin, requests sent without redirects, cookies or environment proxies.
+
+Where somebody else than the operator says what an origin is, its addresses are looked at before every connection, and
+its pool is one of a bounded number (request-path 12.5, guarantees N1).
+"""
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tollway.deadlines import Deadlines
 from tollway.gateway.services import Failure, FailureKind, ReplySink
+from tollway.identity.outbound import OutboundRules
 from tollway.providers.registry import Origin, Upstream
 from tollway.settings import Limits, SettingsError, Timeouts
 from tollway.steps import beside
 from tollway.upstream.connection import Connection
+from tollway.upstream.guard import check_resolved
+from tollway.upstream.guarded import GuardedPools
 from tollway.upstream.pool import Pool
+from tollway.upstream.resolver import Resolve, resolve
 
 
 class HttpUpstreams:
     """Pools by origin. Everything runs on one event loop."""
 
-    def __init__(self, deadlines: Deadlines, limits: Limits, timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        limits: Limits,
+        timeouts: Timeouts,
+        outbound: OutboundRules | None = None,
+        resolve: Resolve = resolve,
+    ) -> None:
+        """`outbound`: where guarded origins may be; None: nowhere but at public addresses."""
         self._deadlines = deadlines
         self._limits = limits
         self._timeouts = timeouts
         self._pools: dict[Origin, Pool] = {}
         self._by_upstream: dict[str, Pool] = {}
+        check = partial(check_resolved, rules=outbound or OutboundRules())
+        fewer = limits.model_copy(update={"upstream_idle": limits.custom_upstream_idle})
+        self._guarded = GuardedPools(
+            lambda origin: Pool(origin, deadlines, fewer, timeouts, check, resolve), limits.custom_upstream_pools
+        )
 
     def prepare(self, upstream: Upstream) -> None:
         """Make what connections to this upstream need. Raises SettingsError when its authority cannot be read."""
         try:
-            self._pool_of(upstream)
+            self._pool_of_operator(upstream)
         except OSError:  # of the file system or of TLS
             raise SettingsError(f"providers.{upstream.id}.ca_file: is not a readable PEM file") from None
 
-    def _pool_of(self, upstream: Upstream) -> Pool:
+    def _pool_of(self, upstream: Upstream) -> Pool | None:
+        """None: there are too many already."""
+        if upstream.origin.is_guarded:
+            return self._guarded.of(upstream.origin)
+        return self._pool_of_operator(upstream)
+
+    def _pool_of_operator(self, upstream: Upstream) -> Pool:
         pool = self._by_upstream.get(upstream.id)  # an id is quicker to look up than an origin
         if pool is None or pool.origin is not upstream.origin:
             pool = self._by_upstream[upstream.id] = self._shared_pool(upstream.origin)
@@ -45,7 +73,8 @@ class HttpUpstreams:
         self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
     ) -> Connection | None:
         """Send over a kept connection; None when there is none. The answer's headers must come within `headers_s`."""
-        connection = self._pool_of(upstream).take_idle()
+        pool = self._pool_of(upstream)
+        connection = pool.take_idle() if pool else None
         if connection:
             now = self._deadlines.now()
             connection.send(head, body, sink, now + self._timeouts.send_s, now + headers_s)
@@ -56,6 +85,8 @@ class HttpUpstreams:
     ) -> Connection | Failure:
         """Send over a new connection. Nothing is sent when the sink has stopped wanting it while we connected."""
         pool = self._pool_of(upstream)
+        if pool is None:
+            return Failure(FailureKind.SATURATED, "too many upstreams at once", False)
         made = await beside(pool.connect(), asyncio.get_running_loop())
         if isinstance(made, Failure):
             return made
@@ -67,10 +98,10 @@ class HttpUpstreams:
         return made
 
     def pools(self) -> tuple[Pool, ...]:
-        return tuple(self._pools.values())
+        return (*self._pools.values(), *self._guarded)
 
     def close(self) -> None:
-        for pool in self._pools.values():
+        for pool in self.pools():
             pool.close()
 
 

@@ -1,4 +1,4 @@
-"""One small GET of the control plane over the same pools, time-outs and limits as everything that goes upstream."""
+"""One small request of the control plane over the same pools, time-outs and limits as everything that goes upstream."""
 
 import asyncio
 from typing import Final
@@ -19,7 +19,8 @@ class _Collected:
 
     wanted = True
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.ended_as: Later[Failure | None] = Later()
         self.connection: Connection | None = None
         self.status = 0
@@ -36,7 +37,7 @@ class _Collected:
 
     def body_arrived(self, data: bytes) -> None:
         self.size += len(data)
-        if self.size <= BODY_BYTES_MAX:
+        if self.size <= self._most:
             self.pieces.append(data)
         else:
             self.abandon()
@@ -57,19 +58,26 @@ class _Collected:
             self.ended_as.give(failure)
 
 
-async def fetch(client: HttpUpstreams, upstream: Upstream, head: bytes) -> tuple[int, bytes] | Failure:
+async def fetch(
+    client: HttpUpstreams,
+    upstream: Upstream,
+    head: bytes,
+    body: bytes = b"",
+    answer_s: float = ANSWER_S,
+    body_bytes_max: int = BODY_BYTES_MAX,
+) -> tuple[int, bytes] | Failure:
     """Status and body of a request whose head is complete but for the line that ends it.
 
     Sent again over a new connection when a kept one turns out to be dead: to ask twice does no harm.
     """
-    request, sink = head + b"\r\n", _Collected()
-    kept = client.send_kept(upstream, request, b"", sink, ANSWER_S)
+    request, sink = head + b"\r\n", _Collected(body_bytes_max)
+    kept = client.send_kept(upstream, request, body, sink, answer_s)
     if kept:
         answer = await _answer_over(kept, sink)
         if not (isinstance(answer, Failure) and answer.kind is FailureKind.STALE):
             return answer
-        sink = _Collected()
-    fresh = await client.send_fresh(upstream, request, b"", sink, ANSWER_S)
+        sink = _Collected(body_bytes_max)
+    fresh = await client.send_fresh(upstream, request, body, sink, answer_s)
     return fresh if isinstance(fresh, Failure) else await _answer_over(fresh, sink)
 
 

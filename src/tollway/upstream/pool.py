@@ -1,24 +1,46 @@
 """Connections to one origin: kept, counted, bounded. The cost of taking one does not grow with how many are idle."""
 
 import asyncio
-import socket
 import ssl
-from typing import Final
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Final, TypeAlias
 
 from tollway.deadlines import Deadlines
 from tollway.gateway.services import Failure, FailureKind
+from tollway.observability.logs import get_log
 from tollway.providers.registry import Origin
 from tollway.settings import Limits, Timeouts
 from tollway.upstream.connection import Connection
+from tollway.upstream.guard import Refused
+from tollway.upstream.resolver import Resolve, resolve
 
 SOCKET_READ_BYTES: Final = 262_144
 
+_log = get_log()
+
+# The addresses to connect to among those that were resolved, or why none of them is called.
+Check: TypeAlias = Callable[[str, int, Sequence[str]], tuple[str, ...] | Refused]
+
 
 class Pool:
-    """Last in, first out, so that the warmest connection is used and the rest can age away."""
+    """Last in, first out, so that the warmest connection is used and the rest can age away.
 
-    def __init__(self, origin: Origin, deadlines: Deadlines, limits: Limits, timeouts: Timeouts) -> None:
+    `check` looks at what the origin's name resolves to, before every connection; None: whoever names it is trusted.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        deadlines: Deadlines,
+        limits: Limits,
+        timeouts: Timeouts,
+        check: Check | None = None,
+        resolve: Resolve = resolve,
+    ) -> None:
         self.origin = origin
+        self._check = check
+        self._resolve = resolve
         self._deadlines = deadlines
         self._limits = limits
         self._timeouts = timeouts
@@ -63,17 +85,20 @@ class Pool:
             self._connecting -= 1
 
     async def _connect(self) -> Connection | Failure:
-        loop = asyncio.get_running_loop()
         origin, timeouts = self.origin, self._timeouts
         try:
             async with asyncio.timeout(timeouts.resolve_s):
-                found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+                resolved = await self._resolve(origin.host, origin.port)
         except (OSError, UnicodeError) as error:  # TimeoutError is one
             return self._failure(FailureKind.RESOLVE, error)
+        found = self._check(origin.host, origin.port, resolved) if self._check else resolved
+        if isinstance(found, Refused):
+            _log.warning("upstream_address_refused", host=origin.host, port=origin.port, why=found.reason)
+            return Failure(FailureKind.REFUSED, f"{origin.authority}: {found.reason}", False)
         last: Exception = OSError("no address")
         try:
             async with asyncio.timeout(timeouts.connect_s):
-                for address in dict.fromkeys(str(entry[4][0]) for entry in found):
+                for address in found:
                     try:
                         return await self._connect_to(address)
                     except OSError as error:  # a TLS failure is one, too
@@ -117,8 +142,11 @@ class Pool:
 
 
 def _tls_context(origin: Origin) -> ssl.SSLContext | None:
-    if origin.scheme != "https":
-        return None
-    context = ssl.create_default_context(cafile=origin.ca_file)
+    return _trusting(origin.ca_file) if origin.scheme == "https" else None
+
+
+@cache  # by the files that the operator names: reading the authorities takes milliseconds and megabytes
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tollway.cli import byok, keys, ledger, organizations, secrets, users
+from tollway.cli import byok, keys, ledger, organizations, secrets, upstreams, users
 from tollway.cli import credits as credit_commands
 from tollway.cli.explain import explain
 from tollway.cli.migrate import migrate
@@ -87,6 +87,7 @@ def _application() -> typer.Typer:
         ("byok", byok.app),
         ("secrets", secrets.app),
         ("credits", credit_commands.app),
+        ("upstreams", upstreams.app),
         ("ledger", ledger.app),
     )
     for name, app in parts:

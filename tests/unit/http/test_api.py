@@ -1,6 +1,4 @@
-import asyncio
 import json
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,8 +6,10 @@ from fastapi import FastAPI
 
 from tollway.errors import Code
 from tollway.http import api as api_module
-from tollway.http.api import ApiServices, Page, build_api
+from tollway.http.api import ApiServices, build_api
+from tollway.http.catalog import CatalogServices, Page
 from tollway.observability.metrics import Metrics
+from unit.http.asgi import SecretError, ask
 
 
 async def _well() -> bool:
@@ -20,17 +20,19 @@ async def _ill() -> bool:
     return False
 
 
-class SecretError(Exception):
-    """Whatever a bug may say."""
-
-
 def _broken() -> Page:
     raise SecretError("SELECT * FROM users; /srv/tollway.py")
 
 
+def catalog(public: Any) -> CatalogServices:
+    nobody: Any = None
+    return CatalogServices(public, nobody, nobody)
+
+
 def _services(**changes: Any) -> ApiServices:
     given: dict[str, Any] = {
-        "models": lambda: Page(b"{}", '"etag"'),
+        "catalog": catalog(lambda: Page(b"{}", '"etag"')),
+        "custom_upstreams": None,
         "checks": {"database": _well},
         "is_draining": lambda: False,
         "metrics": Metrics(),
@@ -38,44 +40,13 @@ def _services(**changes: Any) -> ApiServices:
     return ApiServices(**{**given, **changes})
 
 
-def _ask(
-    services: ApiServices, method: str, path: str, *headers: tuple[bytes, bytes]
-) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body, as far as they were sent; a bug is raised again behind its answer."""
-    messages: list[Any] = []
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        messages.append(message)
-
-    scope: dict[str, Any] = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": list(headers),
-        "client": ("192.0.2.7", 1),
-        "server": ("192.0.2.1", 80),
-    }
-
-    async def run() -> None:
-        with suppress(SecretError):
-            await build_api(services)(scope, receive, send)
-
-    asyncio.run(run())
-    sent = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
-    return messages[0]["status"], sent, b"".join(message["body"] for message in messages[1:])
+def _ask(services: ApiServices, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    answer = ask(build_api(services), method, path, **headers)
+    return answer.status, answer.headers, answer.body
 
 
 def test_a_bug_is_a_500_that_says_nothing() -> None:
-    status, headers, body = _ask(_services(models=_broken), "GET", "/v1/models")
+    status, headers, body = _ask(_services(catalog=catalog(_broken)), "GET", "/v1/models")
     assert (status, json.loads(body)) == (500, {"error": "Internal server error"})
     assert headers["content-type"] == "application/json"
     assert headers["cache-control"] == "no-store"
@@ -100,7 +71,7 @@ def test_readiness_names_what_fails(checks: Any, draining: bool, failing: list[s
 
 
 def test_a_page_that_is_known_is_not_sent_again() -> None:
-    status, headers, body = _ask(_services(), "GET", "/v1/models", (b"if-none-match", b'W/"etag"'))
+    status, headers, body = _ask(_services(), "GET", "/v1/models", if_none_match='W/"etag"')
     assert (status, headers["etag"], body) == (304, '"etag"', b"")
 
 

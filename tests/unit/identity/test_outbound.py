@@ -94,3 +94,23 @@ def test_the_operators_settings_are_the_rules() -> None:
 def test_an_endpoint_that_is_none_is_named() -> None:
     with pytest.raises(SettingsError, match="allowed_private_endpoints: 'nowhere'"):
         outbound_rules(parse({"custom_upstreams": {"allowed_private_endpoints": "nowhere"}}))
+
+
+@pytest.mark.parametrize(
+    ("listen", "host", "port", "is_own"),
+    [
+        ("127.0.0.1:8788", "127.0.0.1", 8788, True),
+        ("127.0.0.1:8788", "127.0.0.1", 8000, False),
+        ("127.0.0.1:8788", "127.0.0.2", 8788, False),
+        ("0.0.0.0:8788", "127.0.0.2", 8788, True),
+        ("[::]:8788", "127.0.0.1", 8788, True),
+        ("localhost:8788", "::1", 8788, True),
+    ],
+)
+def test_an_endpoint_that_is_tollway_is_refused_even_if_it_was_opened(
+    listen: str, host: str, port: int, is_own: bool
+) -> None:
+    endpoint = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    tree = {"listen": listen, "custom_upstreams": {"allowed_private_endpoints": [endpoint]}}
+    kind = outbound_rules(parse(tree)).refused_kind(host, port, ip_address(host))
+    assert kind is (AddressKind.OWN if is_own else None)

@@ -29,3 +29,11 @@ def test_headers_come_after_ours() -> None:
     assert made.head[0] == b"POST /chat/completions"
     assert made.head[1].endswith(b"Authorization: Bearer k\r\nA: 1\r\nB: \r\n")
     assert made.lookup_head is None
+
+
+def test_a_header_of_the_owners_stands_in_for_ours() -> None:
+    origin = Origin("https", "x.example", 443)
+    rest = custom_upstream("https://x.example", origin, "", "k", {"user-agent": "theirs"}).head[1]
+    assert rest.lower().count(b"user-agent:") == 1
+    assert rest.startswith(b" HTTP/1.1\r\nHost: x.example\r\n")
+    assert rest.endswith(b"user-agent: theirs\r\n")

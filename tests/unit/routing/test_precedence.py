@@ -21,11 +21,13 @@ ANN = Owner(OwnerKind.USER, "ann")
 ALL = Precedence(SEALING_KEYS, OutboundRules(), takes_custom_upstreams=True)
 
 
-def row(url: str = "https://llm.example.com/v1", headers: str | None = None, **changes: Any) -> StoredUpstream:
+def row(
+    url: str = "https://llm.example.com/v1", headers: str | None = None, secret: str = "sk-fake", **changes: Any
+) -> StoredUpstream:
     bare = StoredUpstream("row-1", ANN, "acme", url, {}, None, {})
     values = {
         "models": {},
-        "sealed_key": seal("sk-fake", bare.key_place, SEALING_KEYS, random_bytes),
+        "sealed_key": seal(secret, bare.key_place, SEALING_KEYS, random_bytes),
         "sealed_headers": seal(headers, bare.headers_place, SEALING_KEYS, random_bytes) if headers else None,
         **changes,
     }
@@ -73,6 +75,9 @@ def test_switched_off_nothing_matches() -> None:
     [
         (row(sealed_key={"version": 1}), "master key"),
         (row(sealed_key=row(headers="{}").sealed_headers), "does not open"),
+        (row(secret="sk-fake\r\nX: y"), "no header may have"),
+        (row(secret="sk-fake-ü"), "no header may have"),
+        (row(secret=""), "no header may have"),
         (row(headers='{"X": 1}'), "its headers"),
         (row(sealed_headers={}), "reference"),
         (row("http://llm.example.com/v1"), "its address"),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tollway.identity.address_kinds import AddressKind, kind_of
 from tollway.identity.outbound import OutboundRules
-from tollway.upstream.guard import Refused, check_resolved
+from tollway.upstream.guard import Refused, check_resolved, is_local
 
 RULES = OutboundRules(endpoints={("inside", 8000): True})
 PUBLIC = ["8.8.8.8", "2606:4700::1111", "1.1.1.1"]
@@ -47,3 +47,18 @@ def test_one_bad_address_refuses_all_wherever_it_stands(some: list[str], public:
     found = check_resolved("a", 443, resolved, RULES)
     are_public = resolved and all(kind_of(ip_address(one)) is AddressKind.PUBLIC for one in resolved)
     assert isinstance(found, tuple) is bool(are_public)
+
+
+@pytest.mark.parametrize("listens_at", ["0.0.0.0", "::"])
+def test_where_tollway_listens_everywhere_its_port_is_refused_at_every_address_of_the_machine(listens_at: str) -> None:
+    rules = OutboundRules(ports=frozenset({8788}), listeners=frozenset({(ip_address(listens_at), 8788)}))
+    assert check_resolved("a", 8788, ["8.8.8.8"], rules, lambda _: True) == Refused("Tollway itself")
+    assert check_resolved("a", 8788, ["8.8.8.8"], rules, lambda _: False) == ("8.8.8.8",)
+    assert check_resolved("a", 443, ["8.8.8.8"], rules, lambda _: True) == ("8.8.8.8",)
+    assert check_resolved("a", 8788, ["127.0.0.1"], rules, lambda _: False) == Refused("Tollway itself")
+
+
+def test_what_this_machine_has() -> None:
+    assert is_local("127.0.0.1")
+    assert not is_local("192.0.2.7")
+    assert not is_local("2001:db8::7")

@@ -16,6 +16,7 @@ from tollway.wire.frames import error_frame
 _UPSTREAM_ERROR = Code.UPSTREAM_ERROR
 _CODES = {
     FailureKind.SATURATED: Code.OVERLOADED,
+    FailureKind.REFUSED: Code.SERVICE_UNAVAILABLE,
     FailureKind.TIMEOUT: Code.UPSTREAM_TIMEOUT,
     FailureKind.BROKEN: Code.UPSTREAM_BROKEN,
     FailureKind.TOO_LARGE: Code.UPSTREAM_BROKEN,

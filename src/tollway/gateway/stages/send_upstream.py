@@ -4,7 +4,9 @@ Tries again only while the client has received nothing, within the rules of `rou
 upstream has seen stands, also when later ones came to nothing, because it may have been billed. Refuses:
 upstream_unreachable, upstream_timeout, upstream_broken, upstream_error, upstream_redirect, overloaded, client_gone,
 upstream_unavailable (they all keep failing, and are left alone for a while), journal_unavailable (nothing is sent that
-could not be accounted for), unsupported_content; own_key_refused, vendor_error, context_length_exceeded, stealth_model_error in place of the upstream's.
+could not be accounted for), service_unavailable (an endpoint of the caller's is where it may not be),
+unsupported_content (its dialect has no word for it); own_key_refused, vendor_error, context_length_exceeded,
+stealth_model_error in place of the upstream's.
 """
 
 import asyncio

@@ -6,8 +6,9 @@ from tollway.storage.sql.admin.erasure import SqlErasure
 from tollway.storage.sql.admin.keys import SqlKeys
 from tollway.storage.sql.admin.organizations import SqlOrganizations
 from tollway.storage.sql.admin.own_keys import SqlOwnKeys
+from tollway.storage.sql.admin.upstreams import SqlUpstreams
 from tollway.storage.sql.admin.users import SqlUsers
 
 
-class SqlAdmin(SqlUsers, SqlOrganizations, SqlKeys, SqlCredits, SqlOwnKeys, SqlErasure, SqlAudit):
+class SqlAdmin(SqlUsers, SqlOrganizations, SqlKeys, SqlCredits, SqlOwnKeys, SqlUpstreams, SqlErasure, SqlAudit):
     """`SqlAdmin(database)`."""
