@@ -17,6 +17,7 @@ from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
 from tollway.gateway.context import Contexts
+from tollway.gateway.dialects import dialects_of
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
@@ -45,6 +46,7 @@ from tollway.ids import new_id, new_request_id
 from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
+from tollway.providers.custom_llm import hosted_upstreams
 from tollway.providers.registry import configured
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
@@ -66,6 +68,7 @@ from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.endpoints import SqlEndpoints
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
+from tollway.storage.sql.phases import phase_memory
 from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
@@ -126,10 +129,12 @@ class Worker:
             anon_id_key=settings.anonymous_key(),
             catalog=lambda: catalog,
             upstreams=upstreams,
+            hosted_upstreams=hosted_upstreams(settings, upstreams),
             precedence=precedence_of(settings, preset, upstreams, self._candidates.candidates),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
+            dialects=dialects_of(preset, phase_memory(database)),
             stream_comment=preset.stream_comment,
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
@@ -211,6 +216,8 @@ class Worker:
         every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
         every(self._settings.timeouts.books_poll_s, "books", self._verify)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
+        for job in services.dialects.phases.jobs:
+            every(*job)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)

@@ -9,6 +9,8 @@ from tollway.observability.logs import get_log
 
 KEPT: Final = timedelta(days=30)  # a conversation that rests longer goes on without its phases (response-path 5.9)
 UNWRITTEN_MAX: Final = 10_000
+WRITE_S: Final = 0.2
+FORGET_S: Final = 3_600.0
 FORGOTTEN_AT_ONCE: Final = 1_000
 
 _log = get_log()
@@ -41,6 +43,11 @@ class PhaseMemory:
         self._phases = phases
         self._now = now
         self._unwritten: dict[str, str] = {}
+
+    @property
+    def jobs(self) -> tuple[tuple[float, str, Callable[[], Awaitable[None]]], ...]:
+        """What is to be done again and again: every so many seconds, name, job."""
+        return (WRITE_S, "phases", self.write), (FORGET_S, "old_phases", self.forget_old)
 
     def note(self, phases: Mapping[str, str]) -> None:
         """Key → phase, to be remembered. Beyond UNWRITTEN_MAX they are let go."""

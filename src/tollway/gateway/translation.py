@@ -42,8 +42,8 @@ Result: TypeAlias = Translated | Refusal
 def translate(
     exchange: Exchange, dialects: Dialects, candidate: Candidate, body: JsonObject
 ) -> Result | Awaitable[Result]:
-    """For a candidate whose provider `is_translated`. body: as an upstream that speaks Chat Completions would get it; it
-    is not edited."""
+    """For a candidate whose provider `is_translated`. body: as for an upstream that speaks Chat Completions; it is not
+    edited."""
     options = _options(exchange, body)
     agent = exchange.inbound.headers.get(b"user-agent", b"").decode("latin-1")
     parameters = read_parameters(body, options, agent, dialects.legacy_client_prefix)
@@ -69,9 +69,7 @@ def _to_messages(body: JsonObject, options: ModelOptions, parameters: Parameters
     if isinstance(asked, Refusal):
         return asked
     name = options.public_id
-    answer = Translation(
-        partial(AnthropicToChatStream, name, parameters.is_legacy), partial(anthropic_answer_to_chat, public_id=name)
-    )
+    answer = Translation(partial(AnthropicToChatStream, name), partial(anthropic_answer_to_chat, public_id=name))
     return Translated(asked.body, dict(asked.headers), answer)
 
 
@@ -103,9 +101,7 @@ class PhaseNoter(ResponsesToChatStream):
 
     __slots__ = ("_memory",)
 
-    def __init__(
-        self, memory: PhaseMemory, public_id: str, is_legacy: bool, user_id: str, task_id: str | None
-    ) -> None:
+    def __init__(self, memory: PhaseMemory, public_id: str, is_legacy: bool, user_id: str, task_id: str | None) -> None:
         super().__init__(public_id, is_legacy, user_id, task_id)
         self._memory = memory
 

@@ -81,8 +81,8 @@ class StoredLlm(Struct, frozen=True):
 
 
 class Owned(Struct, frozen=True):
-    """All that one owner has, in order of creation: `keys`; by provider id: `upstreams`; and by public id the `llms` that
-    an organization was given."""
+    """All that one owner has, in order of creation: `keys`; by provider id: `upstreams`; and by public id the `llms`
+    that an organization was given."""
 
     keys: tuple[StoredKey, ...] = ()
     upstreams: dict[str, StoredUpstream] = {}

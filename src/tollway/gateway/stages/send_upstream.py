@@ -11,7 +11,6 @@ stealth_model_error in place of the upstream's.
 
 import asyncio
 from math import ceil
-from types import CoroutineType
 from typing import Final
 
 from msgspec.json import Encoder
@@ -56,11 +55,11 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
             return standing or admitted
         candidate, breaker, turn = admitted
         sending = outgoing(exchange, services, candidate)
-        if isinstance(sending, CoroutineType):
-            sending = await sending
-        if isinstance(sending, Problem):
-            breaker.end(turn, None, now)
-            return standing or sending
+        if not isinstance(sending, Outgoing):
+            sending = sending if isinstance(sending, Problem) else await sending
+            if isinstance(sending, Problem):
+                breaker.end(turn, None, now)
+                return standing or sending
         try:
             if exchange.hold is not None:
                 services.funds.open(exchange.id, opening_entry(exchange, candidate))

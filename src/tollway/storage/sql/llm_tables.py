@@ -40,7 +40,5 @@ custom_llm_organizations: Final = Table(
     "custom_llm_organizations",
     metadata,
     Column("public_id", Text, ForeignKey("custom_llms.public_id", ondelete="CASCADE"), primary_key=True),
-    Column(
-        "organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True, index=True
-    ),
+    Column("organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True, index=True),
 )

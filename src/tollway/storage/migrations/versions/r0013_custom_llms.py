@@ -55,6 +55,4 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
     )
-    op.create_index(
-        "ix_custom_llm_organizations_organization_id", "custom_llm_organizations", ["organization_id"]
-    )
+    op.create_index("ix_custom_llm_organizations_organization_id", "custom_llm_organizations", ["organization_id"])
