@@ -70,6 +70,10 @@ class Client(Protocol):
         """The last bytes (b"" for none) and the proper end."""
         ...
 
+    def break_off(self, problem: Problem, request_id: str) -> None:
+        """The end of a stream that did not finish: one honest error event, and no [DONE]."""
+        ...
+
     def abort(self) -> None:
         """Break the connection, so that what was sent cannot look complete."""
         ...

@@ -49,6 +49,7 @@ from tollway.settings import Settings, parse
 from tollway.storage.memory.windows import MemoryWindows
 from tollway.storage.presets import load_preset
 from tollway.wire.answer_head import read_answer_head
+from tollway.wire.frames import error_frame
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PRICE = Price("test/1", NOW, Decimal("0.000002"), Decimal("0.000008"))
@@ -108,6 +109,9 @@ class FakeClient:
         assert self.started
         self.body += data
         self.endings += 1
+
+    def break_off(self, problem: Problem, request_id: str) -> None:
+        self.finish_stream(error_frame(problem.code.value, problem.shown or problem.entry.message, request_id))
 
     def abort(self) -> None:
         self.endings += 1

@@ -18,8 +18,10 @@ _log = get_log()
 
 
 def run(exchange: Exchange, services: Services) -> Caller | Problem | Awaitable[Caller | Problem | None] | None:
-    headers = exchange.inbound.headers
+    headers, dialect = exchange.inbound.headers, exchange.inbound.dialect
     credential = read_bearer(headers.get(b"authorization", b""))
+    if dialect is not None:
+        credential = credential or dialect.credential(headers)
     if not credential:
         return None
     named = headers.get(b"x-tollway-organizationid") or headers.get(b"x-kilocode-organizationid")
