@@ -266,6 +266,7 @@ _SHAPES: Final = {
     Shape.TITLED: '`{{"error":"{title}","message":…}}`',
     Shape.BARE: '`{{"error":"{title}"}}`',
     Shape.CODED: '`{{"error":{{"code":"{title}","message":…}}}}`',
+    Shape.NUMBERED: '`{{"error":{{"message":…,"code":<status>,"type":"error"}}}}`',
     Shape.CREDITS: '`{{"error":{{"title":"{title}","message":…,"balance":…,"buyCreditsUrl":…}}}}`',
 }
 
@@ -305,6 +306,8 @@ def _error_row(code: Code) -> tuple[str, ...]:
 # path → (who may call it, what it answers)
 _ROUTE_NOTES: Final = {
     "/v1/chat/completions": ("a key or token", "Chat completion in OpenAI's dialect, streamed or whole."),
+    "/v1/messages": ("a key or token, in `x-api-key` as well", "The same in Anthropic's dialect (Messages)."),
+    "/v1/responses": ("a key or token", "The same in the dialect of OpenAI's Responses API; nothing is stored."),
     "/api/gateway/chat/completions": ("a key or token", "The same, for drop-in clients (historic error bodies)."),
     "/api/openrouter/chat/completions": ("a key or token", "The same, for clients that speak to OpenRouter."),
     "/v1/models": ("anyone", "The models that can be called here, with their prices; callers see their own as well."),
