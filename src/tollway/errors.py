@@ -84,7 +84,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the catalogue. `title` is the short text of the historic shapes; empty for the general one."""
+    """One row of the catalogue. `title` is the short text of the historic shapes that have one."""
 
     status: int
     fault: Fault
