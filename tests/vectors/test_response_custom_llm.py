@@ -1,5 +1,6 @@
 """Vectors of response-path §16.8 that need a gateway: errors, retries and the row of a custom LLM."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,7 @@ class Llms:
 
 
 @pytest.fixture(scope="module")
-def llms(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Llms]:
+def llms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Llms]:
     """Failures are tried again, without much waiting."""
     folder: Path = tmp_path_factory.mktemp("llms")
     upstream = ScriptedUpstream()
@@ -142,6 +141,20 @@ def test_a_stream_that_breaks_does_not_look_complete(llms: Llms, vendor: str, en
     assert not answer.is_done
     row = llms.row(answer)
     assert (row.has_error, row.cost_microdollars) == (True, 0)
+
+
+@both_vendors
+def test_a_stream_that_breaks_looks_complete_in_no_dialect(llms: Llms, vendor: str) -> None:
+    """Whatever the client speaks, at a vendor that speaks either."""
+    for path, last in (("/v1/messages", "error"), ("/v1/responses", "response.failed")):
+        llms.upstream.say(STREAM_HEAD, chunk(stream_of(HI[vendor])), RESET)
+        body = {"model": VENDORS[vendor], "stream": True, "max_tokens": 9, "messages": MESSAGES, "input": "hi"}
+        answer = ask(llms.gateway, llms.member, body, path)
+        told = [json.loads(data) for data in answer.data]
+        assert answer.whole
+        assert told[-1]["type"] == last
+        assert b"Hi" in answer.body
+        assert not {"message_stop", "response.completed"} & {event["type"] for event in told}
 
 
 @both_vendors

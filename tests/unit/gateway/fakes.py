@@ -296,8 +296,8 @@ class FakeAuthenticator(Authenticator):
         return self.verdict
 
 
-def upstream(id_: str = "sim", **provider: Any) -> Upstream:
-    record = Provider(id=id_, name=id_, dialect="openai", base_url="", source="", checked="2026-11-20", **provider)
+def upstream(id_: str = "sim", dialect: str = "openai", **provider: Any) -> Upstream:
+    record = Provider(id=id_, name=id_, dialect=dialect, base_url="", source="", checked="2026-11-20", **provider)
     head = (b"POST /v1/chat/completions", b" HTTP/1.1\r\n")
     return Upstream(id_, record, "http://up.example/v1", Origin("http", "up.example", 80), head)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.json import encode
+from msgspec.json import decode, encode
 from structlog.testing import capture_logs
 
 from tollway.billing.cost import reported_cost
@@ -386,6 +386,45 @@ def test_an_upstream_of_another_dialect(size: int) -> None:
         assert (facts.model, facts.finish_reason, facts.usage) == ("a/b", "stop", Usage(3, 2))
         assert (stage.reply.failure, stage.reply.ending) == (None, DONE)
         assert b'"content":"hi"' in stage.client.body
+
+    play(scenario)
+
+
+FAILING = b'data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
+TO_CHAT = partial(TranslatingRelay, Translation(partial(AnthropicToChatStream, "a/b"), bytes))
+
+
+def test_a_stream_that_begins_with_an_error_is_a_refusal() -> None:
+    """So that it can be tried again, and the client sees a status (response-path 5.12)."""
+
+    def scenario() -> None:
+        stage = Stage(TO_CHAT)
+        stage.stream(FAILING)
+        reply = stage.reply
+        assert (reply.status, reply.streamed, reply.failure) == (529, False, None)
+        assert decode(reply.body)["error"]["message"] == "Overloaded"
+        assert not stage.client.started
+        assert stage.connection.is_abandoned
+        assert reply.has_error
+        stage.relay.ended()  # nothing more comes of it
+        assert stage.reply is reply
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("first", ["output", "comment"])
+def test_an_error_after_anything_was_told_is_an_event(first: str) -> None:
+    def scenario() -> None:
+        stage = Stage(TO_CHAT)
+        stage.stream(MESSAGES[: MESSAGES.index(b"event: content_block_stop")] if first == "output" else b"")
+        if first == "comment":
+            stage.clock.now += 16
+            stage.deadlines.sweep()
+        assert stage.client.started
+        stage.relay.body_arrived(FAILING)
+        stage.relay.ended()
+        assert b'"message":"Overloaded"' in stage.client.body
+        assert (stage.reply.status, stage.reply.has_error, stage.reply.told_error) == (200, True, True)
 
     play(scenario)
 

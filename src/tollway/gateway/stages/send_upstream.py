@@ -99,9 +99,7 @@ def _admit(
 ) -> tuple[Candidate, Breaker, int] | Problem:
     """The next candidate that is not left alone, its breaker, and the turn of this attempt."""
     candidates, breakers = exchange.plan.candidates, services.breakers
-    owner = ""
-    if is_byok(exchange.own):  # nobody's endpoint or key touches another's breaker
-        owner = f"{exchange.caller.organization_id or exchange.caller.user_id} {exchange.model.id}"
+    owner = _breaker_owner(exchange) if exchange.own is not None else ""
     count = len(candidates)
     first = retries % count
     candidate = candidates[first]
@@ -118,6 +116,13 @@ def _admit(
             return candidate, breaker, turn
         wait_s = min(wait_s, breaker.wait_s(now))
     return Problem(Code.UPSTREAM_UNAVAILABLE, "all candidates are left alone", retry_after_s=max(1, ceil(wait_s)))
+
+
+def _breaker_owner(exchange: Exchange) -> str:
+    """Nobody's endpoint or key touches another's breaker; a custom LLM has one for all who were given it."""
+    if is_byok(exchange.own):
+        return f"{exchange.caller.organization_id or exchange.caller.user_id} {exchange.model.id}"
+    return exchange.model.id
 
 
 async def _attempt(
