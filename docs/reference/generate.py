@@ -159,6 +159,9 @@ _UNITS: Final = (
     ("context_length", "tokens"),
     ("tokens_max", "tokens"),
     ("share", "0 to 1"),
+    ("_days", "days"),
+    ("waiting_max", "records"),
+    ("batch", "records"),
 )
 
 
@@ -191,6 +194,18 @@ _SAMPLES: Final = {
     "anon_id_key_file": '"/run/secrets/anon-id-key"',
     "jwt.secret": '"at least 32 random characters"',
     "jwt.secret_file": '"/run/secrets/jwt-secret"',
+    "api_metrics.receiver_url": '"https://metrics.example.com/ingest/api-metrics"',
+    "api_metrics.receiver_token": '"shared with that receiver"',
+    "api_metrics.receiver_token_file": '"/run/secrets/metrics-receiver"',
+    "api_metrics.admin_token": '"at least 32 random characters"',
+    "api_metrics.admin_token_file": '"/run/secrets/metrics-admin"',
+    "api_metrics.client_name": '"tollway"',
+    "alerts.page_webhook_url": '"https://hooks.slack.com/services/…"',
+    "alerts.page_webhook_url_file": '"/run/secrets/page-webhook"',
+    "alerts.ticket_webhook_url": '"https://hooks.slack.com/services/…"',
+    "alerts.ticket_webhook_url_file": '"/run/secrets/ticket-webhook"',
+    "analytics.api_key": '"phc_…"',
+    "analytics.api_key_file": '"/run/secrets/analytics"',
     "providers.openrouter.kind": '"openrouter"',
     "providers.openrouter.base_url": '"https://openrouter.ai/api/v1"',
     "providers.openrouter.api_key": '"sk-or-v1-…"',
@@ -303,6 +318,7 @@ def _error_row(code: Code) -> tuple[str, ...]:
 
 # Routes
 
+_OPERATOR: Final = "who knows `api_metrics.admin_token` (header `X-O11Y-ADMIN-TOKEN`)"
 # path → (who may call it, what it answers)
 _ROUTE_NOTES: Final = {
     "/v1/chat/completions": ("a key or token", "Chat completion in OpenAI's dialect, streamed or whole."),
@@ -332,6 +348,11 @@ _ROUTE_NOTES: Final = {
         "anyone who reaches the port",
         "Counters and gauges of the worker that answers, Prometheus text format.",
     ),
+    "/ingest/api-metrics": (_OPERATOR, "Takes a record of a request from another gateway."),
+    "/alerting/config": (_OPERATOR, "Models whose errors are watched: list, put, delete (`?model=`)."),
+    "/alerting/ttfb-config": (_OPERATOR, "Models whose time to the first byte is watched: list, put, delete."),
+    "/alerting/baseline": (_OPERATOR, "How often a model's requests fail (`?model=`)."),
+    "/alerting/ttfb-baseline": (_OPERATOR, "How long a model's first byte takes (`?model=`)."),
 }
 
 

@@ -13,7 +13,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("app",),
-    ("management",),
+    ("management", "operations"),
     ("http", "storage", "upstream"),
     ("admin", "gateway"),
     ("routing",),

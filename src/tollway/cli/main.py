@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
     "reconcile": ("tollway.cli.reconcile", "reconcile", False),
     "explain": ("tollway.cli.explain", "explain", False),
     "ledger": ("tollway.cli.ledger", "app", True),
+    "alerts": ("tollway.cli.alerts", "alerts", False),
 }
 
 

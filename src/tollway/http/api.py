@@ -14,6 +14,7 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.errors import Code, Problem
 from tollway.http.catalog import CatalogServices, add_catalog
 from tollway.http.custom_upstreams import UpstreamServices, add_custom_upstreams
+from tollway.http.observation import Observation, add_observation
 from tollway.http.problems import problem_body
 from tollway.http.routes import DROP_IN_PREFIXES, HOT_ROUTES
 from tollway.ids import new_request_id
@@ -37,6 +38,7 @@ class ApiServices:
     checks: Mapping[str, Callable[[], Awaitable[bool]]]
     is_draining: Callable[[], bool]
     metrics: Metrics
+    observation: Observation | None = None  # None: its routes let nobody in
 
 
 def build_api(services: ApiServices) -> ASGIApp:
@@ -46,6 +48,7 @@ def build_api(services: ApiServices) -> ASGIApp:
     add_catalog(api, services.catalog)
     if services.custom_upstreams is not None:
         add_custom_upstreams(api, services.custom_upstreams)
+    add_observation(api, services.observation)
     api.add_exception_handler(HTTPException, _http_problem)
     api.add_exception_handler(RequestValidationError, _invalid_request)
     api.add_exception_handler(StoreUnavailableError, _store_unavailable)
@@ -96,7 +99,7 @@ async def _invalid_request(request: Request, _: Exception) -> Response:
 
 
 async def _store_unavailable(request: Request, error: Exception) -> Response:
-    return _answer(Problem(Code.LEDGER_UNAVAILABLE, str(error)), request)
+    return _answer(Problem(Code.LEDGER_UNAVAILABLE, str(error)), request, {"retry-after": "1"})
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:

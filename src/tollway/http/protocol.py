@@ -164,8 +164,8 @@ class GatewayProtocol(asyncio.Protocol):
             responder = DialectResponder(dialect, *parts)
         self._responder = responder
         responder.paused = self._is_behind
-        inbound = Inbound(path, query, reader.fields, body, peer.address, drop_in, peer.is_proxy, dialect)
-        edge.serve(inbound, responder)
+        fields, notes = reader.fields, reader.notes
+        edge.serve(Inbound(path, query, fields, body, peer.address, drop_in, peer.is_proxy, notes, dialect), responder)
 
     def _asgi_side(self) -> AsgiSide:
         side = AsgiSide(self._config, self._state, self.transport, self._answered)

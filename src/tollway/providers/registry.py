@@ -71,6 +71,23 @@ def configured(
     return {name: upstream for name, upstream in joined.items() if upstream is not None}
 
 
+def webhook(settings: Settings) -> Upstream | None:
+    """Where notices are told, as an upstream whose `head` is complete but for the length; None: nowhere.
+
+    Raises SettingsError naming the setting that is wrong.
+    """
+    notices = settings.notices
+    if not notices.url:
+        return None
+    token = secret_text("notices.token", notices.token, notices.token_file)
+    if token:
+        check_header_value("notices.token", token)
+    origin, path = locate("notices.url", notices.url)
+    record = Provider("notices", "Notices", "webhook", notices.url, source="docs/reference/settings.md", checked="")
+    head = (f"POST {path or '/'}".encode(), rest_of_head(origin, token, None))
+    return Upstream("notices", record, notices.url, origin, head)
+
+
 def _application(settings: Settings, preset: Preset) -> tuple[str, str]:
     """HTTP-Referer and X-Title: the operator's, else the preset's, else ours."""
     identity, given = preset.identity, settings.model_fields_set
@@ -95,8 +112,6 @@ def _join(
     if one.generation_lookup is not None:
         record = replace(record, generation_lookup=one.generation_lookup)
     base_url = one.base_url or record.base_url
-    if not base_url:
-        raise SettingsError(f"providers.{name}.base_url: must be set for this provider")
     origin, path = locate(f"providers.{name}.base_url", base_url, str(one.ca_file) if one.ca_file else None)
     if key:
         check_header_value(f"providers.{name}.api_key", key)
@@ -113,6 +128,8 @@ def _join(
 
 def locate(setting: str, base_url: str, ca_file: str | None = None) -> tuple[Origin, str]:
     """Where an address that the operator gave is, and the path there. Raises SettingsError, which names `setting`."""
+    if not base_url:
+        raise SettingsError(f"{setting}: must be set for this provider")
     try:
         parts = urlsplit(base_url)
         port = parts.port

@@ -15,6 +15,7 @@ from tollway.admin.records import SOFT_DELETED
 from tollway.admin.store import Erasure
 from tollway.identity.caller import Role
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
+from tollway.storage.sql.observation_tables import analytics_events, api_metrics
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
 from tollway.storage.sql.tables import api_keys, free_model_usage, member_limits, memberships, organizations, users
 
@@ -38,13 +39,15 @@ FATES: Final[Mapping[str, Fate]] = {
     "byok_keys": Fate.DELETE,  # their own; an organization's stay, whoever made them
     "custom_upstreams": Fate.DELETE,
     "free_model_usage": Fate.UNLINK,
+    "api_metrics": Fate.UNLINK,
+    "analytics_events": Fate.DELETE,
     "usage": Fate.KEEP,
     "credit_transactions": Fate.KEEP,
 }
 
 _DELETE: Final = tuple(
     delete(table).where(table.c.user_id == bindparam("erased"))
-    for table in (byok_keys, custom_upstreams, member_limits, memberships)
+    for table in (analytics_events, byok_keys, custom_upstreams, member_limits, memberships)
 )
 _REVOKE: Final = (
     update(api_keys)
@@ -53,7 +56,10 @@ _REVOKE: Final = (
         label="", revoked_at=func.coalesce(api_keys.c.revoked_at, bindparam("now", type_=api_keys.c.revoked_at.type))
     )
 )
-_UNLINK: Final = update(free_model_usage).where(free_model_usage.c.user_id == bindparam("erased")).values(user_id=None)
+_UNLINK: Final = tuple(
+    update(table).where(table.c.user_id == bindparam("erased")).values(user_id=None)
+    for table in (api_metrics, free_model_usage)
+)
 _USER: Final = select(users.c.id, users.c.blocked_reason).where(users.c.id == bindparam("erased")).with_for_update()
 _ANONYMISE: Final = (
     update(users)
@@ -94,7 +100,7 @@ class SqlErasure(SqlSubject):
                 return Erasure.DONE
             if _is_last_owner(connection, who):
                 return Erasure.LAST_OWNER
-            for statement in (*_DELETE, _UNLINK):
+            for statement in (*_DELETE, *_UNLINK):
                 connection.execute(statement, who)
             connection.execute(_REVOKE, {**who, "now": now})
             connection.execute(_ANONYMISE, {**who, **_pseudonym(user_id, pepper, now)})
