@@ -13,6 +13,7 @@ from tollway.gateway.rewriting_relay import TranslatingRelay, relay_for
 from tollway.gateway.services import Services
 from tollway.gateway.translation import Translated, translate
 from tollway.providers.custom import shape
+from tollway.providers.provider import TRANSLATED
 from tollway.providers.rule import Attempt, Draft
 from tollway.routing.plan import Candidate
 from tollway.wire.dialects.refusal import Refusal
@@ -32,7 +33,7 @@ def outgoing(
 ) -> Outgoing | Problem | Awaitable[Outgoing | Problem]:
     """Refuses: unsupported_content (the upstream's dialect has no word for it)."""
     body, headers = shaped(exchange, services, candidate)
-    if not candidate.upstream.provider.is_translated:
+    if candidate.upstream.provider.dialect not in TRANSLATED:
         return Outgoing(body, headers, relay_for(exchange, services))
     translated = translate(exchange, services.dialects, candidate, body)
     if isinstance(translated, Translated | Refusal):

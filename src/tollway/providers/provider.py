@@ -8,6 +8,7 @@ from tollway.providers.rule import Rule
 # Dialects that are translated; those of all other providers are variants of Chat Completions.
 MESSAGES: Final = "anthropic-messages"
 RESPONSES: Final = "openai-responses"
+TRANSLATED: Final = frozenset({MESSAGES, RESPONSES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Provider:
 
     @property
     def is_translated(self) -> bool:
-        return self.dialect in (MESSAGES, RESPONSES)
+        return self.dialect in TRANSLATED
 
 
 CHAT_COMPLETIONS: Final = "/chat/completions"
