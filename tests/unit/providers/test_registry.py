@@ -36,6 +36,7 @@ def test_the_built_in_records() -> None:
         ("corethink", "CORETHINK_API_KEY", "https://api.corethink.ai/v1/code", False),
         ("gigapotato", "GIGAPOTATO_API_KEY", "https://potato.example/v3", False),
         ("fastrouter", "FASTROUTER_API_KEY", "https://go.fastrouter.ai/api/v1", False),
+        ("apertis", "APERTIS_API_KEY", "https://api.apertis.ai/v1", False),
     ],
 )
 def test_the_providers_of_the_page(id_: str, variable: str, base_url: str, can_be_asked_later: bool) -> None:
