@@ -11,7 +11,7 @@ from contract.scenario import START
 from contract.test_owned import ACME, ACME_ID, ANN, SEALED, add_owners
 from tollway.admin.llm_records import CustomLlm, LlmFields
 from tollway.admin.records import AuditEntry, Page
-from tollway.identity.owned import Owned, StoredLlm
+from tollway.identity.owned import Owned, Owner, OwnerKind, StoredLlm
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.identity import SqlIdentity
@@ -47,7 +47,8 @@ async def test_the_gateway_sees_what_was_given_and_is_told(database: Database) -
     await admin.assign_llm("in/gpt", ACME_ID, True, audit("1"))
     seen.append(await identity.revision())
     assert await identity.owned(ACME) == Owned(llms={"in/gpt": STORED})
-    assert await identity.owned(ANN) == Owned()
+    for other in (ANN, Owner(OwnerKind.ORGANIZATION, "22222222-2222-4222-8222-222222222222")):
+        assert await identity.owned(other) == Owned()
     later = replace(ROW, fields=replace(FIELDS, included_tools=None), updated_at=START + timedelta(seconds=1))
     assert await admin.change_llm(later, None)
     seen.append(await identity.revision())
