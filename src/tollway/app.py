@@ -12,10 +12,9 @@ from tollway.billing.notices import top_up_rules
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
-from tollway.catalog.classification import Classification
-from tollway.catalog.model import Price
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
+from tollway.catalog_feed import CatalogFeed
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
 from tollway.gateway.context import Contexts
@@ -41,11 +40,9 @@ from tollway.http.client_address import ClientAddresses
 from tollway.http.edge import Edge
 from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
-from tollway.identity.authenticator import Authenticator, AuthenticatorRules
-from tollway.identity.email_domains import read_domains
+from tollway.identity.authenticator import Authenticator, rules_of
 from tollway.identity.outbound import outbound_rules
 from tollway.identity.promotions import read_promotions
-from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
 from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
@@ -122,7 +119,6 @@ class Worker:
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
-        self._prices = SqlPrices(database)
         self._verify_at = 0.0  # monotonic seconds
         self._journals_are_well = True  # all that are dead could be read
         addresses = ClientAddresses(
@@ -130,21 +126,23 @@ class Worker:
         )
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
-        self._management = Management(settings, preset, database, self._client, catalog)
+        self._feed = CatalogFeed(settings, preset, database, self._client, upstreams, metrics.catalog, catalog)
+        self._management = Management(settings, preset, database, self._client, self._feed.catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
             deadlines=deadlines,
             behind_proxy=addresses.behind_proxy,
-            authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
+            authenticator=Authenticator(self._identity, rules_of(settings), monotonic, unix_seconds),
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             claims=SqlClaims(database),
             contexts=Contexts(preset),
             auto_models=auto_models(preset.auto_models),
-            classification=Classification(preset),
+            classification=self._feed.classification,
             anon_id_key=settings.anonymous_key(),
-            catalog=lambda: catalog,
+            catalog=self._feed.catalog,
+            serving=self._feed.serving,
             upstreams=upstreams,
             hosted_upstreams=hosted_upstreams(settings, upstreams),
             precedence=precedence_of(settings, preset, upstreams, self._candidates.candidates),
@@ -168,10 +166,10 @@ class Worker:
         )
         self._prepare_upstreams(preset)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
-        self._show(metrics)
+        self._show_metrics()
 
-    def _show(self, metrics: Metrics) -> None:
-        """What is looked at only when somebody asks."""
+    def _show_metrics(self) -> None:
+        metrics = self.services.metrics
         show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.open_breakers.set_function(self.services.breakers.open_count)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
@@ -197,13 +195,16 @@ class Worker:
             _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
         await services.authenticator.refresh()
         await self._candidates.refresh()
+        await self._feed.refresh()
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
         callers = self._management.callers(services.authenticator)
         api = build_api(
             ApiServices(
-                catalog=self._management.catalog_pages(callers, services.classification, services.upstreams),
+                catalog=self._feed.pages(callers),
+                details=self._feed.details(callers),
+                cron=self._feed.cron(),
                 custom_upstreams=self._management.custom_upstreams(callers),
                 checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
@@ -223,6 +224,7 @@ class Worker:
             await self._end_money()
             await self._operations.stop()
             await self._windows.close()
+            await self._feed.stop()
             self._client.close()
             self._log.flush()
             await self._database.close()
@@ -247,6 +249,7 @@ class Worker:
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
         for job in services.dialects.phases.jobs:
             every(*job)
+        self._feed.start(every)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
@@ -261,15 +264,10 @@ class Worker:
 
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""
-
-        async def price_of(version: str) -> Price | None:
-            row = await self._prices.find(version)
-            return row.price if row else None
-
         await look_up(
             self._books,
             self.services.upstreams,
-            price_of,
+            self._feed.price_of,
             lambda upstream, head: fetch(self._client, upstream, head),
             utc_now(),
         )
@@ -322,15 +320,3 @@ async def open_worker(settings: Settings) -> Worker:
     database = open_database(settings.database_url, pool_size=settings.database_pool_size)
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now, preset.hosted_models)
     return Worker(settings, preset, database, catalog)
-
-
-def _authenticator_rules(settings: Settings) -> AuthenticatorRules:
-    secret = settings.jwt_secret()
-    jwt = settings.jwt
-    return AuthenticatorRules(
-        pepper=settings.pepper(),
-        tokens=TokenRules(secret, jwt.environment, jwt.skew_s, jwt.expiry_skew_s) if secret else None,
-        cache_s=settings.timeouts.identity_cache_s,
-        callers_max=settings.limits.identities,
-        blocked_domains=read_domains(settings.blocked_email_domains),
-    )

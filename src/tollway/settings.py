@@ -235,6 +235,31 @@ class CustomUpstreamSettings(Section):
         return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
 
 
+class CatalogSettings(Section):
+    """Where models and prices come from besides this file. Source: catalog-and-clients A."""
+
+    sync: Literal["auto", "on", "off"] = Field(
+        "auto", description="Read OpenRouter's and Vercel's lists; auto: when they are configured at their own address."
+    )
+    interval_s: float = Field(600, gt=0, description="How often one of the workers reads them.")
+    poll_s: float = Field(30, gt=0, description="How often each worker looks for a newer snapshot and for new prices.")
+    site_url: str = Field(
+        "https://openrouter.ai/api/frontend", description="Base URL of the provider directory that tells data policies."
+    )
+    public_url: str = Field(
+        "https://openrouter.ai/api/v1", description="Base URL of the provider list that is mirrored besides."
+    )
+    cron_secret: SecretStr | None = Field(
+        None, description="Credential of GET /api/cron/sync-providers; without it nobody may call it."
+    )
+    cron_secret_file: Path | None = Field(None, description="File that holds it.")
+    heartbeat_url: str = Field("", description="Called after each run that succeeds; empty: nothing is.")
+    stale_s: float = Field(3_600, gt=0, description="Age of the newest snapshot at which an error is logged.")
+    allow_by_provider: bool = Field(
+        False, description="In model_allow_list, provider/* also allows what that inference provider serves."
+    )
+
+
 class JwtSettings(Section):
     """Bearer tokens signed by another system. Source: request-path §6."""
 
@@ -290,6 +315,9 @@ class Settings(Section):
     byok_encryption_key_file: Path | None = Field(None, description="File that holds that key.")
     custom_upstreams: CustomUpstreamSettings = Field(
         default=CustomUpstreamSettings(), description="Endpoints that users and organizations register."
+    )
+    catalog: CatalogSettings = Field(
+        default=CatalogSettings(), description="Where models and prices come from besides this file."
     )
     jwt: JwtSettings = Field(default=JwtSettings(), description="Bearer tokens signed by another system.")
     blocked_email_domains: str = Field(

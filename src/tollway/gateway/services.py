@@ -163,6 +163,11 @@ class UpstreamClient(Protocol):
         ...
 
 
+def nobody(_: str) -> frozenset[str]:
+    """Who serves a model, where the answer makes no difference."""
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a stage or closer may touch besides the exchange. What is made from the preset is made once."""
@@ -199,3 +204,4 @@ class Services:
     request_log: RequestLog
     api_metrics: MetricFeed | None = None  # None: nobody keeps records of requests
     loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call
+    serving: Callable[[str], frozenset[str]] = nobody  # model → inference providers whose namespaces allow it
