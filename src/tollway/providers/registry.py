@@ -76,7 +76,7 @@ def site(setting: str, base_url: str, settings: Settings, preset: Preset) -> Ups
 
     Raises SettingsError naming `setting`.
     """
-    origin, path = _locate(setting, base_url)
+    origin, path = locate(setting, base_url)
     record = Provider(setting, setting, "pages", base_url, source="docs/reference/settings.md", checked="")
     rest = rest_of_head(origin, None, _application(settings, preset))
     return Upstream(setting, record, base_url, origin, (f"GET {path}".encode(), rest))
