@@ -287,6 +287,7 @@ _SHAPES: Final = {
     Shape.TITLED: '`{{"error":"{title}","message":…}}`',
     Shape.BARE: '`{{"error":"{title}"}}`',
     Shape.CODED: '`{{"error":{{"code":"{title}","message":…}}}}`',
+    Shape.NUMBERED: '`{{"error":{{"message":…,"code":<status>,"type":"error"}}}}`',
     Shape.CREDITS: '`{{"error":{{"title":"{title}","message":…,"balance":…,"buyCreditsUrl":…}}}}`',
 }
 
@@ -327,6 +328,8 @@ _OPERATOR: Final = "who knows `api_metrics.admin_token` (header `X-O11Y-ADMIN-TO
 # path → (who may call it, what it answers)
 _ROUTE_NOTES: Final = {
     "/v1/chat/completions": ("a key or token", "Chat completion in OpenAI's dialect, streamed or whole."),
+    "/v1/messages": ("a key or token, in `x-api-key` as well", "The same in Anthropic's dialect (Messages)."),
+    "/v1/responses": ("a key or token", "The same in the dialect of OpenAI's Responses API; nothing is stored."),
     "/api/gateway/chat/completions": ("a key or token", "The same, for drop-in clients (historic error bodies)."),
     "/api/openrouter/chat/completions": ("a key or token", "The same, for clients that speak to OpenRouter."),
     "/v1/models": ("anyone", "The models that can be called here, with their prices; callers see their own as well."),

@@ -18,6 +18,7 @@ from tollway.catalog_feed import CatalogFeed
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
 from tollway.gateway.context import Contexts
+from tollway.gateway.dialects import dialects_of
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
@@ -48,6 +49,7 @@ from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.operations import Operations
 from tollway.oversight import Oversight
+from tollway.providers.custom_llm import hosted_upstreams
 from tollway.providers.registry import configured, webhook
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
@@ -70,6 +72,7 @@ from tollway.storage.sql.expiries import SqlExpiries
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.sql.notices import SqlNotices
+from tollway.storage.sql.phases import phase_memory
 from tollway.storage.sql.prompts import forget_prompts
 from tollway.storage.sql.subscriptions import SqlSubscriptions
 from tollway.storage.windows import open_windows
@@ -139,10 +142,12 @@ class Worker:
             catalog=self._feed.catalog,
             serving=self._feed.serving,
             upstreams=upstreams,
+            hosted_upstreams=hosted_upstreams(settings, upstreams),
             precedence=precedence_of(settings, preset, upstreams, self._candidates.candidates),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
+            dialects=dialects_of(preset, phase_memory(database)),
             stream_comment=preset.stream_comment,
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
@@ -250,6 +255,8 @@ class Worker:
         every(FORGET_S, "prompts", self._forget_prompts)
         self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
+        for job in services.dialects.phases.jobs:
+            every(*job)
         self._feed.start(every)
         self._oversight.start(every)
 

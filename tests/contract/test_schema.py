@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 import tollway.storage.migrations
 import tollway.storage.sql.audit_tables
 import tollway.storage.sql.endpoint_tables
-import tollway.storage.sql.snapshot_tables  # all three only for their tables
+import tollway.storage.sql.llm_tables
+import tollway.storage.sql.snapshot_tables  # all four only for their tables
 from contract.processes import run_together
 from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.identity.caller import Role

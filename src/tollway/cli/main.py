@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
     "users": ("tollway.cli.users", "app", True),
     "orgs": ("tollway.cli.organizations", "app", True),
     "keys": ("tollway.cli.keys", "app", True),
+    "llms": ("tollway.cli.llms", "app", True),
     "upstreams": ("tollway.cli.upstreams", "app", True),
     "byok": ("tollway.cli.byok", "app", True),
     "secrets": ("tollway.cli.secrets", "app", True),

@@ -16,6 +16,7 @@ from tollway.catalog.classification import ModelKind
 from tollway.catalog.model import Model
 from tollway.errors import Problem
 from tollway.gateway.abuse_checks import Inquiry
+from tollway.gateway.client_dialects import ClientDialect
 from tollway.gateway.context import Context
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Client
@@ -43,6 +44,7 @@ class Inbound(Struct, frozen=True):
 
     `drop_in`: it came by one of the two prefixes whose error bodies are historic. `peer`: the TCP address, canonical;
     "" when there is none. `by_proxy`: the peer is a trusted proxy, so what it says of the client in headers counts.
+    `dialect`: what the client speaks; None: Chat Completions.
     """
 
     path: str
@@ -53,6 +55,7 @@ class Inbound(Struct, frozen=True):
     drop_in: bool
     by_proxy: bool = False
     notes: HeadNotes = field(default_factory=HeadNotes)
+    dialect: ClientDialect | None = None
 
 
 class Exchange:

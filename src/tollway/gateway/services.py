@@ -13,6 +13,7 @@ from tollway.deadlines import Deadlines
 from tollway.errors import Problem
 from tollway.gateway.abuse_checks import AbuseChecks
 from tollway.gateway.context import Contexts
+from tollway.gateway.dialects import Dialects
 from tollway.gateway.drains import Drains
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
@@ -71,6 +72,10 @@ class Client(Protocol):
 
     def finish_stream(self, data: bytes) -> None:
         """The last bytes (b"" for none) and the proper end."""
+        ...
+
+    def break_off(self, problem: Problem, request_id: str) -> None:
+        """The end of a stream that did not finish: one honest error event, and no [DONE]."""
         ...
 
     def abort(self) -> None:
@@ -182,10 +187,12 @@ class Services:
     anon_id_key: bytes
     catalog: Callable[[], CatalogSnapshot]
     upstreams: Mapping[str, Upstream]
+    hosted_upstreams: Mapping[str, Upstream]  # the same, as models reach them that the operator hosts there
     precedence: Precedence
     split: TrafficSplit | None  # None: there is none, or its second provider is not configured
     user_hashes: UserHashes
     rulebook: Rulebook
+    dialects: Dialects
     stream_comment: str  # instead of an upstream's, where that stays out of sight
     client: UpstreamClient
     retry_budget: RetryBudget

@@ -34,6 +34,7 @@ from tollway.settings import RequestLogSettings, parse
 from tollway.wire.answer import Answer
 from tollway.wire.answer_head import AnswerHead
 from tollway.wire.chat import parse_chat
+from tollway.wire.dialects.parameters import ModelOptions
 from unit.gateway.fakes import (
     CALLER,
     HOLD,
@@ -483,6 +484,22 @@ def test_an_own_endpoint_fails_for_its_owner_alone() -> None:
     assert isinstance(asyncio.run(send_upstream.run(ready(), everything)), Reply)
     one.caller = Caller("user-2", "bob@example.com")
     assert isinstance(asyncio.run(send_upstream.run(one, everything)), Reply)
+
+
+def test_a_custom_llm_fails_for_all_who_have_it_and_for_no_other() -> None:
+    """They all are of one provider, and several may have the same name at their vendors."""
+    everything = services(client=FakeUpstreams(*[answers(500, {})] * 10, GOOD), settings=ONCE)
+
+    def asked(public_id: str, user_id: str) -> Reply | Problem:
+        one = ready()
+        one.own = OwnRoute(Rule.CUSTOM_LLM, False, True, model(), options=ModelOptions(public_id, "x"))
+        one.model, one.caller = model(id_=public_id), Caller(user_id, "x@example.com")
+        return asyncio.run(send_upstream.run(one, everything))
+
+    for _ in range(10):
+        asked("in/one", "user-1")
+    assert isinstance(asked("in/one", "user-2"), Problem)
+    assert isinstance(asked("in/two", "user-1"), Reply)
 
 
 def test_one_who_leaves_counts_against_nobody() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from tollway.storage.sql.types import UtcInstant
 
 revision: Final = "0014_request_log"
-down_revision: Final = "0012_catalog_snapshots"
+down_revision: Final = "0013_custom_llms"
 
 
 def upgrade() -> None:
