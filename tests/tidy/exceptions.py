@@ -115,6 +115,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/announcements.py": _SQL,
     "storage/sql/alerts.py": _SQL,
     "storage/sql/api_metrics.py": _SQL,
+    "storage/sql/assigned_llms.py": _SQL,
     "storage/sql/audit_tables.py": _SCHEMA,
     "storage/sql/billing.py": _SQL,
     "storage/sql/bonuses.py": _SQL,
