@@ -104,7 +104,7 @@ class Worker:
         self._prices = SqlPrices(database)
         self._verify_at = 0.0  # monotonic seconds
         self._journals_are_well = True  # all that are dead could be read
-        addresses = ClientAddresses(
+        self._addresses = addresses = ClientAddresses(
             settings.trusted_proxies, settings.client_ip_header, settings.rate_limit_ipv6_prefix
         )
         self._windows = open_windows(settings, preset.free, metrics)
@@ -180,6 +180,7 @@ class Worker:
                 checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
                 metrics=services.metrics,
+                management=self._management.api(callers, self._addresses),
             )
         )
         self._start_background()

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from tollway.admin.fields import bad, check_reference
+from tollway.admin.office import SETTINGS_CHANGE
 from tollway.admin.ownership import Actor, check_access
 from tollway.admin.records import AuditEntry, StoredOwnKey
 from tollway.admin.store import AdminStore
@@ -20,7 +21,7 @@ from tollway.ids import new_id
 from tollway.providers.own_keys import OwnKeyError, last_four, read_own_key
 
 KEY_CHARS_MAX: Final = 8_192
-SETTINGS_CHANGE: Final = "organization.settings.change"
+
 _NOT_FOUND: Final = "BYOK key not found"
 
 

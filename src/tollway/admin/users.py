@@ -57,6 +57,19 @@ async def unblock_user(store: UserStore, id_or_email: str, now: datetime) -> Use
     return await _set_blocked(store, id_or_email, None, now)
 
 
+async def set_admin(store: UserStore, id_or_email: str, *, is_admin: bool, now: datetime) -> User | Problem:
+    """Whether the user may do everything that the operator may. For commands alone: nobody is made one over HTTP.
+
+    Refuses: not_found, and bad_request for an account that was deleted.
+    """
+    user = await show_user(store, id_or_email)
+    if isinstance(user, Problem):
+        return user
+    if user.blocked_reason and user.blocked_reason.startswith(SOFT_DELETED):
+        return bad("user", "was deleted")
+    return await store.set_admin(user.id, is_admin, now) or missing("user", id_or_email)
+
+
 async def delete_user(store: AdminStore, id_or_email: str, now: datetime) -> User | Problem:
     """Nothing of theirs opens anything from now on, and what tells who they were is gone; the books stay as they are.
 

@@ -9,6 +9,7 @@ from msgspec import Raw
 from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.billing.recovery import PayerPart, encode_entry
 from tollway.identity.caller import Caller
+from tollway.money import Microdollars
 
 CALLERS_KEPT: Final = 10_000
 
@@ -19,13 +20,17 @@ def budgets_of(caller: Caller, day: date) -> tuple[BudgetRef, ...]:
     if caller.organization_id:
         budgets = [BudgetRef(BudgetKind.ORGANIZATION, caller.organization_id)]
         if caller.member_daily_limit is not None:
-            owner = f"{caller.organization_id}:{caller.user_id}:{day.isoformat()}"
-            budgets.append(BudgetRef(BudgetKind.MEMBER_DAY, owner, caller.member_daily_limit))
+            budgets.append(member_day(caller.organization_id, caller.user_id, day, caller.member_daily_limit))
     else:
         budgets = [BudgetRef(BudgetKind.USER, caller.user_id)]
     if caller.key_id and caller.key_limit is not None:
         budgets.append(BudgetRef(BudgetKind.KEY, caller.key_id, caller.key_limit))
     return tuple(budgets)
+
+
+def member_day(organization_id: str, user_id: str, day: date, limit: Microdollars | None = None) -> BudgetRef:
+    """What a member spends of the organization's on one UTC day."""
+    return BudgetRef(BudgetKind.MEMBER_DAY, f"{organization_id}:{user_id}:{day.isoformat()}", limit)
 
 
 @lru_cache(maxsize=CALLERS_KEPT)

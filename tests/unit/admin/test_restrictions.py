@@ -35,7 +35,7 @@ def test_providers_are_named_one_by_one(entry: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "shown"),
     [
-        ({"default_model": "a/b"}, "default_model: is no setting of an organization"),
+        ({"telemetry": "a/b"}, "telemetry: is no setting of an organization"),
         ({"data_collection": "maybe"}, "data_collection: must be one of allow, deny"),
         ({"data_collection": ("deny",)}, "data_collection: must be one of allow, deny"),
         ({"model_allow_list": "a/b"}, "model_allow_list: must be a list"),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from tollway.admin.records import AccountBalance, CreditTransaction, Page
 from tollway.billing.ledger import GRANTS, PAYMENTS, BudgetKind, BudgetRef, EntryKind, Posting
@@ -25,20 +25,12 @@ _COLUMNS: Final = (
     credit_transactions.c.created_at,
 )
 
+_ONE: Final = select(credit_transactions.c.id).where(credit_transactions.c.id == bindparam("id"))
+
 
 class SqlCredits(SqlSubject):
     async def add_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance:
-        row = {
-            "id": credit.id,
-            "user_id": credit.user_id,
-            "organization_id": credit.organization_id,
-            "amount_microdollars": credit.amount_microdollars,
-            "is_free": credit.is_free,
-            "description": credit.description,
-            "credit_category": credit.credit_category,
-            "expiry_date": credit.expiry_date,
-            "created_at": credit.created_at,
-        }
+        row = _row(credit)
         kind, source = (EntryKind.GRANT, GRANTS) if credit.is_free else (EntryKind.PAYMENT, PAYMENTS)
         posting = Posting(kind, source, account.id, Microdollars(credit.amount_microdollars))
 
@@ -52,6 +44,23 @@ class SqlCredits(SqlSubject):
 
         return await self._database.write(work)
 
+    async def refund_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance | None:
+        posting = Posting(EntryKind.REFUND, account.id, PAYMENTS, Microdollars(-credit.amount_microdollars))
+
+        def work(connection: Connection) -> AccountBalance | None:
+            budget = budgets.lock(connection, {account.id: account}, credit.created_at)[account.id]
+            if connection.execute(_ONE, {"id": credit.id}).first() is not None:  # an earlier try of ours
+                return _balance(account, budget)
+            if budget.balance - budget.held + credit.amount_microdollars < 0:
+                return None
+            insert_missing(connection, credit_transactions, _row(credit))
+            refunded = budgets.credit(connection, account, credit.amount_microdollars, credit.created_at)
+            post(connection, credit.id, [posting], credit.created_at, memo=credit.description)
+            bump_identity(connection)
+            return _balance(account, refunded)
+
+        return await self._database.write(work)
+
     async def list_credits(self, account: BudgetRef, page: Page) -> tuple[CreditTransaction, ...]:
         statement = newest_first(_of(account), credit_transactions, page)
         return await self._database.read(
@@ -60,6 +69,20 @@ class SqlCredits(SqlSubject):
 
     async def account_balance(self, account: BudgetRef) -> AccountBalance:
         return _balance(account, await self._database.read(lambda connection: budgets.read(connection, account.id)))
+
+
+def _row(credit: CreditTransaction) -> dict[str, object]:
+    return {
+        "id": credit.id,
+        "user_id": credit.user_id,
+        "organization_id": credit.organization_id,
+        "amount_microdollars": credit.amount_microdollars,
+        "is_free": credit.is_free,
+        "description": credit.description,
+        "credit_category": credit.credit_category,
+        "expiry_date": credit.expiry_date,
+        "created_at": credit.created_at,
+    }
 
 
 def _of(account: BudgetRef) -> Select[tuple[object, ...]]:
