@@ -22,7 +22,18 @@ PREFIX: Final = "TOLLWAY_"
 JWT_SECRET_BYTES_MIN: Final = 32  # as many as the hash of HS256 has (RFC 7518, 3.2)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]{1,64}")  # underscores: such headers are dropped
 _MAPPED_IPV4: Final = IPv6Network("::ffff:0:0/96")
-_NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", "TOLLWAY_WORKER"})
+CLIENT_VARIABLES: Final = frozenset(  # of the commands auth, models and run (docs/guides/providers)
+    {
+        "TOLLWAY_API_KEY",
+        "TOLLWAY_API_URL",
+        "TOLLWAY_AUTH_CONTENT",
+        "TOLLWAY_CONFIG_CONTENT",
+        "TOLLWAY_CONFIG_DIR",
+        "TOLLWAY_DISABLE_MODELS_FETCH",
+        "TOLLWAY_ORG_ID",
+    }
+)
+_NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", "TOLLWAY_WORKER", *CLIENT_VARIABLES})
 
 
 class SettingsError(Exception):
@@ -148,6 +159,67 @@ class ModelSettings(Section):
     request_usd: Decimal = Field(Decimal(0), ge=0, description="Price of one request in USD.")
 
 
+class NoticeSettings(Section):
+    """Who is told that money runs out. Source: response-path 6.10, 6.17."""
+
+    url: str = Field("", description="Webhook that is told of low balances and due top-ups; empty: nobody is.")
+    token: SecretStr | None = Field(None, description="Bearer token that is shown to the webhook.")
+    token_file: Path | None = Field(None, description="File that holds the token for the webhook.")
+    top_up_below_usd: int = Field(5, ge=0, description="A user's balance in USD below which a top-up is due.")
+    top_up_below_organization_usd: int = Field(
+        50, ge=0, description="An organization's balance in USD below which a top-up is due."
+    )
+
+
+class ApiMetricsSettings(Section):
+    """Records of single chat requests, for statistics and alerts: who served it, how fast, how it ended; no text of
+    it. Source: response-path §9."""
+
+    enabled: bool = Field(False, description="Make a record of each chat request that went to an upstream.")
+    store: bool = Field(True, description="Keep the records in the table api_metrics.")
+    receiver_url: str = Field("", description="Where to send each record as well, http(s)://…/ingest/api-metrics.")
+    receiver_token: SecretStr | None = Field(
+        None, description="Secret shared with that receiver; without it nothing is sent."
+    )
+    receiver_token_file: Path | None = Field(None, description="File that holds that secret.")
+    admin_token: SecretStr | None = Field(
+        None, description="Secret of whoever may send records here and configure alerts; unset: nobody."
+    )
+    admin_token_file: Path | None = Field(None, description="File that holds that secret.")
+    client_name: str = Field("", description="Name of this gateway in the records; a preset may have its own.")
+    waiting_max: int = Field(10_000, gt=0, description="Records that wait in a worker; more are dropped and counted.")
+    batch: int = Field(500, gt=0, le=5_000, description="Records written in one transaction.")
+    flush_s: float = Field(1, gt=0, description="How often records are written.")
+    retention_days: int = Field(8, gt=0, description="Days after which a stored record is deleted.")
+
+
+class AlertSettings(Section):
+    """Alerts about models that fail or are slow, from the stored records. Which models: `/alerting/config`. Source:
+    response-path 9.7."""
+
+    enabled: bool = Field(False, description="Evaluate the alerts once a minute, in one worker of the deployment.")
+    page_webhook_url: SecretStr | None = Field(None, description="Where pages go: a webhook that takes Slack's blocks.")
+    page_webhook_url_file: Path | None = Field(None, description="File that holds the address for pages.")
+    ticket_webhook_url: SecretStr | None = Field(None, description="Where tickets go.")
+    ticket_webhook_url_file: Path | None = Field(None, description="File that holds the address for tickets.")
+    webhook_s: float = Field(5, gt=0, description="Longest wait for a webhook.")
+    page_cooldown_s: int = Field(900, gt=0, description="A page is not repeated for this long.")
+    ticket_cooldown_s: int = Field(14_400, gt=0, description="A ticket is not repeated for this long.")
+    interval_s: float = Field(60, gt=0, description="How often the alerts are evaluated.")
+
+
+class AnalyticsSettings(Section):
+    """Events about users' first requests, with their e-mail address, for a PostHog-shaped sink. Off without a key.
+    Source: response-path §8."""
+
+    url: str = Field("https://us.i.posthog.com/capture/", description="Where events are sent.")
+    api_key: SecretStr | None = Field(None, description="Key of the project there; unset: nothing is noted or sent.")
+    api_key_file: Path | None = Field(None, description="File that holds that key.")
+    tries_max: int = Field(5, gt=0, description="How often one event is tried before it is given up.")
+    answer_s: float = Field(5, gt=0, description="Longest wait for the sink.")
+    interval_s: float = Field(30, gt=0, description="How often events that are due are sent.")
+
+
 class CustomUpstreamSettings(Section):
     """Endpoints that users and organizations register. Source: request-path 12."""
 
@@ -231,18 +303,26 @@ class Settings(Section):
         "partial", description="partial: hold what is left; strict: all or 402."
     )
     management_api: bool = Field(True, description="Serve /api/admin/v1, the account routes and the login of devices.")
+    store_prompt_prefixes: bool = Field(
+        False, description="Store the first 100 characters of personal requests' prompts; never organizations'."
+    )
+    prompt_prefix_days: int = Field(30, ge=1, description="For how long such first characters are kept.")
     app_url: str = Field("http://127.0.0.1:8788", description="Where people buy credits; shown in the 402 body.")
     first_topup_bonus_usd: int = Field(20, ge=0, description="Bonus named in the 402 body of a new account.")
     http_referer: str = Field(
         "https://github.com/tollway/tollway", description="HTTP-Referer for providers; a preset may have its own."
     )
     x_title: str = Field("Tollway", description="X-Title for providers; a preset may have its own.")
+    notices: NoticeSettings = Field(default=NoticeSettings(), description="Who is told that money runs out.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     providers: dict[str, ProviderSettings] = Field(default_factory=dict, description="Upstreams by name.")
     models: tuple[ModelSettings, ...] = Field((), description="Models added or overridden by the operator.")
     limits: Limits = Field(default=Limits(), description="Bounds.")
     timeouts: Timeouts = Field(default=Timeouts(), description="Waits.")
     retries: Retries = Field(default=Retries(), description="Retries.")
+    api_metrics: ApiMetricsSettings = Field(default=ApiMetricsSettings(), description="Records of chat requests.")
+    alerts: AlertSettings = Field(default=AlertSettings(), description="Alerts.")
+    analytics: AnalyticsSettings = Field(default=AnalyticsSettings(), description="First-usage events.")
     breaker: BreakerRules = Field(
         default=BreakerRules(), description="When an upstream that fails is left alone, for each model."
     )
@@ -371,6 +451,7 @@ PROVIDER_KEYS: Final = {
     "CORETHINK_API_KEY": "corethink",
     "GIGAPOTATO_API_KEY": "gigapotato",
     "FASTROUTER_API_KEY": "fastrouter",
+    "APERTIS_API_KEY": "apertis",
 }
 REFERENCE_KEY: Final = "BYOK_ENCRYPTION_KEY"  # as the reference calls it
 PROVIDER_URLS: Final = {"GIGAPOTATO_API_URL": "gigapotato"}
@@ -380,6 +461,11 @@ def provider_keys_set(environ: Mapping[str, str] | None = None) -> dict[str, str
     """The usual provider key variables that are set, each with the provider it is for. Never their values."""
     environ = os.environ if environ is None else environ
     return {name: provider for name, provider in PROVIDER_KEYS.items() if environ.get(name)}
+
+
+def client_environment() -> Mapping[str, str]:
+    """What the commands of a developer's machine read: they have a configuration of their own, not this one."""
+    return dict(os.environ)
 
 
 ConfigPath = Annotated[Path | None, "None: TOLLWAY_CONFIG, else ./tollway.toml if it is there"]

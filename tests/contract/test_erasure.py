@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, Table, func, select
 
 from contract.commit_fault import CommitFault
+from contract.observed import measured, metric
 from contract.scenario import START
 from contract.test_owned import ACME_ID, add, add_owners, endpoint, key
 from tollway.admin.records import AuditEntry, CreditTransaction, Member, User
@@ -18,10 +19,12 @@ from tollway.identity.keys import hash_key, make_key
 from tollway.identity.store import KeyRow
 from tollway.storage.sql.admin.erasure import FATES, Fate
 from tollway.storage.sql.admin.store import SqlAdmin
+from tollway.storage.sql.api_metrics import row_of
 from tollway.storage.sql.audit_tables import audit_log
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.sql.management_tables import device_logins, invitations, stored_answers
+from tollway.storage.sql.observation_tables import analytics_events, api_metrics
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
 from tollway.storage.sql.tables import (
     api_keys,
@@ -54,6 +57,8 @@ async def prepare(database: Database) -> SqlAdmin:
         await admin.add_credit(BudgetRef(BudgetKind.USER, name), credit)
         await add(database, free_model_usage, _free_use(name))
         await add(database, byok_keys, key(f"own-{name}", user_id=name))
+        await add(database, api_metrics, row_of(measured(metric(user_id=name)), "house"))
+        await add(database, analytics_events, _event(name))
         await add(database, custom_upstreams, endpoint(f"u1-{name}", user_id=name))
         await add(database, custom_upstreams, endpoint(f"u2-{name}", user_id=name, provider_id="two"))
         await add(database, invitations, _invitation(name))
@@ -89,6 +94,11 @@ async def test_nothing_asks_them_or_names_their_address_any_more(database: Datab
     assert [row.id for row in await rows(database, invitations)] == ["bob"]
     told = [row.message for row in await rows(database, audit_log)]
     assert told == ["Removed user deleted+ann@deleted.invalid", "Removed user xann@example.com"]
+
+
+def _event(name: str) -> dict[str, Any]:
+    told = {"request_id": f"r-{name}", "model": "m", "cost_microdollars": 0, "tries": 0}
+    return {"user_id": name, "event": "first_usage", **told, "due_at": START, "created_at": START}
 
 
 def _free_use(name: str) -> dict[str, Any]:

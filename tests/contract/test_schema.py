@@ -21,11 +21,13 @@ from tollway.identity.caller import Role
 from tollway.identity.store import MembershipRow
 from tollway.storage.migrations import run
 from tollway.storage.migrations.run import migrate
+from tollway.storage.sql import accounting_tables  # noqa: F401  (its tables are in the metadata)
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.engine import create_sqlite_file, parse_url, single_use_engine
 from tollway.storage.sql.identity import SqlIdentity
+from tollway.storage.sql.observation_tables import api_metrics
 from tollway.storage.sql.response_tables import response_phases
 from tollway.storage.sql.schema import SCHEMA_HEAD, schema_is_current
 from tollway.storage.sql.tables import ledger_entries, metadata
@@ -33,6 +35,7 @@ from tollway.storage.sql.usage import SqlUsage
 
 
 async def test_the_migrations_build_the_tables_of_the_program(database: Database) -> None:
+    assert api_metrics.name in metadata.tables  # tables of other files are among them
     assert response_phases.metadata is metadata
     assert await database.read(_differences) == []
 

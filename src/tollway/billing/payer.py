@@ -6,10 +6,9 @@ from typing import Final
 
 from msgspec import Raw
 
-from tollway.billing.ledger import BudgetKind, BudgetRef
+from tollway.billing.ledger import BudgetKind, BudgetRef, member_day
 from tollway.billing.recovery import PayerPart, encode_entry
 from tollway.identity.caller import Caller
-from tollway.money import Microdollars
 
 CALLERS_KEPT: Final = 10_000
 
@@ -26,11 +25,6 @@ def budgets_of(caller: Caller, day: date) -> tuple[BudgetRef, ...]:
     if caller.key_id and caller.key_limit is not None:
         budgets.append(BudgetRef(BudgetKind.KEY, caller.key_id, caller.key_limit))
     return tuple(budgets)
-
-
-def member_day(organization_id: str, user_id: str, day: date, limit: Microdollars | None = None) -> BudgetRef:
-    """What a member spends of the organization's on one UTC day."""
-    return BudgetRef(BudgetKind.MEMBER_DAY, f"{organization_id}:{user_id}:{day.isoformat()}", limit)
 
 
 @lru_cache(maxsize=CALLERS_KEPT)

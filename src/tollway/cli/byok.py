@@ -1,6 +1,5 @@
 """`tollway byok`: keys that users and organizations bring along. A key is typed in or read, never an argument."""
 
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from tollway.admin.records import StoredOwnKey
 from tollway.catalog.endpoints import EndpointsError, read_endpoints
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
+from tollway.cli.entered_key import KeyFile, read_key
 from tollway.cli.output import fields_of, refuse, write_json, write_record, write_table
 from tollway.errors import Problem
 from tollway.identity.master_keys import sealing_keys
@@ -28,9 +28,6 @@ _COLUMNS = ("id", "provider_id", "last_four", "is_enabled", "created_at", "updat
 
 Provider = Annotated[str, typer.Argument(help="Inference provider, such as anthropic.", metavar="PROVIDER")]
 Key = Annotated[str, typer.Argument(help="Id of the key, or its provider.", metavar="KEY")]
-KeyFile = Annotated[
-    Path | None, typer.Option("--key-file", help="File with the key. Without it: typed in, or stdin.", metavar="FILE")
-]
 
 
 @app.command("list")
@@ -59,7 +56,7 @@ def add(
     as_json: arguments.AsJson = False,
 ) -> None:
     """Store a key, sealed. For bedrock it is a JSON object with accessKeyId, secretAccessKey and region."""
-    text = _read_key(key_file)
+    text = read_key(key_file)
     _change(user, organization, as_json, lambda desk, owner: own_keys.add_own_key(desk, owner, provider, text))
 
 
@@ -72,7 +69,7 @@ def replace(
     as_json: arguments.AsJson = False,
 ) -> None:
     """Store another key for the same provider in its place."""
-    text = _read_key(key_file)
+    text = read_key(key_file)
     _change(user, organization, as_json, lambda desk, owner: own_keys.replace_own_key(desk, owner, key, text))
 
 
@@ -154,18 +151,6 @@ def _desk(admin: Administration) -> Desk:
     settings = load()
     provider_ids = load_preset(settings.preset).own_keys.provider_ids
     return Desk(admin.store, sealing_keys(settings), random_bytes, provider_ids, OPERATOR, admin.now)
-
-
-def _read_key(file: Path | None) -> str:
-    """On a terminal it is not shown while it is typed."""
-    if file is None:
-        return str(typer.prompt("Key", hide_input=True)) if sys.stdin.isatty() else sys.stdin.read()
-    try:
-        return file.read_text()
-    except OSError as error:
-        refuse(f"{file}: {error.strerror}")
-    except UnicodeDecodeError:
-        refuse(f"{file}: is not text")
 
 
 def _fields(key: StoredOwnKey) -> dict[str, object]:

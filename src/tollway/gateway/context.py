@@ -17,15 +17,13 @@ _WITHOUT_FEATURE: Final = "/openrouter"  # requests to such a path that name no 
 
 
 class Context(Struct, frozen=True, eq=False):
-    """Reads a header when it is asked for, since hardly a request needs them all. None: not said."""
+    """Reads a header when it is asked for, since hardly a request needs them all, except for the task, which every
+    attempt asks for. None: not said."""
 
     headers: Headers
     features: frozenset[str]  # that there are
     feature_if_absent: str | None
-
-    @property
-    def task_id(self) -> str | None:
-        return limited(read_header(self.headers, b"taskid"))
+    task_id: str | None
 
     @property
     def mode(self) -> str | None:
@@ -63,12 +61,13 @@ class Contexts:
     def __init__(self, preset: Preset) -> None:
         self._features = frozenset(feature.lower() for feature in preset.features)
         self._feature_if_absent = preset.feature_if_absent or None
-        self._silent = Context({}, self._features, None)
-        self._silent_direct = Context({}, self._features, self._feature_if_absent)
+        self._silent = Context({}, self._features, None, None)
+        self._silent_direct = Context({}, self._features, self._feature_if_absent, None)
 
     def read(self, headers: Headers, path: str) -> Context:
         """`headers` must not be changed afterwards."""
         silent = self._silent if _WITHOUT_FEATURE in path else self._silent_direct
         if _KNOWN.isdisjoint(headers):
             return silent
-        return Context(headers, self._features, silent.feature_if_absent)
+        task_id = limited(read_header(headers, b"taskid"))
+        return Context(headers, self._features, silent.feature_if_absent, task_id)

@@ -2,21 +2,23 @@
 
 Each part is its own frozen value, given once by one stage; only the runner in `pipeline.py` puts it here. (A frozen
 Exchange copied by every stage costs 2 µs a copy, a tenth of the whole budget: docs/adr/0006.) Reading a part too early
-raises MissingPartError, which is a bug and never a refusal.
+raises MissingPartError, which is a bug and never a refusal; what every closer must know is empty at first instead.
 """
 
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tollway.billing.ledger import Hold, Outcome
+from tollway.billing.particulars import Particulars
 from tollway.catalog.classification import ModelKind
 from tollway.catalog.model import Model
 from tollway.errors import Problem
 from tollway.gateway.context import Context
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Client
+from tollway.identity.authenticator import Kept
 from tollway.identity.caller import Caller
 from tollway.routing.plan import Plan
 from tollway.routing.precedence import OwnRoute
@@ -25,6 +27,14 @@ from tollway.wire.chat import ChatRequest
 # What reading a slot raises that no stage has filled. A __getattr__ with an error of our own would make Python look up
 # every attribute the slow way, those that are there included: some hundred times for each request.
 MissingPartError: Final = AttributeError
+
+
+class HeadNotes(Struct, eq=False):
+    """What was found out about a request's head. A client that stays sends the same one again, so it is kept for the
+    next requests of its connection."""
+
+    context: Context | None = None
+    kept: Kept | None = None  # about the credential
 
 
 class Inbound(Struct, frozen=True):
@@ -41,6 +51,7 @@ class Inbound(Struct, frozen=True):
     peer: str
     drop_in: bool
     by_proxy: bool = False
+    notes: HeadNotes = field(default_factory=HeadNotes)
 
 
 class Exchange:
@@ -64,6 +75,7 @@ class Exchange:
         "model",
         "outcome",
         "own",
+        "particulars",
         "place",
         "plan",
         "prepared",
@@ -99,7 +111,8 @@ class Exchange:
     claim: str  # the Idempotency-Key; "" for none
     hold: Hold | None  # None: nobody pays
     prepared: dict[str, object]
-    reply: Reply
+    particulars: Particulars  # what is stored of it besides money
+    reply: Reply | None  # None: no upstream was called
     # the end
     attempts: list[str]  # what was tried, for the log
     prompt_text_bytes: int | None  # of the request, once somebody needed to know
@@ -112,6 +125,10 @@ class Exchange:
         self.client = client
         self.received_at = received_at
         self.started = started
+        self.place = self.claim = ""
+        self.counted = ()
+        self.is_logged = False
+        self.hold = self.reply = None
         self.attempts = []
         self.prompt_text_bytes = None
         self.problem = None

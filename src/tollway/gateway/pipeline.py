@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import (
     answer_client,
+    emit_api_metrics,
     emit_metrics,
     free_key,
     free_slots,
@@ -35,6 +36,7 @@ from tollway.gateway.stages import (
     limit_free,
     limit_promotion,
     log_free_use,
+    note_particulars,
     parse_request,
     plan_route,
     prepare_request,
@@ -81,11 +83,16 @@ STAGES: Final = (
     Stage(plan_route.run, needs=("context", "kind", "caller", "request", "own", "model"), gives="plan"),
     Stage(check_policy.run, needs=("kind", "caller", "request", "own", "model"), gives="provider_config"),
     Stage(claim_key.run, needs=("caller",), gives="claim"),
-    Stage(reserve_funds.run, needs=("caller", "own", "model", "plan"), gives="hold"),
+    Stage(reserve_funds.run, needs=("kind", "caller", "own", "model", "plan"), gives="hold"),
     Stage(prepare_request.run, needs=("request", "provider_config"), gives="prepared"),
     Stage(
+        note_particulars.run,
+        needs=("address", "context", "kind", "caller", "request", "plan", "hold"),
+        gives="particulars",
+    ),
+    Stage(
         send_upstream.run,
-        needs=("context", "caller", "request", "kind", "own", "model", "prepared", "plan", "hold"),
+        needs=("context", "caller", "request", "kind", "own", "model", "prepared", "plan", "hold", "particulars"),
         gives="reply",
     ),
 )
@@ -99,12 +106,13 @@ CLOSERS: Final[tuple[Closer, ...]] = (
     free_slots.run,
     release_place.run,
     emit_metrics.run,
+    emit_api_metrics.run,
     record_request.run,
 )
 
 
 class Guard(Protocol):
-    """A block in which a bug is reported and goes no further."""
+    """Blocks, one after the other, in which a bug is reported and goes no further; `failed` is about the last one."""
 
     failed: bool
 
@@ -117,14 +125,13 @@ class Guard(Protocol):
 
 async def handle(exchange: Exchange, services: Services, new_guard: Callable[[], Guard]) -> None:
     """One request from parsed bytes to the end of its answer. A bug becomes `internal_error`; closers run anyway."""
-    stages = new_guard()
-    with stages:
+    guard = new_guard()
+    with guard:
         await run_stages(exchange, services)
-    if stages.failed:
+    if guard.failed:
         exchange.problem = Problem(Code.INTERNAL_ERROR)
     closers, failed = iter(CLOSERS), True
-    while failed:  # one that fails has had its turn: the next guard goes on behind it
-        guard = new_guard()
+    while failed:  # one that fails has had its turn: what follows it goes on
         with guard:
             for closer in closers:
                 waiting = closer(exchange, services)

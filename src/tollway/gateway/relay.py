@@ -38,6 +38,7 @@ class Relay:
     _connection: UpstreamConnection | None = None
     _state = _HEAD
     _head = NO_HEAD
+    _head_at = 0.0
     _scanner: StreamScanner | None = None
     _collected_bytes = 0
     _started = False  # the client has the head of a stream
@@ -96,6 +97,7 @@ class Relay:
     def whole_arrived(self, head: AnswerHead, body: bytes) -> None:
         if head.status < 300 and len(body) <= self._limits.upstream_body_bytes:  # the ordinary case
             self._head = head
+            self._head_at = self._deadlines.now()
             self._finish_whole(body)
         else:
             self.head_arrived(head)
@@ -104,8 +106,8 @@ class Relay:
 
     def head_arrived(self, head: AnswerHead) -> None:
         self._head = head
+        self._head_at = now = self._deadlines.now()
         if head.is_stream:
-            now = self._deadlines.now()
             self._state = _STREAM
             self._scanner = StreamScanner(self._limits.upstream_line_bytes)
             self._end_by(self._begun + self._timeouts.stream_s)
@@ -328,6 +330,7 @@ class Relay:
                     failure=failure,
                     abandoned=abandoned,
                     retry_after_s=self._head.retry_after_s,
+                    head_at=self._head_at,
                     request_id=self._head.request_id,
                 )
             )

@@ -18,6 +18,7 @@ class Reply(Struct, frozen=True):
     `failure`: it broke off. `abandoned`: the client had gone and the rest was not waited for. `told_error`: the
     upstream reported its failure in an event of its own, so the client needs no other. `request_id`: the upstream's.
     `sent_body`: what was sent, of a refusal by a hosted model's upstream.
+    `head_at`: when the upstream's status arrived, monotonic seconds; 0 for never.
     """
 
     candidate: Candidate
@@ -34,6 +35,7 @@ class Reply(Struct, frozen=True):
     retry_after_s: int | None = None
     request_id: bytes = b""
     sent_body: bytes = b""
+    head_at: float = 0.0
 
     @property
     def was_sent(self) -> bool:

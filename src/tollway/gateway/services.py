@@ -16,10 +16,12 @@ from tollway.gateway.drains import Drains
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.origins import Origins
 from tollway.gateway.slots import Slots
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.promotions import Promotions
 from tollway.observability.logs import RequestLog
+from tollway.observability.metric_feed import MetricFeed
 from tollway.observability.metrics import Metrics
 from tollway.providers.registry import Upstream
 from tollway.providers.rulebook import Rulebook
@@ -184,7 +186,9 @@ class Services:
     slots: Slots
     free: FreeUses
     drains: Drains
+    origins: Origins
     relays: OpenRelays
     metrics: Metrics
     request_log: RequestLog
+    api_metrics: MetricFeed | None = None  # None: nobody keeps records of requests
     loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call

@@ -19,8 +19,7 @@ from tollway.admin.ownership import MANAGERS, Actor
 from tollway.admin.preferences import read_preferences
 from tollway.admin.records import Membership
 from tollway.admin.usage import GROUPS_MAX, SPAN_DEFAULT, Grouping, UsageFilter
-from tollway.billing.ledger import BudgetKind, BudgetRef
-from tollway.billing.payer import member_day
+from tollway.billing.ledger import BudgetKind, BudgetRef, member_day
 from tollway.errors import Problem
 from tollway.http.callers import Denied
 from tollway.http.management.call import Access, ManagementServices

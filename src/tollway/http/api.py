@@ -19,6 +19,7 @@ from tollway.http.device_login import add_device_login
 from tollway.http.management.api import add_management
 from tollway.http.management.call import ManagementServices
 from tollway.http.management.table import ROOT as MANAGEMENT
+from tollway.http.observation import Observation, add_observation
 from tollway.http.problems import problem_body
 from tollway.http.routes import DROP_IN_PREFIXES, HOT_ROUTES
 from tollway.ids import new_request_id
@@ -43,6 +44,7 @@ class ApiServices:
     is_draining: Callable[[], bool]
     metrics: Metrics
     management: ManagementServices | None = None
+    observation: Observation | None = None  # None: its routes let nobody in
 
 
 def build_api(services: ApiServices) -> ASGIApp:
@@ -56,6 +58,7 @@ def build_api(services: ApiServices) -> ASGIApp:
         add_management(api, services.management)
         add_account(api, services.management)
         add_device_login(api, services.management)
+    add_observation(api, services.observation)
     api.add_exception_handler(HTTPException, _http_problem)
     api.add_exception_handler(RequestValidationError, _invalid_request)
     api.add_exception_handler(StoreUnavailableError, _store_unavailable)
@@ -106,7 +109,7 @@ async def _invalid_request(request: Request, _: Exception) -> Response:
 
 
 async def _store_unavailable(request: Request, error: Exception) -> Response:
-    return _answer(Problem(Code.LEDGER_UNAVAILABLE, str(error)), request)
+    return _answer(Problem(Code.LEDGER_UNAVAILABLE, str(error)), request, {"retry-after": "1"})
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:

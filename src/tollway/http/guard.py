@@ -8,7 +8,7 @@ _log = get_log()
 
 
 class Guard:
-    """A block in which a bug is reported and goes no further; `failed` tells whether there was one."""
+    """Blocks in which a bug is reported and goes no further; `failed` tells whether there was one in the last block."""
 
     __slots__ = ("failed",)
 
@@ -16,12 +16,13 @@ class Guard:
         self.failed = False
 
     def __enter__(self) -> "Guard":
+        self.failed = False
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if not isinstance(error, Exception):
+        if error is None or not isinstance(error, Exception):
             return False
         self.failed = True
         _log.error("internal_error", error=error)

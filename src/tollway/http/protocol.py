@@ -155,8 +155,20 @@ class GatewayProtocol(asyncio.Protocol):
         responder = Responder(self.transport, keep_alive, reader.speaks_1_1, drop_in, edge.date_header, self._answered)
         self._responder = responder
         responder.paused = self._is_behind
-        peer, body = self._peer, reader.take_body()
-        edge.serve(Inbound(path, reader.query, reader.fields, body, peer.address, drop_in, peer.is_proxy), responder)
+        peer = self._peer
+        edge.serve(
+            Inbound(
+                path,
+                reader.query,
+                reader.fields,
+                reader.take_body(),
+                peer.address,
+                drop_in,
+                peer.is_proxy,
+                reader.notes,
+            ),
+            responder,
+        )
 
     def _asgi_side(self) -> AsgiSide:
         side = AsgiSide(self._config, self._state, self.transport, self._answered)

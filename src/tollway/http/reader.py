@@ -11,6 +11,7 @@ from typing import Final
 import httptools
 
 from tollway.errors import Code, Problem
+from tollway.gateway.exchange import HeadNotes
 from tollway.http.head import (
     blank_lines,
     check_head,
@@ -42,7 +43,8 @@ class RequestReader:
     """One request after another. `problem` says why the present one is refused; nothing is read after that.
 
     `path` is decoded, `query` raw with its `?`; header names are lower-cased, repeated ones joined by a comma.
-    `route` is set for a hot route: its path, and whether that came by a drop-in prefix.
+    `route` is set for a hot route: its path, and whether that came by a drop-in prefix. `notes` are about the head, and
+    stay while the client sends the same one.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -58,6 +60,7 @@ class RequestReader:
         self.keep_alive = True
         self.is_chunked = False
         self.route: tuple[str, bool] | None = None
+        self.notes = HeadNotes()
         self.body_bytes = 0
         self._limits = limits
         self._plain_bytes_max = min(limits.request_line_bytes, limits.header_value_bytes, limits.headers_bytes)
@@ -142,8 +145,10 @@ class RequestReader:
         self.is_last = False
         self.body_bytes = 0
         self._pieces = []
-        if not self._is_known(head) and not self._read_plain_head(head):
-            self._read_head(head)
+        if not self._is_known(head):
+            self.notes = HeadNotes()
+            if not self._read_plain_head(head):
+                self._read_head(head)
         if self.problem or self.stage == DONE:
             return rest
         self.stage = BODY

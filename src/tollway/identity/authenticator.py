@@ -42,9 +42,12 @@ class AuthenticatorRules:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
+    """A verdict in memory. Only `Authenticator.verdict_of` tells whether it still counts."""
+
     verdict: Caller | Refusal
     until: float  # monotonic seconds
+    generation: int  # of all that the database says about identities
 
 
 class Authenticator:
@@ -61,20 +64,28 @@ class Authenticator:
         self._rules = rules
         self._monotonic = monotonic
         self._unix_seconds = unix_seconds
-        self._callers: dict[bytes, _Kept] = {}
-        self._refusals: dict[bytes, _Kept] = {}
+        self._callers: dict[bytes, Kept] = {}
+        self._refusals: dict[bytes, Kept] = {}
         self._revision: int | None = None
         self._generation = 0
         self._fresh_until = 0.0
 
     def known(self, credential: str, organization: str) -> Caller | Refusal | None:
         """The kept verdict, or None when the database must be asked."""
+        kept = self.find(credential, organization)
+        return None if kept is None else self.verdict_of(kept)
+
+    def find(self, credential: str, organization: str) -> Kept | None:
+        """What is kept about a credential; who sees the same one again may ask `verdict_of` without looking it up."""
         key = _cache_key(credential, organization)
-        kept = self._callers.get(key) or self._refusals.get(key)
-        if kept is None:
-            return None
+        return self._callers.get(key) or self._refusals.get(key)
+
+    def verdict_of(self, kept: Kept) -> Caller | Refusal | None:
+        """The verdict, or None when the database must be asked anew."""
         now = self._monotonic()
-        return kept.verdict if now < kept.until and now < self._fresh_until else None
+        if now < kept.until and now < self._fresh_until and kept.generation == self._generation:
+            return kept.verdict
+        return None
 
     async def authenticate(self, credential: str, organization: str) -> Caller | Refusal:
         """Ask the database and keep the verdict. Raises StoreUnavailableError."""
@@ -102,7 +113,7 @@ class Authenticator:
         kept, most = (self._callers, self._rules.callers_max) if is_caller else (self._refusals, REFUSALS_KEPT_MAX)
         if len(kept) >= most:
             kept.pop(next(iter(kept)))  # oldest first; refusals cannot push callers out
-        kept[key] = _Kept(verdict, self._monotonic() + min(seconds, self._rules.cache_s))
+        kept[key] = Kept(verdict, self._monotonic() + min(seconds, self._rules.cache_s), self._generation)
 
     async def _decide(self, credential: str, organization: str) -> tuple[Caller | Refusal, float]:
         """The verdict and how many seconds it may live."""

@@ -23,6 +23,24 @@ class FreeUseMetrics:
         )
 
 
+class ObservationMetrics:
+    """Of records of requests, alerts and first-usage events."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.waiting = Gauge(
+            "tollway_api_metrics_waiting", "Records of requests not yet kept.", ["sink"], registry=registry
+        )
+        self.dropped = Counter("tollway_api_metrics_dropped", "Records of requests lost.", ["sink"], registry=registry)
+        self.alerts = Counter("tollway_alerts", "Alerts that somebody was told of.", registry=registry)
+        self.alert_failures = Counter(
+            "tollway_alert_failures", "Counts and notifications of alerts that failed.", registry=registry
+        )
+        self.first_usages = Counter("tollway_first_usages", "First-usage events sent.", registry=registry)
+        self.first_usages_lost = Counter(
+            "tollway_first_usages_lost", "Settlements whose first-usage events could not be noted.", registry=registry
+        )
+
+
 class Metrics:
     """All metrics of one worker, in a registry of its own."""
 
@@ -58,6 +76,7 @@ class Metrics:
             "tollway_drains", "Answers read to their end for a client that left.", registry=self.registry
         )
         self.free_use = FreeUseMetrics(self.registry)
+        self.observation = ObservationMetrics(self.registry)
         self.unusable_secrets = Counter(
             "tollway_unusable_secrets",
             "Requests refused because what their owner stored cannot be used.",

@@ -6,12 +6,12 @@ its pool is one of a bounded number (request-path 12.5, guarantees N1).
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tollway.deadlines import Deadlines
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.identity.outbound import OutboundRules
-from tollway.providers.registry import Origin, Upstream
+from tollway.providers.registry import Origin
 from tollway.settings import Limits, SettingsError, Timeouts
 from tollway.steps import beside
 from tollway.upstream.connection import Connection
@@ -19,6 +19,16 @@ from tollway.upstream.guard import check_resolved
 from tollway.upstream.guarded import GuardedPools
 from tollway.upstream.pool import Pool
 from tollway.upstream.resolver import Resolve, resolve
+
+
+class Destination(Protocol):
+    """Where a request goes. One `id` has one `origin`, the very same object each time."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def origin(self) -> Origin: ...
 
 
 class HttpUpstreams:
@@ -44,20 +54,20 @@ class HttpUpstreams:
             lambda origin: Pool(origin, deadlines, fewer, timeouts, check, resolve), limits.custom_upstream_pools
         )
 
-    def prepare(self, upstream: Upstream) -> None:
+    def prepare(self, upstream: Destination) -> None:
         """Make what connections to this upstream need. Raises SettingsError when its authority cannot be read."""
         try:
             self._pool_of_operator(upstream)
         except OSError:  # of the file system or of TLS
             raise SettingsError(f"providers.{upstream.id}.ca_file: is not a readable PEM file") from None
 
-    def _pool_of(self, upstream: Upstream) -> Pool | None:
+    def _pool_of(self, upstream: Destination) -> Pool | None:
         """None: there are too many already."""
         if upstream.origin.is_guarded:
             return self._guarded.of(upstream.origin)
         return self._pool_of_operator(upstream)
 
-    def _pool_of_operator(self, upstream: Upstream) -> Pool:
+    def _pool_of_operator(self, upstream: Destination) -> Pool:
         pool = self._by_upstream.get(upstream.id)  # an id is quicker to look up than an origin
         if pool is None or pool.origin is not upstream.origin:
             pool = self._by_upstream[upstream.id] = self._shared_pool(upstream.origin)
@@ -70,7 +80,7 @@ class HttpUpstreams:
         return pool
 
     def send_kept(
-        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+        self, upstream: Destination, head: bytes, body: bytes, sink: ReplySink, headers_s: float
     ) -> Connection | None:
         """Send over a kept connection; None when there is none. The answer's headers must come within `headers_s`."""
         pool = self._pool_of(upstream)
@@ -81,7 +91,7 @@ class HttpUpstreams:
         return connection
 
     async def send_fresh(
-        self, upstream: Upstream, head: bytes, body: bytes, sink: ReplySink, headers_s: float
+        self, upstream: Destination, head: bytes, body: bytes, sink: ReplySink, headers_s: float
     ) -> Connection | Failure:
         """Send over a new connection. Nothing is sent when the sink has stopped wanting it while we connected."""
         pool = self._pool_of(upstream)

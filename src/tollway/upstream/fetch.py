@@ -4,9 +4,8 @@ import asyncio
 from typing import Final
 
 from tollway.gateway.services import Failure, FailureKind
-from tollway.providers.registry import Upstream
 from tollway.steps import Later
-from tollway.upstream.client import HttpUpstreams
+from tollway.upstream.client import Destination, HttpUpstreams
 from tollway.upstream.connection import Connection
 from tollway.wire.answer_head import AnswerHead
 
@@ -60,18 +59,21 @@ class _Collected:
 
 async def fetch(
     client: HttpUpstreams,
-    upstream: Upstream,
+    upstream: Destination,
     head: bytes,
     body: bytes = b"",
     answer_s: float = ANSWER_S,
     body_bytes_max: int = BODY_BYTES_MAX,
+    *,
+    reuse: bool = True,
 ) -> tuple[int, bytes] | Failure:
     """Status and body of a request whose head is complete but for the line that ends it.
 
-    Sent again over a new connection when a kept one turns out to be dead: to ask twice does no harm.
+    Sent again over a new connection when a kept one turns out to be dead: to ask twice does no harm. Where it would,
+    `reuse` is False, and the connection a new one.
     """
     request, sink = head + b"\r\n", _Collected(body_bytes_max)
-    kept = client.send_kept(upstream, request, body, sink, answer_s)
+    kept = client.send_kept(upstream, request, body, sink, answer_s) if reuse else None
     if kept:
         answer = await _answer_over(kept, sink)
         if not (isinstance(answer, Failure) and answer.kind is FailureKind.STALE):

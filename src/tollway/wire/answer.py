@@ -126,7 +126,7 @@ def _read_ordinary(body: bytes) -> Answer | None:
     return Answer(
         message_id=answer.id,
         model=answer.model,
-        inference_provider=answer.provider,
+        inference_provider=answer.provider.strip() or None if answer.provider else None,
         finish_reason=answer.choices[0].finish_reason if answer.choices else None,
         usage=usage,
         has_error=False,
@@ -175,8 +175,8 @@ def choice_of(raw: Raw) -> Choice:
 
 
 def provider_of(envelope: Envelope, choice: Choice | None) -> str | None:
-    """Who really served it: `provider`, or what a gateway in between wrote into the first choice's metadata."""
-    named = label(envelope.provider)
+    """Who really served it, trimmed: `provider`, or what a gateway wrote into the first choice's metadata."""
+    named = _trimmed(envelope.provider)
     if named or choice is None:
         return named
     holder = choice.message if _is_object(choice.message) else choice.delta
@@ -184,7 +184,11 @@ def provider_of(envelope: Envelope, choice: Choice | None) -> str | None:
         return None
     metadata = _message.decode(holder).provider_metadata
     routing = _metadata_of(_metadata_of(_metadata_of(metadata).gateway).routing)
-    return label(routing.finalProvider) or label(routing.resolvedProvider)
+    return _trimmed(routing.finalProvider) or _trimmed(routing.resolvedProvider)
+
+
+def _trimmed(raw: Raw) -> str | None:
+    return (label(raw) or "").strip() or None
 
 
 def label(raw: Raw) -> str | None:

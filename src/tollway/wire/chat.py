@@ -16,6 +16,8 @@ METADATA_NAME_CHARS_MAX: Final = 64
 METADATA_VALUE_CHARS_MAX: Final = 512
 COMPLETION_TOKENS_MAX: Final = 99_999_999_999  # request-path 10.1: more is answered like an outage
 
+_BOUNDED: Final = frozenset({"tools", "stop", "metadata", "n", "max_completion_tokens", "max_tokens"})
+
 
 class ModelMissingError(ValueError):
     """`model` is absent, empty or no string: answered as an unknown model, not as a bad request."""
@@ -57,20 +59,20 @@ def parse_chat(body: bytes) -> ChatRequest:
         for message in messages:
             if message.__class__ is not dict:
                 raise BodyError("messages must be objects")
-    _check_lists(tree)
     stream = tree.get("stream")
     if stream is not None and stream.__class__ is not bool:
         raise BodyError("stream must be true or false")
+    completion_tokens_max, choices = None, 1
+    if not _BOUNDED.isdisjoint(tree):
+        _check_lists(tree)
+        completion_tokens_max = _completion_tokens_max(tree)
+        choices = _choices(tree)
+    return ChatRequest(tree, trimmed, stream is True, completion_tokens_max, choices, len(messages or ()), len(body))
+
+
+def _choices(tree: JsonObject) -> int:
     choices = tree.get("n")
-    return ChatRequest(
-        tree,
-        trimmed,
-        stream is True,
-        _completion_tokens_max(tree),
-        1 if choices is None else _integer("n", choices, 1, CHOICES_MAX),
-        len(messages or ()),
-        len(body),
-    )
+    return 1 if choices is None else _integer("n", choices, 1, CHOICES_MAX)
 
 
 def _completion_tokens_max(tree: JsonObject) -> int | None:
@@ -126,7 +128,7 @@ def with_usage(body: JsonObject) -> JsonObject:
     Source: request-path 2.2 and 2.3, guarantees M3.
     """
     options = body.get("stream_options")
-    asked = {**options, "include_usage": True} if isinstance(options, dict) else {"include_usage": True}
+    asked = {**options, "include_usage": True} if options.__class__ is dict else {"include_usage": True}
     shaped = {**body, "stream_options": asked}
     shaped.pop("models", None)
     return shaped

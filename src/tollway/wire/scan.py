@@ -22,7 +22,8 @@ _LINE_END_BYTES: Final = b"\r\n"
 _DONE: Final = b"[DONE]"
 _NULL: Final = Raw(b"null")
 
-_MATTERS: Final = re.compile(rb'"(?:error"\s*:|usage"\s*:\s*\{|finish_reason"\s*:\s*")')
+_MATTERS: Final = re.compile(rb'"(?:error"\s*:|usage"\s*:\s*\{|finish_reason"\s*:\s*"|provider_metadata"\s*:\s*\{)')
+_PROVIDER: Final = re.compile(rb'"provider"\s*:\s*(?:null|"[^"\\\r\n]*+")').match
 # What a model produced, under all names in use. The match of a piece of text ends where the text, not empty, begins.
 _PIECE: Final = re.compile(
     rb'"(?:content|reasoning|reasoning_content|refusal|text|arguments|transcript|data)"\s*:\s*"(?!")'
@@ -40,9 +41,10 @@ class StreamScanner:
 
     `deltas`: events with a non-empty piece of output, each at least one token. `body_bytes`: bytes fed. `message_id`,
     `model`, `inference_provider` and `finish_reason` are the last non-empty ones of the events that were opened: the
-    first events until id and model are known, and all with a usage object, an `error` key or a finish reason.
-    `ending` holds the `[DONE]` event, to be written when the charge is safe. `too_long`: an event exceeded
-    `line_bytes_max`, counted without the blank line that ends it; nothing is returned from there on.
+    first events until id and model are known, and all with a usage object, an `error` key, a finish reason, or another
+    inference provider than before. `ending` holds the `[DONE]` event, to be written when the charge is safe.
+    `too_long`: an event exceeded `line_bytes_max`, counted without the blank line that ends it; nothing is returned
+    from there on.
     """
 
     __slots__ = (
@@ -53,6 +55,7 @@ class StreamScanner:
         "_last",
         "_limit",
         "_over",
+        "_provider",
         "_spelling",
         "_tail",
         "_tail_size",
@@ -87,6 +90,7 @@ class StreamScanner:
         self._over = False  # done or too long
         self._at_start = True  # a byte order mark may still come
         self._unnamed = _UNNAMED_EVENTS_MAX
+        self._provider = b"\0"  # how this upstream last wrote who serves it, key and value
         self._spelling = b'"content":"'  # how this upstream last wrote the key before a piece of output
         self._head = self._tail = b"\0"  # the learned frame: see _learn
         self._head_size = self._tail_size = 1
@@ -211,7 +215,7 @@ class StreamScanner:
 
         Returns where its piece of output begins if that is all there is to it, else 0.
         """
-        matters = self._unnamed > 0 or _MATTERS.search(event) is not None
+        matters = self._tells_provider(event) or self._unnamed > 0 or _MATTERS.search(event) is not None
         if matters and self._read(event[json_at:]):
             return 0
         at = event.rfind(self._spelling) + len(self._spelling)
@@ -225,6 +229,15 @@ class StreamScanner:
                 self._spelling = piece.group()
         self.deltas += 1
         return 0 if matters else at
+
+    def _tells_provider(self, event: bytes) -> bool:
+        """`event` names another inference provider than the last that named one; then the frame is no longer sure."""
+        at = event.find(b'"provider"')
+        if at < 0 or event.startswith(self._provider, at):
+            return False
+        found = _PROVIDER(event, at)
+        self._provider, self._head = found.group() if found else self._provider, b"\0"
+        return True
 
     def _is_framed(self, event: bytes) -> bool:
         """`event`, with its blank line, is the learned one but for its text (and its padding)."""

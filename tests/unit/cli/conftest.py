@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from tollway.cli import byok, keys, ledger, organizations, secrets, upstreams, users
 from tollway.cli import credits as credit_commands
+from tollway.cli.alerts import alerts
 from tollway.cli.explain import explain
 from tollway.cli.migrate import migrate
 from tollway.cli.reconcile import reconcile
@@ -92,6 +93,6 @@ def _application() -> typer.Typer:
     )
     for name, app in parts:
         root.add_typer(app, name=name)
-    for command in (migrate, reconcile, explain):
+    for command in (migrate, reconcile, explain, alerts):
         root.command(command.__name__)(command)
     return root

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 from msgspec.json import encode
@@ -22,10 +23,11 @@ from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.origins import Origins
 from tollway.gateway.services import ClientListener, Failure, ReplySink, Services
 from tollway.gateway.slots import Slots
 from tollway.identity.anonymous import anonymous_caller
-from tollway.identity.authenticator import Authenticator
+from tollway.identity.authenticator import Authenticator, Kept
 from tollway.identity.caller import Caller, Refusal
 from tollway.identity.outbound import OutboundRules
 from tollway.identity.sealing import SealingKeys
@@ -279,8 +281,11 @@ class FakeAuthenticator(Authenticator):
         self.verdict, self.later, self.away = verdict, later, away
         self.asked: list[tuple[str, str]] = []
 
-    def known(self, credential: str, organization: str) -> Caller | Refusal | None:
-        return None if self.later else self.verdict
+    def find(self, credential: str, organization: str) -> Kept | None:
+        return None if self.later or self.verdict is None else Kept(self.verdict, inf, 0)
+
+    def verdict_of(self, kept: Kept) -> Caller | Refusal | None:
+        return kept.verdict
 
     async def authenticate(self, credential: str, organization: str) -> Caller | Refusal:
         if self.away:
@@ -351,6 +356,7 @@ def services(**changes: Any) -> Services:
         slots=Slots(),
         free=free_uses(Preset()),
         drains=Drains(settings.limits.drains, metrics.drains.set),
+        origins=Origins(b"secret"),
         relays=OpenRelays(lambda _: None),
         metrics=metrics,
         request_log=RequestLog(lambda _: None, lambda *_: None),

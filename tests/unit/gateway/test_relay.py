@@ -130,6 +130,30 @@ def test_a_stream_passes_and_its_last_event_is_kept_back() -> None:
     play(scenario)
 
 
+def test_when_the_upstreams_status_came() -> None:
+    """However the answer came, and not when its end did."""
+
+    def scenario() -> None:
+        for begin in (
+            lambda stage: stage.relay.whole_arrived(AnswerHead(200), BODY),
+            lambda stage: stage.whole(BODY[:9], status=200),
+            lambda stage: stage.whole(BODY[:9], status=500),
+            lambda stage: stage.stream(EVENT),
+        ):
+            stage = Stage()
+            begin(stage)
+            headed_at = stage.clock.now
+            stage.clock.now += 5
+            if not stage.relay.finished.done():
+                stage.relay.failed(Failure(FailureKind.BROKEN, "cut", True))
+            assert stage.reply.head_at == headed_at
+        stage = Stage()
+        stage.relay.failed(Failure(FailureKind.TIMEOUT, "late", True))
+        assert stage.reply.head_at == 0
+
+    play(scenario)
+
+
 def test_a_whole_answer_is_collected() -> None:
     def scenario() -> None:
         stage = Stage()

@@ -29,7 +29,7 @@ def catalog(public: Any) -> CatalogServices:
     return CatalogServices(public, nobody, nobody)
 
 
-def _services(**changes: Any) -> ApiServices:
+def api_services(**changes: Any) -> ApiServices:
     given: dict[str, Any] = {
         "catalog": catalog(lambda: Page(b"{}", '"etag"')),
         "custom_upstreams": None,
@@ -46,7 +46,7 @@ def _ask(services: ApiServices, method: str, path: str, **headers: str) -> tuple
 
 
 def test_a_bug_is_a_500_that_says_nothing() -> None:
-    status, headers, body = _ask(_services(catalog=catalog(_broken)), "GET", "/v1/models")
+    status, headers, body = _ask(api_services(catalog=catalog(_broken)), "GET", "/v1/models")
     assert (status, json.loads(body)) == (500, {"error": "Internal server error"})
     assert headers["content-type"] == "application/json"
     assert headers["cache-control"] == "no-store"
@@ -65,13 +65,13 @@ def test_a_bug_is_a_500_that_says_nothing() -> None:
     ],
 )
 def test_readiness_names_what_fails(checks: Any, draining: bool, failing: list[str]) -> None:
-    status, _, body = _ask(_services(checks=checks, is_draining=lambda: draining), "GET", "/readyz")
+    status, _, body = _ask(api_services(checks=checks, is_draining=lambda: draining), "GET", "/readyz")
     expected: dict[str, object] = {"status": "failing", "failing": failing} if failing else {"status": "ready"}
     assert (status, json.loads(body)) == (503 if failing else 200, expected)
 
 
 def test_a_page_that_is_known_is_not_sent_again() -> None:
-    status, headers, body = _ask(_services(), "GET", "/v1/models", if_none_match='W/"etag"')
+    status, headers, body = _ask(api_services(), "GET", "/v1/models", if_none_match='W/"etag"')
     assert (status, headers["etag"], body) == (304, '"etag"', b"")
 
 
@@ -82,6 +82,6 @@ def test_a_body_that_does_not_fit_has_the_general_shape(monkeypatch: pytest.Monk
             return count
 
     monkeypatch.setattr(api_module, "_add_health", add)
-    status, headers, body = _ask(_services(), "GET", "/counted")
+    status, headers, body = _ask(api_services(), "GET", "/counted")
     error = json.loads(body)["error"]
     assert (status, error["code"], error["request_id"]) == (400, Code.BAD_REQUEST, headers["x-request-id"])

@@ -39,6 +39,16 @@ async def test_hot_and_other_routes_alternate_on_one_connection() -> None:
 
 
 @in_loop
+async def test_notes_about_a_head_are_kept_for_the_same_head_alone() -> None:
+    connection = Connection()
+    other = hot(b"3", b"X-Other: 1\r\n")
+    await connection.send(hot(b"1"), hot(b"22"), other, hot(b"4"))
+    first, second, third, fourth = (inbound.notes for inbound in connection.asked)
+    assert first is second
+    assert len({id(one) for one in (second, third, fourth)}) == 3
+
+
+@in_loop
 async def test_pipelined_requests_are_answered_in_order() -> None:
     connection = await Connection().send(hot(b"1") + GET + hot(b"2") + hot(b"3") + GET)
     await connection.settle()

@@ -308,6 +308,23 @@ def test_the_border_between_credential_and_organization_is_part_of_it(world: Wor
     assert world.known("ab", "") is None
 
 
+def test_who_holds_on_to_a_kept_verdict_learns_that_it_counts_no_more(world: World) -> None:
+    verdict = world.ask()
+    kept = world.authenticator.find(KEY, "")
+    assert kept
+    assert world.authenticator.verdict_of(kept) == verdict
+    world.store.number += 1
+    world.refresh()
+    assert world.authenticator.verdict_of(kept) is None
+    world.ask()
+    assert world.authenticator.verdict_of(kept) is None
+    kept = world.authenticator.find(KEY, "")
+    assert kept
+    assert world.authenticator.verdict_of(kept) == verdict
+    world.pass_time(60)
+    assert world.authenticator.verdict_of(kept) is None
+
+
 @pytest.mark.parametrize("credential", [KEY, TOKEN, OTHER_KEY], ids=["key", "token", "unknown key"])
 def test_a_verdict_lives_a_minute_at_most(world: World, credential: str) -> None:
     verdict = world.ask(credential)

@@ -57,6 +57,7 @@ class Plain:
     has_error: bool = False
     deltas: int = 0
     unnamed: int = 16
+    provider: object = b"none yet"  # as it was last written
     torn: bool = False  # malformed JSON came by, whose output a search may count and a decoder cannot
 
     def take(self, data: str) -> None:
@@ -68,7 +69,12 @@ class Plain:
         if not isinstance(event, dict):
             return
         keys = list(walk(event))
-        if self.unnamed or any(key == "error" or (key, kind) in MATTER for key, kind, _ in keys):
+        providers = [value for key, _, value in keys if key == "provider"]
+        if (
+            self.unnamed
+            or any(key == "error" or (key, kind) in MATTER for key, kind, _ in keys)
+            or providers not in ([], [self.provider])
+        ):
             self.read(event)
         self.deltas += event.get("error") is None and any(is_output(*key) for key in keys)
 
@@ -77,7 +83,8 @@ class Plain:
         self.message_id = event.get("id") or self.message_id
         self.model = event.get("model") or self.model
         self.unnamed = 0 if self.message_id and self.model else max(0, self.unnamed - 1)
-        self.inference_provider = event.get("provider") or self.inference_provider
+        self.provider = event.get("provider", self.provider)
+        self.inference_provider = (event.get("provider") or "").strip() or self.inference_provider
         self.finish_reason = first.get("finish_reason") or self.finish_reason
         self.usage = read_usage(json.dumps(event.get("usage")).encode()) or self.usage
         self.has_error |= "error" in event
@@ -443,6 +450,29 @@ def test_the_gateway_behind_a_provider_is_found() -> None:
     event = b'data: {"id":"g","model":"m","choices":[{"delta":' + routing + b',"finish_reason":"length"}]}\n\n'
     found = scan([event])[1]
     assert (found["inference_provider"], found["finish_reason"]) == ("bedrock", "length")
+
+
+def test_the_last_one_who_served_it_counts() -> None:
+    """Wherever it is named, and however little else the event says."""
+
+    def event(provider: str) -> bytes:
+        return b'data: {"id":"g","model":"m",%b"choices":[{"delta":{"content":"a"}}]}\n\n' % provider.encode()
+
+    def served_by(*events: bytes) -> object:
+        return scan(list(events))[1]["inference_provider"]
+
+    metadata = '"choices":[{"delta":{"provider_metadata":{"gateway":{"routing":{"finalProvider":"bedrock"}}}}}],'
+    first, second, nobody, nothing = (
+        event(text) for text in ('"provider":"A",', '"provider": " B ",', "", '"provider":null,')
+    )
+    assert served_by(*[first] * 20) == "A"
+    assert served_by(*[first] * 20, second, *[nobody] * 20, nothing) == "B"
+    assert served_by(*[nobody] * 20, first, *[nobody] * 20) == "A"
+    assert served_by(*[first] * 20, *[second] * 20, *[first] * 20) == "A"
+    late = b'data: {"id":"g","model":"m",%b}\n\n' % metadata.rstrip(",").encode()
+    assert served_by(*[nobody] * 20, late, *[nobody] * 20) == "bedrock"
+    usage = USAGE.replace(b'{"choices"', b'{"provider":"C","choices"')
+    assert served_by(*[first] * 20, usage, first) == "A"
 
 
 def test_an_event_without_padding_is_no_model_for_padded_ones() -> None:

@@ -26,8 +26,9 @@ _CODES = {
 
 
 def run(exchange: Exchange, _: Services) -> None:
-    if exchange.problem is None and exchange.has("reply"):
-        _answer(exchange, exchange.reply)
+    reply = exchange.reply
+    if exchange.problem is None and reply is not None:
+        _answer(exchange, reply)
     else:
         _refuse(exchange, exchange.problem or Problem(Code.INTERNAL_ERROR))
 

@@ -14,8 +14,7 @@ _log = get_log()
 
 
 def run(exchange: Exchange, services: Services) -> Awaitable[None] | None:
-    is_sent = exchange.has("reply") and exchange.reply.was_sent
-    if is_sent or not (exchange.has("claim") and exchange.claim):
+    if not exchange.claim or (exchange.reply is not None and exchange.reply.was_sent):
         return None
     return _free(exchange.id, services)
 

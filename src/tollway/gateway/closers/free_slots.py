@@ -5,5 +5,4 @@ from tollway.gateway.services import Services
 
 
 def run(exchange: Exchange, services: Services) -> None:
-    if exchange.has("counted"):
-        services.slots.give_back(exchange.counted)
+    services.slots.give_back(exchange.counted)

@@ -7,6 +7,6 @@ from tollway.gateway.services import Services
 
 
 def run(exchange: Exchange, services: Services) -> Awaitable[None] | None:
-    if not (exchange.has("place") and exchange.place) or exchange.has("is_logged"):
+    if not exchange.place or exchange.is_logged:
         return None
     return services.free.windows.release(exchange.place, exchange.id)

@@ -18,13 +18,19 @@ _log = get_log()
 
 
 def run(exchange: Exchange, services: Services) -> Caller | Problem | Awaitable[Caller | Problem | None] | None:
+    notes, authenticator = exchange.inbound.notes, services.authenticator
+    if notes.kept is not None:
+        verdict = authenticator.verdict_of(notes.kept)
+        if verdict.__class__ is Caller:
+            return verdict
     headers = exchange.inbound.headers
     credential = read_bearer(headers.get(b"authorization", b""))
     if not credential:
         return None
     named = headers.get(b"x-tollway-organizationid") or headers.get(b"x-kilocode-organizationid")
     organization = named.decode("latin-1") if named else ""
-    verdict = services.authenticator.known(credential, organization)
+    kept = notes.kept = authenticator.find(credential, organization)
+    verdict = None if kept is None else authenticator.verdict_of(kept)
     if verdict.__class__ is Caller:
         return verdict
     if isinstance(verdict, Refusal):

@@ -6,5 +6,9 @@ from tollway.gateway.services import Services
 
 
 def run(exchange: Exchange, services: Services) -> Context:
-    inbound = exchange.inbound
-    return services.contexts.read(inbound.headers, inbound.path)
+    notes = exchange.inbound.notes
+    context = notes.context
+    if context is None:
+        inbound = exchange.inbound
+        context = notes.context = services.contexts.read(inbound.headers, inbound.path)
+    return context

@@ -4,7 +4,7 @@ import errno
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -13,6 +13,10 @@ from tollway.storage.journal.files import Files
 
 Frame: TypeAlias = tuple[RecordKind, str, bytes]  # kind, request id, the bytes of the record
 Place: TypeAlias = tuple["Segment", int, int]  # offset and size in bytes
+
+# Reading a member of an Enum costs as much as a call (Python 3.11), so each is read once.
+_OPEN: Final = RecordKind.OPEN
+_PROGRESS: Final = RecordKind.PROGRESS
 
 
 class Trace(Struct, eq=False):
@@ -25,11 +29,11 @@ class Trace(Struct, eq=False):
 
     def note(self, kind: RecordKind, place: Place) -> None:
         """A record of this request, neither RELEASE nor ACK, was written there."""
-        if kind is RecordKind.PROGRESS:
+        if kind is _PROGRESS:
             self.progress = place
             return
         self.progress = None
-        if kind is RecordKind.OPEN:
+        if kind is _OPEN:
             self.open = place
         else:
             self.close = place

@@ -30,6 +30,8 @@ UNSYNCED_BYTES_MAX: Final = 16 << 20  # of records kept in memory while the disk
 _OPEN: Final = RecordKind.OPEN
 _PROGRESS: Final = RecordKind.PROGRESS
 _CLOSE: Final = RecordKind.CLOSE
+_RELEASE: Final = RecordKind.RELEASE
+_ACK: Final = RecordKind.ACK
 
 
 class Health(Struct, frozen=True):
@@ -149,12 +151,12 @@ class JournalWriter:
 
     def release(self, request_id: str) -> None:
         """The request ended without an outcome."""
-        self._end(RecordKind.RELEASE, request_id)
+        self._end(_RELEASE, request_id)
 
     def acknowledge(self, request_ids: Iterable[str]) -> None:
         """These are settled; their records are not needed any more."""
         for request_id in request_ids:
-            self._end(RecordKind.ACK, request_id)
+            self._end(_ACK, request_id)
 
     def _end(self, kind: RecordKind, request_id: str) -> None:
         if self._segments.forget(request_id):

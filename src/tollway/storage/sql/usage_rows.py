@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from tollway.billing.ledger import Basis, Outcome
+from tollway.billing.particulars import origin_id
 from tollway.storage.sql.bulk import Bulk
 from tollway.storage.sql.tables import usage, usage_metadata
 from tollway.storage.sql.types import decimal_text, list_text, microseconds
@@ -59,9 +60,16 @@ METADATA: Final = Bulk(
     "prompt_tokens_max",
     "completion_tokens_max",
     "latency_ms",
+    "origin_id",
+    "session_id",
+    "max_tokens",
+    "system_prompt_length",
+    "rule",
 )
 
-_UNCERTAIN: Final = frozenset({Basis.ESTIMATED, Basis.INTERRUPTED})
+# Reading or hashing a member of an Enum costs as much as a call (Python 3.11), so each is read once and compared.
+_REPORTED, _ABSORBED = Basis.REPORTED, Basis.ABSORBED
+_UNCERTAIN: Final = (Basis.ESTIMATED, Basis.INTERRUPTED)
 
 
 class Form(NamedTuple):
@@ -81,8 +89,11 @@ def form_for(connection: Connection) -> Form:
 
 def _is_uncertain(outcome: Outcome) -> bool:
     """Nobody has said what the upstream bills for it."""
-    is_absorbed_unseen = outcome.basis is Basis.ABSORBED and not outcome.absorbed and outcome.reported_cost is None
-    return outcome.basis in _UNCERTAIN or is_absorbed_unseen
+    basis = outcome.basis
+    if basis is _REPORTED:
+        return False
+    is_absorbed_unseen = basis is _ABSORBED and not outcome.absorbed and outcome.reported_cost is None
+    return basis in _UNCERTAIN or is_absorbed_unseen
 
 
 def usage_row(outcome: Outcome, budget_ids: Sequence[str], form: Form) -> tuple[Any, ...]:
@@ -126,6 +137,8 @@ def usage_row(outcome: Outcome, budget_ids: Sequence[str], form: Form) -> tuple[
 def metadata_row(outcome: Outcome) -> tuple[Any, ...]:
     """A row of METADATA."""
     record = outcome.record
+    particulars = record.particulars
+    origin = particulars.origin
     return (
         outcome.hold.request_id,
         record.message_id,
@@ -139,4 +152,9 @@ def metadata_row(outcome: Outcome) -> tuple[Any, ...]:
         record.prompt_tokens_max,
         record.completion_tokens_max,
         record.latency_ms,
+        origin_id(origin) if origin else None,
+        particulars.session_id,
+        particulars.max_tokens,
+        particulars.system_prompt_length,
+        particulars.rule,
     )

@@ -39,3 +39,22 @@ def test_nobody_can_know() -> None:
     problem = run(FakeAuthenticator(later=True, away=True), KEY)
     assert isinstance(problem, Problem)
     assert problem.code is Code.LEDGER_UNAVAILABLE
+
+
+def test_the_same_head_is_not_looked_up_twice() -> None:
+    authenticator, looked_up = FakeAuthenticator(), []
+    find = authenticator.find
+    authenticator.find = lambda *of: looked_up.append(of) or find(*of)  # type: ignore[method-assign, func-returns-value]
+    one, there = exchange(headers=KEY), services(authenticator=authenticator)
+    assert authenticate.run(one, there) is CALLER
+    assert authenticate.run(one, there) is CALLER
+    assert looked_up == [("key", "")]
+
+
+def test_the_same_head_is_looked_up_again_when_its_verdict_counts_no_more() -> None:
+    authenticator = FakeAuthenticator()
+    one, there = exchange(headers=KEY), services(authenticator=authenticator)
+    assert authenticate.run(one, there) is CALLER
+    authenticator.verdict_of = lambda _: None  # type: ignore[method-assign, assignment]
+    assert asyncio.run(settled(authenticate.run(one, there))) is CALLER
+    assert authenticator.asked == [("key", "")]

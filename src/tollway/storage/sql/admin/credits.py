@@ -5,10 +5,11 @@ from typing import Final
 from sqlalchemy import Connection, Select, bindparam, select
 
 from tollway.admin.records import AccountBalance, CreditTransaction, Page
-from tollway.billing.ledger import GRANTS, PAYMENTS, BudgetKind, BudgetRef, EntryKind, Posting
+from tollway.billing.ledger import PAYMENTS, BudgetKind, BudgetRef, EntryKind, Posting
 from tollway.money import Microdollars
 from tollway.storage.sql import budgets
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
+from tollway.storage.sql.credit_rows import book_credit
 from tollway.storage.sql.entries import post
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import credit_transactions
@@ -31,14 +32,11 @@ _ONE: Final = select(credit_transactions.c.id).where(credit_transactions.c.id ==
 class SqlCredits(SqlSubject):
     async def add_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance:
         row = _row(credit)
-        kind, source = (EntryKind.GRANT, GRANTS) if credit.is_free else (EntryKind.PAYMENT, PAYMENTS)
-        posting = Posting(kind, source, account.id, Microdollars(credit.amount_microdollars))
 
         def work(connection: Connection) -> AccountBalance:
-            if not insert_missing(connection, credit_transactions, row):  # an earlier try of ours
+            credited = book_credit(connection, account, row)
+            if credited is None:  # an earlier try of ours
                 return _balance(account, budgets.read(connection, account.id))
-            credited = budgets.credit(connection, account, credit.amount_microdollars, credit.created_at)
-            post(connection, credit.id, [posting], credit.created_at, memo=credit.description)
             bump_identity(connection)
             return _balance(account, credited)
 

@@ -18,6 +18,7 @@ from tollway.identity.caller import Role
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
 from tollway.storage.sql.audit_tables import audit_log
 from tollway.storage.sql.management_tables import device_logins, invitations, stored_answers
+from tollway.storage.sql.observation_tables import analytics_events, api_metrics
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
 from tollway.storage.sql.tables import api_keys, free_model_usage, member_limits, memberships, organizations, users
 
@@ -44,13 +45,24 @@ FATES: Final[Mapping[str, Fate]] = {
     "invitations": Fate.DELETE,  # theirs, and those that ask them
     "device_logins": Fate.DELETE,
     "stored_answers": Fate.DELETE,
+    "api_metrics": Fate.UNLINK,
+    "analytics_events": Fate.DELETE,
     "usage": Fate.KEEP,
     "credit_transactions": Fate.KEEP,
 }
 
 _DELETE: Final = tuple(
     delete(table).where(table.c.user_id == bindparam("erased"))
-    for table in (byok_keys, custom_upstreams, member_limits, memberships, invitations, device_logins, stored_answers)
+    for table in (
+        analytics_events,
+        byok_keys,
+        custom_upstreams,
+        member_limits,
+        memberships,
+        invitations,
+        device_logins,
+        stored_answers,
+    )
 )
 _ASKED: Final = delete(invitations).where(invitations.c.email == bindparam("address"))
 _NAMING: Final = select(audit_log.c.id, audit_log.c.message).where(
@@ -64,7 +76,10 @@ _REVOKE: Final = (
         label="", revoked_at=func.coalesce(api_keys.c.revoked_at, bindparam("now", type_=api_keys.c.revoked_at.type))
     )
 )
-_UNLINK: Final = update(free_model_usage).where(free_model_usage.c.user_id == bindparam("erased")).values(user_id=None)
+_UNLINK: Final = tuple(
+    update(table).where(table.c.user_id == bindparam("erased")).values(user_id=None)
+    for table in (api_metrics, free_model_usage)
+)
 _USER: Final = (
     select(users.c.id, users.c.email, users.c.blocked_reason).where(users.c.id == bindparam("erased")).with_for_update()
 )
@@ -108,7 +123,7 @@ class SqlErasure(SqlSubject):
                 return Erasure.DONE
             if _is_last_owner(connection, who):
                 return Erasure.LAST_OWNER
-            for statement in (*_DELETE, _UNLINK):
+            for statement in (*_DELETE, *_UNLINK):
                 connection.execute(statement, who)
             connection.execute(_ASKED, {"address": user.email})
             _strip(connection, user.email, user_id)

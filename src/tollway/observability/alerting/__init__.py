@@ -1,0 +1,1 @@
+"""Alerts about models that fail or are slow."""
