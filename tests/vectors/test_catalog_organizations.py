@@ -1,6 +1,6 @@
 """Vectors D-01 to D-18 of catalog-and-clients, "Organizations and deletion"; over the wire where it shows there.
 
-D-04 and D-10 have no case here: there are no service accounts and no subscriptions.
+D-04 has no case here: there are no service accounts.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from flow.management import Desk, message
 from flow.programs import Gateway, Sim, settings_for
 from tollway.identity.caller import Role
 from tollway.ids import new_id
+from tollway.storage.sql.accounting_tables import subscriptions
 from tollway.storage.sql.admin.erasure import FATES
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
@@ -174,6 +175,20 @@ def test_the_row_has_a_pseudonym(desk: Desk, name: str) -> None:
     assert in_database(desk, lambda connection: connection.execute(pepper).scalar()) not in (None, "", before)
 
 
+@pytest.mark.parametrize(
+    ("is_cancelling", "status"),
+    [pytest.param(False, 409, id="catalog:D-10"), pytest.param(True, 200, id="catalog:D-10-cancelling")],
+)
+def test_who_subscribes_stays(desk: Desk, is_cancelling: bool, status: int) -> None:
+    account, id_ = desk.accounts.create(), new_id()
+    plan = {"tier": "tier_19", "cadence": "monthly", "status": "active", "streak_months": 1}
+    row = {"id": id_, "user_id": account.user_id, "external_id": id_, "is_cancelling": is_cancelling, **plan}
+    statement = insert(subscriptions).values(**row, created_at=NOW)
+    in_database(desk, lambda connection: connection.execute(statement), writes=True)
+    assert erase(desk, account).status == status
+    assert (desk.call(account, "GET", "/keys").status == 200) is (status == 409)
+
+
 @pytest.mark.parametrize("erasure", [pytest.param("no user", id="catalog:D-11")])
 def test_nobody_is_erased_without_an_error(desk: Desk, erasure: str) -> None:
     """In the store; over the wire somebody who is not there is 404."""
@@ -209,8 +224,11 @@ def test_the_books_stay(desk: Desk, user: str | None) -> None:
     in_database(desk, lambda connection: connection.execute(insert(free_model_usage).values(**row)), writes=True)
 
     def counts(connection: Connection) -> list[int]:
-        tables = (credit_transactions, usage)
-        return [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables]
+        found = []
+        for table in (credit_transactions, usage):
+            query = select(func.count()).select_from(table).where(table.c.user_id == account.user_id)
+            found.append(connection.execute(query).scalar_one())
+        return found
 
     before = in_database(desk, counts)
     assert erase(desk, account).status == 200

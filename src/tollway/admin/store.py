@@ -214,6 +214,7 @@ class Erasure(Enum):
     DONE = "done"
     NO_USER = "no user"
     LAST_OWNER = "last owner"
+    SUBSCRIBED = "subscribed"
 
 
 class ErasureStore(Protocol):

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from tollway.admin.answers import Answer, Asked, asked
 from tollway.admin.records import Page
 from tollway.errors import Code, Problem
-from tollway.http.management.call import Access, ManagementServices, admit
+from tollway.http.management.call import ORGANIZATION, Access, ManagementServices, admit
 from tollway.http.problems import problem_body
 from tollway.wire.json_body import BodyError, decode_object
 
@@ -94,12 +94,22 @@ class Table:
             operation_id=handler.__name__,
             description=f"{(handler.__doc__ or '').strip()} Who may call: {access.value}.".strip(),
             responses={"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}},
-            openapi_extra={"x-access": access.name.lower(), **({} if access is Access.ANYONE else _SECURITY)},
+            openapi_extra=_described(path, access),
             route_class_override=_guarded(self.services, access, once),
         )
 
 
-_SECURITY: Final[dict[str, Any]] = {"security": [{"bearer": []}]}
+def _described(path: str, access: Access) -> dict[str, Any]:
+    """What the signature of a handler does not tell."""
+    if access is Access.ANYONE:
+        return {"x-access": access.name.lower()}
+    schema = {"type": "string", "format": "uuid"}
+    parameters: list[dict[str, Any]] = []
+    if "{organization_id}" in path:
+        parameters = [{"name": "organization_id", "in": "path", "required": True, "schema": schema}]
+    elif access in (Access.LOOK, Access.CHANGE):
+        parameters = [{"name": ORGANIZATION, "in": "query", "required": False, "schema": schema}]
+    return {"x-access": access.name.lower(), "security": [{"bearer": []}], "parameters": parameters}
 
 
 def refuse(problem: Problem, request: Request) -> Response:

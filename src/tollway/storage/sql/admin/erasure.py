@@ -15,12 +15,22 @@ from sqlalchemy import Connection, Text, bindparam, delete, func, select, update
 from tollway.admin.records import SOFT_DELETED
 from tollway.admin.store import Erasure
 from tollway.identity.caller import Role
+from tollway.storage.sql.accounting_tables import subscriptions, usage_prompts
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
 from tollway.storage.sql.audit_tables import audit_log
 from tollway.storage.sql.management_tables import device_logins, invitations, stored_answers
 from tollway.storage.sql.observation_tables import analytics_events, api_metrics
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
-from tollway.storage.sql.tables import api_keys, free_model_usage, member_limits, memberships, organizations, users
+from tollway.storage.sql.tables import (
+    api_keys,
+    free_model_usage,
+    member_limits,
+    memberships,
+    organizations,
+    usage,
+    usage_metadata,
+    users,
+)
 
 DELETED_NAME: Final = "Deleted User"
 
@@ -47,6 +57,8 @@ FATES: Final[Mapping[str, Fate]] = {
     "stored_answers": Fate.DELETE,
     "api_metrics": Fate.UNLINK,
     "analytics_events": Fate.DELETE,
+    "subscriptions": Fate.KEEP,
+    "subscription_events": Fate.KEEP,
     "usage": Fate.KEEP,
     "credit_transactions": Fate.KEEP,
 }
@@ -63,6 +75,18 @@ _DELETE: Final = tuple(
         device_logins,
         stored_answers,
     )
+)
+_THEIR_USAGE: Final = select(usage.c.id).where(usage.c.user_id == bindparam("erased"))
+_FORGET_TEXT: Final = delete(usage_prompts).where(usage_prompts.c.id.in_(_THEIR_USAGE))
+_FORGET_ORIGIN: Final = (
+    update(usage_metadata)
+    .where(usage_metadata.c.id.in_(_THEIR_USAGE), usage_metadata.c.origin_id.is_not(None))
+    .values(origin_id=None)
+)
+_SUBSCRIBED: Final = select(subscriptions.c.id).where(
+    subscriptions.c.user_id == bindparam("erased"),
+    subscriptions.c.status == "active",
+    subscriptions.c.is_cancelling.is_(False),
 )
 _ASKED: Final = delete(invitations).where(invitations.c.email == bindparam("address"))
 _NAMING: Final = select(audit_log.c.id, audit_log.c.message).where(
@@ -123,7 +147,9 @@ class SqlErasure(SqlSubject):
                 return Erasure.DONE
             if _is_last_owner(connection, who):
                 return Erasure.LAST_OWNER
-            for statement in (*_DELETE, *_UNLINK):
+            if connection.execute(_SUBSCRIBED, who).first() is not None:
+                return Erasure.SUBSCRIBED
+            for statement in (*_DELETE, *_UNLINK, _FORGET_TEXT, _FORGET_ORIGIN):
                 connection.execute(statement, who)
             connection.execute(_ASKED, {"address": user.email})
             _strip(connection, user.email, user_id)
