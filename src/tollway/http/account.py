@@ -47,7 +47,9 @@ def add_account(api: FastAPI, services: ManagementServices) -> None:
             return Denied(result.http_status, result.shown or result.entry.message).answer
 
         extra = {"x-access": access.name.lower()}
-        api.add_api_route(path, route, methods=[method], name=answer.__name__, openapi_extra=extra)
+        api.add_api_route(
+            path, route, methods=[method], name=answer.__name__, description=answer.__doc__, openapi_extra=extra
+        )
 
     add("GET", "/api/profile", Access.SIGNED_IN, show_profile)
     add("GET", "/api/profile/balance", Access.SIGNED_IN, show_own_balance)
@@ -60,7 +62,7 @@ def add_account(api: FastAPI, services: ManagementServices) -> None:
 
 
 async def show_profile(services: ManagementServices, _: Request, caller: Caller) -> Response:
-    """The key `organizations` is absent when there are none."""
+    """Who the caller is, and their organizations; without any that key is absent."""
     found = [
         {"id": one.organization.id, "name": one.organization.name, "role": one.role}
         for one in await _memberships(services, caller)
@@ -69,7 +71,7 @@ async def show_profile(services: ManagementServices, _: Request, caller: Caller)
 
 
 async def show_own_balance(services: ManagementServices, _: Request, caller: Caller) -> Response | Problem:
-    """In USD; with an organization header that of the organization."""
+    """What is left, in USD; with an organization header that of the organization."""
     balance = await _balance(services, caller)
     if isinstance(balance, Problem):
         return balance
@@ -77,7 +79,7 @@ async def show_own_balance(services: ManagementServices, _: Request, caller: Cal
 
 
 async def show_own_usage(services: ManagementServices, request: Request, caller: Caller) -> Response:
-    """By day, newest first; only the caller's own."""
+    """What the caller used, by day, newest first."""
     view = request.query_params.get("viewType", "personal")
     with_models = request.query_params.get("groupByModel") == "true"
     organization = view.lower() if is_uuid(view) else caller.organization_id
@@ -108,6 +110,7 @@ async def show_own_usage(services: ManagementServices, request: Request, caller:
 
 
 async def show_user(services: ManagementServices, _: Request, caller: Caller) -> Response:
+    """Who the caller is: id, address, name, image."""
     return JSONResponse(await _user(services, caller))
 
 
@@ -132,7 +135,7 @@ async def show_limits(services: ManagementServices, _: Request, caller: Caller) 
 
 
 async def show_organization(services: ManagementServices, _: Request, caller: Caller) -> Response | Problem:
-    """Plain members do not see whom an alert goes to."""
+    """Name and settings; plain members do not see whom an alert goes to."""
     found = await _organization(services, caller)
     assert found is not None
     one, preferences = found.organization, read_preferences(found.organization.stored)
@@ -151,7 +154,7 @@ async def show_organization(services: ManagementServices, _: Request, caller: Ca
 
 
 async def list_modes(_: ManagementServices, __: Request, ___: Caller) -> Response:
-    """There are none of an organization's own here."""
+    """An empty list: organizations have no modes of their own here."""
     return JSONResponse({"modes": []})
 
 

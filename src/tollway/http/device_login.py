@@ -30,14 +30,14 @@ def add_device_login(api: FastAPI, services: ManagementServices) -> None:
     async def deny_login(request: Request, code: str) -> Response:
         return await _decide(services, request, code, approved=False)
 
-    for method, path, access, handler in (
-        ("POST", CODES, Access.ANYONE, begin_login),
-        ("GET", f"{CODES}/{{code}}", Access.ANYONE, poll_login),
-        ("POST", TOKENS, Access.SIGNED_IN, approve_login),
-        ("DELETE", f"{CODES}/{{code}}", Access.SIGNED_IN, deny_login),
+    for method, path, access, handler, what in (
+        ("POST", CODES, Access.ANYONE, begin_login, "A code for a device, which its user approves elsewhere."),
+        ("GET", f"{CODES}/{{code}}", Access.ANYONE, poll_login, "Pending, denied, expired, or once: a key."),
+        ("POST", TOKENS, Access.SIGNED_IN, approve_login, "Let the device with this code act for the caller."),
+        ("DELETE", f"{CODES}/{{code}}", Access.SIGNED_IN, deny_login, "Refuse the device with this code."),
     ):
         extra = {"x-access": access.name.lower()}
-        api.add_api_route(path, handler, methods=[method], name=handler.__name__, openapi_extra=extra)
+        api.add_api_route(path, handler, methods=[method], name=handler.__name__, description=what, openapi_extra=extra)
 
 
 async def _begin(services: ManagementServices, request: Request) -> Response:
