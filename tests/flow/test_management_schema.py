@@ -2,10 +2,7 @@
 
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
-
-import pytest
 
 from flow.accounts import Accounts
 from flow.management import ROOT, Desk
@@ -14,8 +11,6 @@ from flow.programs import Gateway, plain_environment
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 EXAMPLES = 5  # for each operation
 SECONDS_MAX = 120  # it takes a quarter of that alone on a machine
-
-pytestmark = pytest.mark.skipif(find_spec("schemathesis") is None, reason="schemathesis is not installed: `make test`")
 
 
 def test_it_does_what_its_description_says(gateway: Gateway, accounts: Accounts, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def set_(
     if data_collection is not None:
         settings["data_collection"] = None if data_collection == "none" else data_collection
     if default_model is not None:
-        settings["default_model"] = None if default_model == "none" else default_model
+        settings["default_model"] = next(iter(arguments.read_list(default_model)), None)
     change = OrganizationChange(plan, require_seats, settings, name)
 
     async def work(admin: Administration) -> Organization | Problem:

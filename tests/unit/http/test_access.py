@@ -4,7 +4,12 @@ from tidy.test_documents import GENERATOR
 from tollway.http.management.call import Access
 
 OPEN = {"/health", "/healthz", "/readyz", "/metrics", "/v1/models", "/api/gateway/models", "/api/openrouter/models"}
-CHECKED_BY_THEMSELVES = ("/api/custom-upstreams", "/api/organizations/{organization_id}/models", "/api/o11y")
+CHECKED_BY_THEMSELVES = (
+    "/api/custom-upstreams",
+    "/api/organizations/{organization_id}/models",
+    "/alerting/",
+    "/ingest/",
+)
 OPEN_BY_NATURE = {
     ("GET", "/api/admin/v1/openapi.json"),
     ("POST", "/api/device-auth/codes"),
