@@ -1,12 +1,13 @@
 """Tables of the management API on both databases: sums of usage, answers given once more, logins of devices."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from contract.scenario import START
 from contract.test_owned import add_owners
@@ -46,7 +47,8 @@ def _used(number: int, **what: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def listing(database: Database) -> SqlUsageListing:
+def listing(database: Database) -> Iterator[SqlUsageListing]:
+    """Rows that no entries of the ledger stand behind, so they go again before the books are checked."""
     rows = [
         _used(0),
         _used(1, corrected_microdollars=5),
@@ -60,7 +62,8 @@ def listing(database: Database) -> SqlUsageListing:
             connection.execute(insert(usage).values(**row))
 
     asyncio.run(database.write(work))
-    return SqlUsageListing(database)
+    yield SqlUsageListing(database)
+    asyncio.run(database.write(lambda connection: connection.execute(delete(usage))))
 
 
 def test_usage_is_listed_and_summed(listing: SqlUsageListing) -> None:
