@@ -189,7 +189,9 @@ def test_an_administrator_may_everything(desk: Desk, status: int) -> None:
 @pytest.mark.parametrize("status", [pytest.param(409, id="catalog:B-12")])
 def test_one_key_for_each_provider(desk: Desk, status: int) -> None:
     account = desk.accounts.create()
-    assert [add(desk, account).status for _ in range(2)] == [201, status]
+    first, second = add(desk, account), add(desk, account)
+    assert (first.status, second.status) == (201, status)
+    assert message(second) == "A key for this provider already exists"
 
 
 @pytest.mark.parametrize(
