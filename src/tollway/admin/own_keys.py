@@ -56,7 +56,9 @@ async def add_own_key(desk: Desk, owner: Owner, provider_id: str, text: str) -> 
     row = StoredOwnKey(new_id(), owner, provider, key.last_four, True, desk.now, desk.now, desk.actor.name)
     sealed = _seal(desk, row, key.text)
     if not await desk.store.add_own_key(row, sealed, _audit(desk, owner, "Added", provider)):
-        return Problem(Code.CONFLICT, f"there is a key for {provider} already", shown="A key for this provider already exists")
+        return Problem(
+            Code.CONFLICT, f"there is a key for {provider} already", shown="A key for this provider already exists"
+        )
     return row
 
 
