@@ -19,6 +19,8 @@ from tollway.cli.main import COMMANDS, build
 from tollway.errors import CATALOGUE, Code, Fault, Problem, Shape
 from tollway.http.api import ApiServices, build_api
 from tollway.http.catalog import CatalogServices
+from tollway.http.catalog_details import DetailServices
+from tollway.http.cron import CronServices
 from tollway.http.custom_upstreams import UpstreamServices
 from tollway.http.management.call import Access, ManagementServices
 from tollway.http.problems import error_type
@@ -331,6 +333,20 @@ _ROUTE_NOTES: Final = {
     "/v1/models": ("anyone", "The models that can be called here, with their prices; callers see their own as well."),
     "/api/gateway/models": ("anyone", "The same list."),
     "/api/openrouter/models": ("anyone", "The same list."),
+    "/api/gateway/providers": ("anyone", "Inference providers with their data policies."),
+    "/api/openrouter/providers": ("anyone", "The same list."),
+    "/api/gateway/models-by-provider": ("anyone", "The newest snapshot of inference providers and their models."),
+    "/api/openrouter/models-by-provider": ("anyone", "The same."),
+    "/api/gateway/models/{author}/{slug}/endpoints": ("anyone", "Where the default gateway has one model served."),
+    "/api/openrouter/models/{author}/{slug}/endpoints": ("anyone", "The same."),
+    "/api/gateway/models/validate": ("anyone", "Whether there is a model of that id."),
+    "/api/openrouter/models/validate": ("anyone", "The same."),
+    "/api/defaults": ("anyone", "The models that clients begin with."),
+    "/api/organizations/{organization_id}/defaults": ("its members", "The same, among what the organization allows."),
+    "/api/cron/sync-providers": (
+        "who has `catalog.cron_secret`",
+        "One run of the catalog's sync, and what it stored. Only where a sync is on.",
+    ),
     "/api/organizations/{organization_id}/models": ("its members", "What they may call as members, with prices."),
     "/api/custom-upstreams": (
         "GET: members; POST: their owners and billing managers; without an organization the user",
@@ -372,7 +388,14 @@ def served() -> Iterator[Route]:
     upstreams = UpstreamServices(*[unused] * 5)
     management = ManagementServices(**dict.fromkeys(ManagementServices.__slots__) | {"upstreams": upstreams})
     services = ApiServices(
-        CatalogServices(unused, unused, unused), upstreams, {}, lambda: False, Metrics(), management=management
+        CatalogServices(*[unused] * 4),
+        DetailServices(*[unused] * 6),
+        CronServices(unused, unused),
+        upstreams,
+        {},
+        lambda: False,
+        Metrics(),
+        management=management,
     )
     api: Any = build_api(services)
     while not hasattr(api, "routes"):

@@ -89,6 +89,7 @@ def told(before: Organization, after: Organization) -> Iterator[str]:
     yield from _lists_told(before.settings, after.settings)
     if before.settings.data_collection != after.settings.data_collection:
         yield f"Changed data collection: {before.settings.data_collection} → {after.settings.data_collection}"
+    yield from _default_told(before.settings.default_model, after.settings.default_model)
     yield from _preferences_told(before.stored, after.stored)
 
 
@@ -107,15 +108,19 @@ def _lists_told(before: OrganizationSettings, after: OrganizationSettings) -> It
             yield "Updated allow lists"
 
 
+def _default_told(old: str | None, new: str | None) -> Iterator[str]:
+    if old == new:
+        return
+    if not new:
+        yield f"Removed default model: {old}"
+    elif old:
+        yield f"Changed default model: {old} → {new}"
+    else:
+        yield f"Set default model: {new}"
+
+
 def _preferences_told(before: Mapping[str, Setting], after: Mapping[str, Setting]) -> Iterator[str]:
     old, new = read_preferences(before), read_preferences(after)
-    if old.default_model != new.default_model:
-        if not new.default_model:
-            yield f"Removed default model: {old.default_model}"
-        elif old.default_model:
-            yield f"Changed default model: {old.default_model} → {new.default_model}"
-        else:
-            yield f"Set default model: {new.default_model}"
     alert = (new.minimum_balance_microdollars, new.minimum_balance_alert_email)
     if alert != (old.minimum_balance_microdollars, old.minimum_balance_alert_email):
         amount, addresses = alert
@@ -128,7 +133,7 @@ def _with_fitting_default(found: Organization, change: OrganizationChange) -> Or
     """A default model must be allowed: one that is set now is refused otherwise, one that was set before is cleared."""
     lists = {name: value for name, value in change.settings.items() if name in MODEL_LISTS}
     named = change.settings.get("default_model")
-    model = named or read_preferences(found.stored).default_model
+    model = named or found.settings.default_model
     if not isinstance(model, str) or not (lists or named):
         return change
     current = {name: getattr(found.settings, name) for name in MODEL_LISTS}

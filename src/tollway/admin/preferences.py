@@ -8,18 +8,16 @@ from typing import Any, Final
 
 from msgspec import Struct, ValidationError, convert
 
-from tollway.admin.fields import bad, check_amount, check_email, check_text
+from tollway.admin.fields import bad, check_amount, check_email
 from tollway.admin.records import Setting
 from tollway.errors import Problem
 
-MODEL_CHARS_MAX: Final = 256
 ALERT_ADDRESSES_MAX: Final = 20
 
 
 class Preferences(Struct, frozen=True):
     """`minimum_balance_*`: from which balance on whom to tell; both or none. Amounts in micro-dollars."""
 
-    default_model: str | None = None
     minimum_balance_microdollars: int | None = None
     minimum_balance_alert_email: tuple[str, ...] = ()
     code_indexing_enabled: bool = False
@@ -41,7 +39,7 @@ def read_preferences(stored: Mapping[str, Any]) -> Preferences:
 
 
 def check_preferences(entered: Mapping[str, Setting]) -> dict[str, Setting] | Problem:
-    """As they are stored; None, "" and nothing take one away. Refuses: bad_request."""
+    """As they are stored; None and nothing take one away. Refuses: bad_request."""
     checked: dict[str, Setting] = {}
     for name, value in entered.items():
         found = _check(name, value)
@@ -59,20 +57,11 @@ def _check(name: str, value: Setting) -> Setting | Problem:
         return bad(name, "is no setting of an organization")
     if not value:
         return None
-    if name == "default_model":
-        return _check_model(value)
     if name == "code_indexing_enabled":
         return value if value is True else bad(name, "must be true or false")
     if name == "minimum_balance_microdollars":
         return check_amount(name, value) if type(value) is int else bad(name, "must be an amount")
     return _check_addresses(name, value)
-
-
-def _check_model(value: Setting) -> str | Problem:
-    if not isinstance(value, str):
-        return bad("default_model", "must be the id of a model")
-    checked = check_text("default_model", value, least=1, most=MODEL_CHARS_MAX)
-    return checked if isinstance(checked, Problem) else checked.lower()
 
 
 def _check_addresses(name: str, value: Setting) -> tuple[str, ...] | Problem:

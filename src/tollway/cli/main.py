@@ -11,6 +11,7 @@ COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
     "serve": ("tollway.cli.serve", "serve", False),
     "demo": ("tollway.cli.demo", "demo", False),
     "sim": ("tollway.cli.sim", "sim", False),
+    "sync": ("tollway.cli.sync", "sync", False),
     "migrate": ("tollway.cli.migrate", "migrate", False),
     "users": ("tollway.cli.users", "app", True),
     "orgs": ("tollway.cli.organizations", "app", True),

@@ -84,12 +84,12 @@ def set_(
     model_deny_list: _ModelList = None,
     provider_allow_list: _ProviderList = None,
     provider_deny_list: _ProviderList = None,
-    default_model: Annotated[
-        str | None, typer.Option(help="Model of those who name none, or none.", metavar="MODEL")
-    ] = None,
     name: Annotated[str | None, typer.Option(help="Another name.")] = None,
     data_collection: Annotated[
         str | None, typer.Option(help="allow, deny, or none: callers decide.", metavar="TEXT")
+    ] = None,
+    default_model: Annotated[
+        str | None, typer.Option(help="What members' clients begin with, or none.", metavar="MODEL")
     ] = None,
     as_json: arguments.AsJson = False,
 ) -> None:

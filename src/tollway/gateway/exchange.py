@@ -15,6 +15,7 @@ from tollway.billing.particulars import Particulars
 from tollway.catalog.classification import ModelKind
 from tollway.catalog.model import Model
 from tollway.errors import Problem
+from tollway.gateway.abuse_checks import Inquiry
 from tollway.gateway.context import Context
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Client
@@ -69,6 +70,7 @@ class Exchange:
         "hold",
         "id",
         "inbound",
+        "inquiry",
         "is_logged",
         "kind",
         "known",
@@ -107,6 +109,7 @@ class Exchange:
     own: OwnRoute | None  # a way of the caller's own to the model
     model: Model
     plan: Plan
+    inquiry: Inquiry | None  # what the abuse service was asked; None: nothing
     provider_config: dict[str, object] | None  # replaces the caller's `provider`; None leaves it
     claim: str  # the Idempotency-Key; "" for none
     hold: Hold | None  # None: nobody pays

@@ -11,6 +11,7 @@ from tollway.catalog.classification import Classification
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
+from tollway.gateway.abuse_checks import AbuseChecks
 from tollway.gateway.context import Contexts
 from tollway.gateway.drains import Drains
 from tollway.gateway.free_use import FreeUses
@@ -18,6 +19,7 @@ from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.origins import Origins
 from tollway.gateway.slots import Slots
+from tollway.gateway.transcripts import Transcripts
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.promotions import Promotions
 from tollway.observability.logs import RequestLog
@@ -158,6 +160,11 @@ class UpstreamClient(Protocol):
         ...
 
 
+def nobody(_: str) -> frozenset[str]:
+    """Who serves a model, where the answer makes no difference."""
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a stage or closer may touch besides the exchange. What is made from the preset is made once."""
@@ -191,4 +198,7 @@ class Services:
     metrics: Metrics
     request_log: RequestLog
     api_metrics: MetricFeed | None = None  # None: nobody keeps records of requests
+    transcripts: Transcripts | None = None  # None: nobody's requests are kept
+    abuse: AbuseChecks | None = None  # None: nobody judges them
     loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call
+    serving: Callable[[str], frozenset[str]] = nobody  # model → inference providers whose namespaces allow it

@@ -144,7 +144,7 @@ async def show_organization(services: ManagementServices, _: Request, caller: Ca
         settings |= {
             "model_allow_list": list(one.settings.model_allow_list),
             "provider_allow_list": list(one.settings.provider_allow_list),
-            "default_model": preferences.default_model,
+            "default_model": one.settings.default_model,
         }
     settings["data_collection"] = one.settings.data_collection
     if found.role in MANAGERS and preferences.minimum_balance_microdollars is not None:

@@ -14,6 +14,8 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.errors import Code, Problem
 from tollway.http.account import add_account
 from tollway.http.catalog import CatalogServices, add_catalog
+from tollway.http.catalog_details import DetailServices, add_catalog_details
+from tollway.http.cron import CronServices, add_cron
 from tollway.http.custom_upstreams import UpstreamServices, add_custom_upstreams
 from tollway.http.device_login import add_device_login
 from tollway.http.management.api import add_management
@@ -35,10 +37,12 @@ _PREFIXES = tuple(prefix.decode() for prefix in DROP_IN_PREFIXES)
 class ApiServices:
     """What the ASGI side needs. `checks` are the dependencies of readiness by name: True when well.
 
-    `custom_upstreams`, `management` None: the operator has turned them off.
+    `custom_upstreams`, `management` None: the operator has turned them off. `cron` None: nothing is synced here.
     """
 
     catalog: CatalogServices
+    details: DetailServices
+    cron: CronServices | None
     custom_upstreams: UpstreamServices | None
     checks: Mapping[str, Callable[[], Awaitable[bool]]]
     is_draining: Callable[[], bool]
@@ -52,6 +56,9 @@ def build_api(services: ApiServices) -> ASGIApp:
     api = FastAPI(title="Tollway", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_health(api, services)
     add_catalog(api, services.catalog)
+    add_catalog_details(api, services.details)
+    if services.cron is not None:
+        add_cron(api, services.cron)
     if services.custom_upstreams is not None:
         add_custom_upstreams(api, services.custom_upstreams)
     if services.management is not None:

@@ -71,6 +71,17 @@ def configured(
     return {name: upstream for name, upstream in joined.items() if upstream is not None}
 
 
+def site(setting: str, base_url: str, settings: Settings, preset: Preset) -> Upstream:
+    """A place that is read without a key, as an upstream whose `head` is the start of a GET and what follows its path.
+
+    Raises SettingsError naming `setting`.
+    """
+    origin, path = _locate(setting, base_url)
+    record = Provider(setting, setting, "pages", base_url, source="docs/reference/settings.md", checked="")
+    rest = rest_of_head(origin, None, _application(settings, preset))
+    return Upstream(setting, record, base_url, origin, (f"GET {path}".encode(), rest))
+
+
 def webhook(settings: Settings) -> Upstream | None:
     """Where notices are told, as an upstream whose `head` is complete but for the length; None: nowhere.
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from tollway.admin.office import Office
 from tollway.admin.organization_changes import ORGANIZATIONS_MAX, change_settings, found_organization, told
 from tollway.admin.ownership import Actor
-from tollway.admin.preferences import read_preferences
 from tollway.admin.records import Organization, OrganizationChange, User
 from tollway.admin.users import NewUser, create_user
 from tollway.errors import Code, Problem
@@ -48,10 +47,10 @@ def test_a_default_model_is_an_allowed_one(store: SqlAdmin, now: datetime) -> No
         assert isinstance(await change(model_allow_list=("a/*",), default_model="c/d"), Problem)
         changed = await change(model_allow_list=("a/*",), default_model="a/b")
         assert isinstance(changed, Organization)
-        assert read_preferences(changed.stored).default_model == "a/b"
+        assert changed.settings.default_model == "a/b"
         changed = await change(model_allow_list=("c/*",))
         assert isinstance(changed, Organization)
-        assert read_preferences(changed.stored).default_model is None
+        assert changed.settings.default_model is None
 
     asyncio.run(scenario())
 

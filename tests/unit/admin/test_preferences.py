@@ -36,7 +36,7 @@ def test_an_alert_has_an_amount_and_somebody_to_tell() -> None:
     assert check_preferences(dict.fromkeys(ALERT)) == dict.fromkeys(ALERT)
 
 
-@pytest.mark.parametrize("entered", [{"default_model": 1}, {"other": 1}, {"code_indexing_enabled": "yes"}])
+@pytest.mark.parametrize("entered", [{"other": 1}, {"code_indexing_enabled": "yes"}])
 def test_the_refusal_names_the_field(entered: dict[str, Any]) -> None:
     refused = check_preferences(entered)
     assert isinstance(refused, Problem)

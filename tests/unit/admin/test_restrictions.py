@@ -16,6 +16,8 @@ def test_nothing_takes_a_setting_away() -> None:
     given = {"model_allow_list": (), "data_collection": None, "provider_allow_list": None}
     assert check_settings(given) == given
     assert check_settings({"data_collection": "allow"}) == {"data_collection": "allow"}
+    assert check_settings({"default_model": " a/b "}) == {"default_model": "a/b"}
+    assert check_settings({"default_model": " "}) == check_settings({"default_model": None}) == {"default_model": None}
 
 
 @pytest.mark.parametrize("name", ["model_allow_list", "model_deny_list"])

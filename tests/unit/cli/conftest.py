@@ -17,6 +17,7 @@ from tollway.cli.alerts import alerts
 from tollway.cli.explain import explain
 from tollway.cli.migrate import migrate
 from tollway.cli.reconcile import reconcile
+from tollway.cli.sync import sync
 from tollway.storage.migrations.run import migrate as run_migrations
 
 
@@ -93,6 +94,6 @@ def _application() -> typer.Typer:
     )
     for name, app in parts:
         root.add_typer(app, name=name)
-    for command in (migrate, reconcile, explain, alerts):
+    for command in (migrate, reconcile, explain, alerts, sync):
         root.command(command.__name__)(command)
     return root

@@ -10,11 +10,11 @@ FIELDS = (
     "provider_allow_list",
     "model_deny_list",
     "provider_deny_list",
-    "default_model",
     "minimum_balance_microdollars",
     "minimum_balance_alert_email",
     "code_indexing_enabled",
     "data_collection",
+    "default_model",
 )
 
 
@@ -47,6 +47,8 @@ def test_what_an_organization_allows_is_set_one_by_one(acme) -> None:
     assert acme("orgs", "show", "Acme").out.count("b/c, a/*") == 1
     away = ("--model-allow-list", "none", "--provider-allow-list", "none", "--provider-deny-list", "none")
     assert changed("--no-require-seats", "--data-collection", "none", *away) == {"plan": "enterprise"}
+    assert changed("--default-model", "b/c") == {"plan": "enterprise", "default_model": "b/c"}
+    assert changed("--default-model", "none") == {"plan": "enterprise"}
     assert changed("--model-deny-list", "a/*", "--plan", "teams") == {"plan": "teams", "model_deny_list": ["a/*"]}
 
 

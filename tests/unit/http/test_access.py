@@ -4,7 +4,10 @@ from tidy.test_documents import GENERATOR
 from tollway.http.management.call import Access
 
 OPEN = {"/health", "/healthz", "/readyz", "/metrics", "/v1/models", "/api/gateway/models", "/api/openrouter/models"}
+CATALOG = ("/api/gateway/", "/api/openrouter/", "/api/organizations/{organization_id}/defaults", "/api/defaults")
 CHECKED_BY_THEMSELVES = (
+    *CATALOG,
+    "/api/cron/",
     "/api/custom-upstreams",
     "/api/organizations/{organization_id}/models",
     "/alerting/",

@@ -18,12 +18,13 @@ from msgspec.structs import replace
 from tollway import ids
 from tollway.billing.store import JournalUnavailableError
 from tollway.errors import Code, Problem
+from tollway.gateway.copying_sink import CopyingSink
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.opening import opening_entry
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.report_refusal import report_refusal
 from tollway.gateway.rewriting_relay import relay_for
-from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.gateway.services import Failure, FailureKind, ReplySink, Services
 from tollway.observability.logs import get_log
 from tollway.providers.custom import shape
 from tollway.providers.extra_headers import with_headers
@@ -142,8 +143,10 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         len(body),
     )
     headers_s = timeouts.stream_headers_s if exchange.request.stream else timeouts.answer_s
-    kept = None if fresh else services.client.send_kept(upstream, head, body, relay, headers_s)
-    sent = kept or await services.client.send_fresh(upstream, head, body, relay, headers_s)
+    copy = None if services.transcripts is None else services.transcripts.copy_for(exchange.caller, body)
+    sink: ReplySink = relay if copy is None else CopyingSink(relay, copy)
+    kept = None if fresh else services.client.send_kept(upstream, head, body, sink, headers_s)
+    sent = kept or await services.client.send_fresh(upstream, head, body, sink, headers_s)
     if isinstance(sent, Failure):
         reply = Reply(candidate, 0, NO_FACTS, failure=sent)
     else:
@@ -158,7 +161,7 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         report_refusal(exchange, services, reply)
         if exchange.kind.entry is not None:
             reply = replace(reply, sent_body=body)
-    return reply
+    return reply if copy is None else replace(reply, copy=copy)
 
 
 def _shape(exchange: Exchange, services: Services, candidate: Candidate) -> tuple[JsonObject, dict[str, str] | None]:

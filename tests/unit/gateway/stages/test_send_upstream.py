@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.json import encode
 from msgspec.structs import replace
 
 from tollway.billing.ledger import Outcome
@@ -20,6 +21,7 @@ from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.gateway.stages import send_upstream
+from tollway.gateway.transcripts import Transcripts
 from tollway.identity.caller import Caller
 from tollway.observability.logs import RequestLog
 from tollway.providers.own_keys import OwnKey
@@ -28,7 +30,7 @@ from tollway.providers.user_hashes import CUSTOM
 from tollway.routing.plan import Candidate, Plan
 from tollway.routing.precedence import OwnRoute, Rule
 from tollway.routing.split import TrafficSplit
-from tollway.settings import parse
+from tollway.settings import RequestLogSettings, parse
 from tollway.wire.answer import Answer
 from tollway.wire.answer_head import AnswerHead
 from tollway.wire.chat import parse_chat
@@ -131,6 +133,28 @@ def test_how_often_it_is_tried(scripts: list[Play], attempts: int) -> None:
     assert upstreams.scripts == []
     if scripts[-1] is GOOD:
         assert (reply.status, reply.failure) == (200, None)
+
+
+KEEPS = Transcripts(RequestLogSettings(email_suffixes=("@example.com",)), store=None)
+
+
+@pytest.mark.parametrize(
+    ("scripts", "response"),
+    [
+        ([GOOD], encode(BODY)),
+        ([answers(500, {"a": 1}), GOOD], encode(BODY)),
+        ([answers(400, {"error": "no"})], encode({"error": "no"})),
+        ([answers(500, {"a": 1}), REFUSED, REFUSED], encode({"a": 1})),  # the last one that was seen stands
+        ([breaks(FailureKind.BROKEN)], EVENT),
+        ([REFUSED, REFUSED, REFUSED], b""),
+    ],
+)
+def test_the_copy_is_of_the_attempt_that_stands(scripts: list[Play], response: bytes) -> None:
+    reply, upstreams, _ = send(*scripts, transcripts=KEEPS)
+    assert isinstance(reply, Reply)
+    assert reply.copy is not None
+    assert (reply.copy.response, reply.copy.request) == (response, upstreams.sent[-1][2])
+    assert send(*scripts)[0].copy is None  # nobody's are kept by default
 
 
 def test_without_a_hold_the_journal_is_not_told() -> None:

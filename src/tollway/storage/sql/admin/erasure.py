@@ -15,22 +15,15 @@ from sqlalchemy import Connection, Text, bindparam, delete, func, select, update
 from tollway.admin.records import SOFT_DELETED
 from tollway.admin.store import Erasure
 from tollway.identity.caller import Role
-from tollway.storage.sql.accounting_tables import subscriptions, usage_prompts
+from tollway.storage.sql.accounting_tables import subscriptions
+from tollway.storage.sql.admin.erased_usage import forget_particulars
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
 from tollway.storage.sql.audit_tables import audit_log
 from tollway.storage.sql.management_tables import device_logins, invitations, stored_answers
 from tollway.storage.sql.observation_tables import analytics_events, api_metrics
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
-from tollway.storage.sql.tables import (
-    api_keys,
-    free_model_usage,
-    member_limits,
-    memberships,
-    organizations,
-    usage,
-    usage_metadata,
-    users,
-)
+from tollway.storage.sql.tables import api_keys, free_model_usage, member_limits, memberships, organizations, users
+from tollway.storage.sql.transcript_tables import request_log
 
 DELETED_NAME: Final = "Deleted User"
 
@@ -51,15 +44,16 @@ FATES: Final[Mapping[str, Fate]] = {
     "member_limits": Fate.DELETE,
     "byok_keys": Fate.DELETE,  # their own; an organization's stay, whoever made them
     "custom_upstreams": Fate.DELETE,
+    "request_log": Fate.DELETE,  # also those for an organization: they hold what the user wrote
     "free_model_usage": Fate.UNLINK,
     "invitations": Fate.DELETE,  # theirs, and those that ask them
     "device_logins": Fate.DELETE,
     "stored_answers": Fate.DELETE,
     "api_metrics": Fate.UNLINK,
     "analytics_events": Fate.DELETE,
-    "subscriptions": Fate.KEEP,
+    "usage": Fate.KEEP,  # what it says besides money goes: erased_usage.py
+    "subscriptions": Fate.KEEP,  # they belong to the books
     "subscription_events": Fate.KEEP,
-    "usage": Fate.KEEP,
     "credit_transactions": Fate.KEEP,
 }
 
@@ -74,14 +68,8 @@ _DELETE: Final = tuple(
         invitations,
         device_logins,
         stored_answers,
+        request_log,
     )
-)
-_THEIR_USAGE: Final = select(usage.c.id).where(usage.c.user_id == bindparam("erased"))
-_FORGET_TEXT: Final = delete(usage_prompts).where(usage_prompts.c.id.in_(_THEIR_USAGE))
-_FORGET_ORIGIN: Final = (
-    update(usage_metadata)
-    .where(usage_metadata.c.id.in_(_THEIR_USAGE), usage_metadata.c.origin_id.is_not(None))
-    .values(origin_id=None)
 )
 _SUBSCRIBED: Final = select(subscriptions.c.id).where(
     subscriptions.c.user_id == bindparam("erased"),
@@ -149,10 +137,11 @@ class SqlErasure(SqlSubject):
                 return Erasure.LAST_OWNER
             if connection.execute(_SUBSCRIBED, who).first() is not None:
                 return Erasure.SUBSCRIBED
-            for statement in (*_DELETE, *_UNLINK, _FORGET_TEXT, _FORGET_ORIGIN):
+            for statement in (*_DELETE, *_UNLINK):
                 connection.execute(statement, who)
             connection.execute(_ASKED, {"address": user.email})
             _strip(connection, user.email, user_id)
+            forget_particulars(connection, user_id)
             connection.execute(_REVOKE, {**who, "now": now})
             connection.execute(_ANONYMISE, {**who, **_pseudonym(user_id, pepper, now)})
             bump_identity(connection)
