@@ -80,7 +80,7 @@ class Simulation:
         self.desks: list[Desk] = []
         self.settled: list[tuple[str, Outcome]] = []  # delivered already, by which worker
         self.late: list[tuple[str, Outcome]] = []  # of workers that were given up too early
-        self.overdraft = 0  # what requests cost beyond their holds
+        self.overdraft = 0  # what requests cost beyond their holds, or after their worker was given up
         self.step = self.workers = 0
 
     async def run(self) -> None:
@@ -127,6 +127,7 @@ class Simulation:
         if self.late and self.dice.random() < 0.5:
             worker, late = self.late.pop()
             await self._settled(worker, [late])
+            self.overdraft += min(late.charge, *late.hold.amounts)  # its lease had come back: others may have it by now
         delivered = list(desk.ended)
         await desk.settle()
         self._remember(desk.name, delivered)
