@@ -8,8 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from tollway.storage.sql.types import UtcInstant
 
-revision: Final = "0015_management"
-down_revision: Final = "0014_request_log"
+revision: Final = "0014_management"
+down_revision: Final = "0013_request_log"
 
 _JSON: Final = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 

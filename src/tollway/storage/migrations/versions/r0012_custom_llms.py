@@ -8,8 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from tollway.storage.sql.types import TextList, UtcInstant
 
-revision: Final = "0013_custom_llms"
-down_revision: Final = "0012_catalog_snapshots"
+revision: Final = "0012_custom_llms"
+down_revision: Final = "0011_catalog_snapshots"
 
 _JSON: Final = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 

@@ -8,8 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from tollway.storage.sql.types import UtcInstant
 
-revision: Final = "0014_request_log"
-down_revision: Final = "0013_custom_llms"
+revision: Final = "0013_request_log"
+down_revision: Final = "0012_custom_llms"
 
 
 def upgrade() -> None:

@@ -7,7 +7,7 @@ from alembic import op
 
 from tollway.storage.sql.types import UtcInstant
 
-revision: Final = "0012_catalog_snapshots"
+revision: Final = "0011_catalog_snapshots"
 down_revision: Final = "0010_accounting"
 
 
