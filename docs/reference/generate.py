@@ -23,6 +23,8 @@ from tollway.http.custom_upstreams import UpstreamServices
 from tollway.http.problems import error_type
 from tollway.http.routes import HOT_ROUTES
 from tollway.observability.metrics import Metrics
+from tollway.providers.provider import Provider
+from tollway.providers.registry import load_providers
 from tollway.settings import PROVIDER_KEYS, PROVIDER_URLS, Settings
 
 ROOT: Final = Path(__file__).parents[2]
@@ -36,6 +38,8 @@ def pages() -> dict[str, str]:
         "errors.md": _errors,
         "routes.md": _routes,
         "cli.md": _commands,
+        "providers.md": _providers,
+        "links.md": _links,
     }
     written = {f"docs/reference/{name}": NOTE + _joined(write()) for name, write in writers.items()}
     return {**written, "tollway.example.toml": _joined(_example())}
@@ -431,6 +435,71 @@ def _options(command: Any, words: tuple[str, ...]) -> Iterator[str]:
 def _plain(name: str) -> str:
     """`USD <tollway.money.Microdollars>` → `USD`: Python's names mean nothing to whoever types the command."""
     return re.sub(r" <[\w.]*\.\w+>", "", name)
+
+
+# Providers
+
+
+def _providers() -> Iterator[str]:
+    yield "# Providers\n"
+    yield (
+        "What is known about each kind of upstream. *Charges by*: what the gateway books, the cost that the upstream"
+        " reports or tokens at the dated price. The last columns are about using it directly from a terminal"
+        " ([guides](../guides/providers/README.md)); a dash: only gateways use it.\n"
+    )
+    yield from _table(
+        (
+            "Provider",
+            "Id",
+            "Dialect",
+            "Charges by",
+            "Key",
+            "Prices in its list",
+            "Abilities in its list",
+            "List without a key",
+            "Login by code",
+        ),
+        (_provider_row(record) for record in sorted(load_providers().values(), key=lambda one: one.name.casefold())),
+    )
+
+
+def _provider_row(record: Provider) -> tuple[str, ...]:
+    charged = "reported cost" if record.reports_cost else "tokens"
+    row = (record.name, f"`{record.id}`", record.dialect, charged)
+    access = record.client
+    if access is None:
+        return (*row, *("-" for _ in range(5)))
+    without_key = "always" if access.is_open else "when it is named" if access.has_public_list else "no"
+    variables = ", ".join(f"`{name}`" for name in access.key_variables)
+    listing = access.listing
+    facts = (listing.quotes_prices, listing.reads_features)
+    return (*row, variables, *map(_yes, facts), without_key, _yes(access.has_device_login))
+
+
+def _yes(fact: bool) -> str:
+    return "yes" if fact else "no"
+
+
+# Links
+
+_URL: Final = re.compile(r"https?://[^\s\"'`<>()\[\]{}|\\…]+")
+_NOWHERE: Final = re.compile(r"https?://(?:127\.0\.0\.1|localhost|host|[\w.-]*example)\b")
+
+
+def _links() -> Iterator[str]:
+    yield "# Links\n"
+    yield (
+        "Every address in the code, for whoever checks that they still lead somewhere. Where *bases* stands, only paths"
+        " below it exist.\n"
+    )
+    bases = {record.base_url for record in load_providers().values()}
+    found: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for url in _URL.findall(path.read_text()):
+            if not _NOWHERE.match(url):
+                found.setdefault(url.rstrip(".,;:"), set()).add(path.relative_to(ROOT).as_posix())
+    rows = ((url, "bases" if url in bases else "", ", ".join(sorted(found[url]))) for url in sorted(found))
+    yield from _table(("Address", "", "Where"), ((f"`{url}`", base, where) for url, base, where in rows))
 
 
 def main() -> None:

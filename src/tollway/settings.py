@@ -22,7 +22,18 @@ PREFIX: Final = "TOLLWAY_"
 JWT_SECRET_BYTES_MIN: Final = 32  # as many as the hash of HS256 has (RFC 7518, 3.2)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]{1,64}")  # underscores: such headers are dropped
 _MAPPED_IPV4: Final = IPv6Network("::ffff:0:0/96")
-_NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", "TOLLWAY_WORKER"})
+CLIENT_VARIABLES: Final = frozenset(  # of the commands auth, models and run (docs/guides/providers)
+    {
+        "TOLLWAY_API_KEY",
+        "TOLLWAY_API_URL",
+        "TOLLWAY_AUTH_CONTENT",
+        "TOLLWAY_CONFIG_CONTENT",
+        "TOLLWAY_CONFIG_DIR",
+        "TOLLWAY_DISABLE_MODELS_FETCH",
+        "TOLLWAY_ORG_ID",
+    }
+)
+_NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", "TOLLWAY_WORKER", *CLIENT_VARIABLES})
 
 
 class SettingsError(Exception):
@@ -419,6 +430,7 @@ PROVIDER_KEYS: Final = {
     "CORETHINK_API_KEY": "corethink",
     "GIGAPOTATO_API_KEY": "gigapotato",
     "FASTROUTER_API_KEY": "fastrouter",
+    "APERTIS_API_KEY": "apertis",
 }
 REFERENCE_KEY: Final = "BYOK_ENCRYPTION_KEY"  # as the reference calls it
 PROVIDER_URLS: Final = {"GIGAPOTATO_API_URL": "gigapotato"}
@@ -428,6 +440,11 @@ def provider_keys_set(environ: Mapping[str, str] | None = None) -> dict[str, str
     """The usual provider key variables that are set, each with the provider it is for. Never their values."""
     environ = os.environ if environ is None else environ
     return {name: provider for name, provider in PROVIDER_KEYS.items() if environ.get(name)}
+
+
+def client_environment() -> Mapping[str, str]:
+    """What the commands of a developer's machine read: they have a configuration of their own, not this one."""
+    return dict(os.environ)
 
 
 ConfigPath = Annotated[Path | None, "None: TOLLWAY_CONFIG, else ./tollway.toml if it is there"]

@@ -17,6 +17,7 @@ _WORDS = "only names, fields and protocols; nothing runs"
 _TOGETHER = "puts parts together; tests/flow runs the real program"
 _EDGE = "sockets and bytes; tests/flow speaks to it from outside"
 _SIM = "sockets and bytes of the stand-in; tests/flow/test_sim.py speaks to it from outside"
+_CLIENT = "a command; tests/flow/test_client_commands.py runs it, on a terminal and without one"
 _SQL = "SQL; tests/contract runs it on SQLite and PostgreSQL"
 _REDIS = "Redis; tests/contract runs it against a real server"
 _SCHEMA = "schema; tests/contract/test_schema.py builds it on both databases and compares"
@@ -41,6 +42,14 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "cli/supervisor.py": _TOGETHER,
     "cli/worker.py": _TOGETHER,
     "gateway/phases.py": _WORDS,
+    "cli/auth.py": _CLIENT,
+    "cli/client_session.py": _CLIENT,
+    "cli/device_login.py": _CLIENT,
+    "cli/key_input.py": _CLIENT,
+    "cli/models.py": _CLIENT,
+    "cli/provider_picker.py": _CLIENT,
+    "cli/well_known.py": _CLIENT,
+    "client/errors.py": _WORDS,
     "gateway/reply.py": _WORDS,
     "gateway/services.py": _WORDS,
     "http/asgi.py": _EDGE,
@@ -53,6 +62,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "management.py": _TOGETHER,
     "observability/alerting/store.py": _WORDS,
     "operations.py": _TOGETHER,
+    "providers/client_access.py": _WORDS,
     "sim/__main__.py": _SIM,
     "sim/chat.py": _SIM,
     "sim/connection.py": _SIM,
@@ -121,4 +131,6 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/usage_rows.py": _SQL,
     "storage/sql/workers.py": _SQL,
     "wire/dialects/provider_error.py": _WORDS,
+    "upstream/model_list.py": "tests/vectors/test_catalog_fastrouter.py asks real connections through it",
+    "upstream/question.py": "every request of tests/unit/upstream/test_device_login.py goes through it",
 }

@@ -15,7 +15,7 @@ LAYERS = (
     ("app",),
     ("management", "operations"),
     ("http", "storage", "upstream"),
-    ("admin", "gateway"),
+    ("admin", "client", "gateway"),
     ("routing",),
     ("limits",),
     ("billing",),

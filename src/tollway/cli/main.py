@@ -23,6 +23,9 @@ COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
     "explain": ("tollway.cli.explain", "explain", False),
     "ledger": ("tollway.cli.ledger", "app", True),
     "alerts": ("tollway.cli.alerts", "alerts", False),
+    "auth": ("tollway.cli.auth", "app", True),
+    "providers": ("tollway.cli.auth", "app", True),
+    "models": ("tollway.cli.models", "models", False),
 }
 
 

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from tollway.catalog.client_listing import OPENROUTER_LIST
+from tollway.providers.client_access import ClientAccess
 from tollway.providers.dialect import ask_for_cost
 from tollway.providers.provider import Provider
 
@@ -17,4 +19,12 @@ PROVIDER: Final = Provider(
     rules=(ask_for_cost,),
     source="https://docs.fastrouter.ai",
     checked="2026-11-26",
+    client=ClientAccess(
+        key_variables=("FASTROUTER_API_KEY",),
+        listing=OPENROUTER_LIST,
+        has_public_list=True,
+        popularity=5,
+        site="https://fastrouter.ai",
+        support="support@fastrouter.ai",
+    ),
 )

@@ -5,6 +5,8 @@ Source: request-path 11.9.7.
 
 from typing import Final
 
+from tollway.catalog.client_listing import PLAIN_LIST
+from tollway.providers.client_access import ClientAccess
 from tollway.providers.families.mistral import RULES
 from tollway.providers.provider import Provider
 from tollway.providers.rule import Attempt, Draft, header_text
@@ -37,4 +39,5 @@ PROVIDER: Final = Provider(
     rules=(leave_unknown, *RULES),
     source="https://docs.mistral.ai/api",
     checked="2026-11-26",
+    client=ClientAccess(key_variables=("MISTRAL_API_KEY",), listing=PLAIN_LIST, site="https://mistral.ai"),
 )

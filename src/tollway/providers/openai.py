@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from tollway.catalog.client_listing import PLAIN_LIST
+from tollway.providers.client_access import ClientAccess
 from tollway.providers.dialect import without_stray_stream_options
 from tollway.providers.provider import Provider
 
@@ -14,4 +16,7 @@ PROVIDER: Final = Provider(
     rules=(without_stray_stream_options,),
     source="https://platform.openai.com/docs/api-reference/chat",
     checked="2026-11-20",
+    client=ClientAccess(
+        key_variables=("OPENAI_API_KEY",), listing=PLAIN_LIST, popularity=2, site="https://platform.openai.com"
+    ),
 )

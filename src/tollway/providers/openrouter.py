@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from tollway.catalog.client_listing import OPENROUTER_LIST
+from tollway.providers.client_access import ClientAccess
 from tollway.providers.dialect import ask_for_cost
 from tollway.providers.provider import Provider
 
@@ -18,4 +20,11 @@ PROVIDER: Final = Provider(
     rules=(ask_for_cost,),
     source="https://openrouter.ai/docs/api-reference/chat-completion",
     checked="2026-11-20",
+    client=ClientAccess(
+        key_variables=("OPENROUTER_API_KEY",),
+        listing=OPENROUTER_LIST,
+        has_public_list=True,
+        popularity=4,
+        site="https://openrouter.ai",
+    ),
 )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from tollway.providers.client_access import ClientAccess
 from tollway.providers.rule import Rule
 
 
@@ -16,8 +17,8 @@ class Provider:
     `generation_lookup`: it tells about an answer afterwards, at GENERATION. `needs_key`: without a key (or address) it
     is unavailable, never called without one. `obeys_order`: it hands requests on to inference providers and obeys
     `provider.order`. `takes_own_keys`: its rules hand on callers' own keys, so that nothing is billed to ours. `rules`
-    make a request fit it, after those of the model's family.
-    `source` and `checked` (ISO date) prove the facts.
+    make a request fit it, after those of the model's family. `client`: what the commands on a developer's machine need
+    to use it directly; None: they do not know it. `source` and `checked` (ISO date) prove the facts.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Provider:
     obeys_order: bool = False
     takes_own_keys: bool = False
     rules: tuple[Rule, ...] = ()
+    client: ClientAccess | None = None
 
 
 CHAT_COMPLETIONS: Final = "/chat/completions"

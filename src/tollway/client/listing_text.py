@@ -1,0 +1,80 @@
+"""A list of models as people and programs read it. Source: catalog-and-clients C.8, D.4.1."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Final
+
+from msgspec import UNSET, Raw, UnsetType
+from msgspec.json import encode
+from msgspec.json import format as spread
+
+from tollway.catalog.client_model import ClientModel, as_json, as_pretty_json
+from tollway.client.model_lists import Listed
+
+_CAPABILITIES: Final = (("tools", "tool_call"), ("reasoning", "reasoning"), ("images", "attachment"))
+
+
+def plain_lines(listed: Iterable[Listed], *, verbose: bool = False) -> Iterator[str]:
+    """One `provider/model` per line: the gateway whose popularity is below nought first, then by the alphabet; verbose:
+    each followed by its record."""
+    for one in sorted(listed, key=_own_first):
+        for model in _by_id(one):
+            yield f"{one.gateway.id}/{model.id}"
+            if verbose:
+                yield as_pretty_json(model)
+
+
+def _own_first(one: Listed) -> tuple[bool, str]:
+    popularity = one.gateway.access.popularity
+    return popularity is None or popularity >= 0, one.gateway.id
+
+
+def _by_id(one: Listed) -> list[ClientModel]:
+    return sorted(one.models.values(), key=lambda model: model.id)
+
+
+def json_text(listed: Iterable[Listed]) -> str:
+    """An array of records, each with `provider` and `model` (`provider/model`) before its own fields."""
+    records = []
+    for one in sorted(listed, key=_own_first):
+        for model in _by_id(one):
+            head = encode({"provider": one.gateway.id, "model": f"{one.gateway.id}/{model.id}"})
+            records.append(Raw(head[:-1] + b"," + as_json(model)[1:]))
+    return spread(encode(records), indent=2).decode()
+
+
+def shown_lines(listed: Sequence[Listed]) -> Iterator[str]:
+    """For a terminal: what is popular first, with the context in tokens, prices per million tokens, and what it can."""
+    rows = {one.gateway.id: [_row(one, model) for model in _by_id(one)] for one in listed}
+    every = [row for found in rows.values() for row in found]
+    widths = [max((len(row[column]) for row in every), default=0) for column in range(3)]
+    for is_popular, heading in ((True, "Popular"), (False, "Other")):
+        group = [one for one in listed if one.gateway.is_popular is is_popular and one.models]
+        if group and len(listed) > 1:
+            yield heading
+        for one in group:
+            for name, context, price, can in rows[one.gateway.id]:
+                aligned = f"{name:<{widths[0]}}  {context:>{widths[1]}}  {price:>{widths[2]}}  {can}"
+                yield aligned.rstrip()
+
+
+def _row(one: Listed, model: ClientModel) -> tuple[str, str, str, str]:
+    has_prices = one.gateway.access.listing.quotes_prices or model.id in one.gateway.config.models
+    price = f"{price_text(model.cost.input)} / {price_text(model.cost.output)}" if has_prices else "-"
+    can = " ".join(word for word, name in _CAPABILITIES if getattr(model, name))
+    return f"{one.gateway.id}/{model.id}", tokens_text(model.limit.context), price, can
+
+
+def price_text(price: Decimal | UnsetType) -> str:
+    """`$3`, `$0.25`; `-` when it is unknown."""
+    return "-" if price is UNSET else f"${price:f}"
+
+
+def tokens_text(tokens: int) -> str:
+    """`1M`, `128k`, `4096`; `-` when it is unknown."""
+    if tokens <= 0:
+        return "-"
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if tokens >= 10 * 1_000 and tokens >= size:
+            return f"{tokens / size:.1f}".removesuffix(".0") + unit
+    return str(tokens)

@@ -1,0 +1,36 @@
+"""What a client on a developer's machine knows about a gateway besides how it is spoken to: keys, its list, its place.
+
+Source: catalog-and-clients C.1, C.8, C.11.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tollway.catalog.client_listing import Listing
+
+LIST_S: Final = 10.0  # for all of an answer; a peer that drips bytes gains nothing
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAccess:
+    """One built-in gateway, as data.
+
+    `key_variables`: the environment variables that may hold its key, the first one set counts. `listing`: how its list
+    of models is read. `has_public_list`: the list is asked for without the key, and may be asked for by who has none
+    and names the gateway. `is_open`: even unnamed, because it has models that need no key. `popularity`: its place
+    among the popular ones, ascending; None: it stands with the others, by name. `address_variable` names the
+    environment variable with its address, to which `address_path` is added. `lists_for_organizations`: members have a
+    list of their own below the address. `has_device_login`: a key is got by approving a code in a browser.
+    """
+
+    key_variables: tuple[str, ...]
+    listing: Listing
+    site: str
+    support: str = ""
+    has_public_list: bool = False
+    is_open: bool = False
+    popularity: int | None = None
+    address_variable: str = ""
+    address_path: str = ""
+    lists_for_organizations: bool = False
+    has_device_login: bool = False
