@@ -398,7 +398,8 @@ def _commands() -> Iterator[str]:
     )
     yield (
         "Commands read the same settings as the server and speak to the database directly, so they work whether it runs"
-        " or not.\n"
+        " or not. `auth` (or `providers`) and `models` are for a developer's machine: they need neither, and have a"
+        " configuration of their own ([guide](../guides/providers/README.md)).\n"
     )
     for words, command, usage in commands():
         yield f"{'#' * len(words)} `{' '.join(words)}`\n"
