@@ -52,6 +52,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "client/errors.py": _WORDS,
     "gateway/reply.py": _WORDS,
     "gateway/services.py": _WORDS,
+    "gateway/upstream_port.py": _WORDS,
     "http/asgi.py": _EDGE,
     "http/listener.py": _EDGE,
     "http/routes.py": _WORDS,

@@ -23,7 +23,8 @@ from tollway.gateway.opening import opening_entry
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.report_refusal import report_refusal
 from tollway.gateway.rewriting_relay import relay_for
-from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.gateway.services import Services
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.observability.logs import get_log
 from tollway.providers.custom import shape
 from tollway.providers.extra_headers import with_headers
