@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tollway.settings import Settings, SettingsError, load, parse, secret_text
+from tollway.settings import CLIENT_VARIABLES, Settings, SettingsError, load, parse, secret_text
 
 SECRET = "hunter2-do-not-print-" + "x" * 16
 
@@ -96,6 +96,11 @@ def test_prices_are_exact(tmp_path: Path) -> None:
 def test_bad_names_in_the_environment(environ: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match=r"^(colour|workers): "):
         load(environ=environ)
+
+
+def test_what_the_client_s_commands_read_is_no_setting() -> None:
+    """A developer's machine may have both: a gateway starts beside the variables of `tollway auth`."""
+    assert load(Path("/dev/null"), dict.fromkeys(CLIENT_VARIABLES, "x")) == load(Path("/dev/null"), {})
 
 
 def test_a_name_below_a_value_is_refused(tmp_path: Path) -> None:

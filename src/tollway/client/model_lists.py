@@ -173,7 +173,8 @@ class ModelLists:
         kept = self._kept.get(key)
         if fetched.models is not None:
             self._kept[key] = Kept(fetched.models, self._now())
-            self._shelf.put(key, fetched.models)
+            if not fetched.notice:  # what is for everybody is not this account's list, and must be said again
+                self._shelf.put(key, fetched.models)
         elif kept:
             self._kept[key] = kept.after_failure(self._now())
 

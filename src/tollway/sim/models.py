@@ -55,6 +55,7 @@ MODELS: Final[Mapping[str, ScriptedModel]] = {
 }
 _CREATED: Final = 1_767_225_600
 _CONTEXT_TOKENS: Final = 131_072
+_COMPLETION_TOKENS: Final = 32_768
 _PARAMETERS: Final = ("max_tokens", "reasoning", "seed", "stop", "temperature", "tool_choice", "tools", "top_p")
 
 
@@ -82,7 +83,7 @@ def price_text(price: Decimal) -> str:
 
 
 def encode_models() -> bytes:
-    """The body of `GET /models` in OpenRouter's shape."""
+    """The body of `GET /models` in the shape of OpenRouter and FastRouter."""
     return msgspec.json.encode({"data": [_listed(model) for model in MODELS.values()]})
 
 
@@ -99,6 +100,7 @@ def _listed(model: ScriptedModel) -> dict[str, object]:
         "created": _CREATED,
         "description": f"A scripted model of the stand-in upstream ({model.script}).",
         "context_length": _CONTEXT_TOKENS,
+        "max_completion_tokens": _COMPLETION_TOKENS,  # where FastRouter has it; OpenRouter's place is below
         "architecture": {
             "modality": "text->text",
             "input_modalities": ["text"],
@@ -117,7 +119,7 @@ def _listed(model: ScriptedModel) -> dict[str, object]:
         },
         "top_provider": {
             "context_length": _CONTEXT_TOKENS,
-            "max_completion_tokens": 32_768,
+            "max_completion_tokens": _COMPLETION_TOKENS,
             "is_moderated": False,
         },
         "per_request_limits": None,

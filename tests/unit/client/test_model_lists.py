@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tollway.catalog.client_model import ClientModel
+from tollway.catalog.client_model import ClientModel, ModelMap
 from tollway.client.errors import ClientError
 from tollway.client.gateways import Gateway
 from tollway.client.model_lists import ListAnswer, ModelLists, Shelf, State
@@ -27,6 +27,13 @@ class Scripted:
     async def __call__(self, gateway: Gateway, without_key: bool) -> ListAnswer:
         self.asked.append((gateway.id, without_key))
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
+class CountingShelf(EmptyShelf):
+    count = 0
+
+    def put(self, list_id: str, models: ModelMap) -> None:
+        self.count += 1
 
 
 def lists(ask: Scripted, shelf: Shelf | None = None, **more: Any) -> ModelLists:
@@ -61,9 +68,9 @@ def test_an_empty_list_is_no_outage() -> None:
 )
 def test_a_key_that_is_refused(gateway: str, asked: list[tuple[str, bool]], state: State) -> None:
     """C.11: where there is something for everybody, that is shown, and said to be it."""
-    ask = Scripted(REFUSED, OK)
-    found = asyncio.run(lists(ask).of(KEYED[gateway]))
-    assert (ask.asked, found.state) == (asked, state)
+    ask, shelf = Scripted(REFUSED, OK), CountingShelf()
+    found = asyncio.run(lists(ask, shelf).of(KEYED[gateway]))
+    assert (ask.asked, found.state, shelf.count) == (asked, state, 0)
     assert "does not accept the key" in found.notice
 
 

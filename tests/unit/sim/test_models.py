@@ -25,6 +25,7 @@ def test_the_list_has_every_model_and_its_price_as_text() -> None:
         assert entry["pricing"]["input_cache_read"] == MODELS[model_id].cache_read_usd
         assert entry["architecture"]["output_modalities"] == ["text"]
         assert entry["top_provider"]["is_moderated"] is False
+        assert entry["max_completion_tokens"] == entry["top_provider"]["max_completion_tokens"]
 
 
 def test_a_price_is_prompt_plus_cached_plus_completion() -> None:
