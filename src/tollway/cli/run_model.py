@@ -75,9 +75,8 @@ def _pick(choices: Sequence[Choice]) -> Choice:
     while True:
         for line in choice_lines(shown):
             typer.echo(line, err=True)
-        found: Choice | str = typer.prompt(
-            "Model (number, or part of a name)", value_proc=partial(_read, shown), err=True
-        )
+        asked = "Model (number, or part of a name)"
+        found: Choice | str = typer.prompt(asked, value_proc=partial(_read, shown), err=True)
         if isinstance(found, Choice):
             return found
         narrowed = matching(choices, found)

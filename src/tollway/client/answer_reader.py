@@ -48,8 +48,8 @@ class ToolCall(Struct):
 class AnswerReader:
     """Feed it the body of a stream, or give it a whole one.
 
-    `is_done`: nothing that follows counts. `error`: what the gateway said went wrong in the middle. `output_pieces`: pieces of output so far, each at least one
-    token. `text`: the answer so far, without reasoning.
+    `is_done`: nothing that follows counts. `error`: what the gateway said went wrong in the middle. `output_pieces`:
+    pieces of output so far, each at least one token. `text`: the answer so far, without reasoning.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class AnswerReader:
         return [call for _, call in sorted(self._calls.items()) if call.name]
 
     def message(self) -> JsonObject:
-        """The answer as the next request has to hold it; calls that are not complete, because it failed, are left out."""
+        """The answer as the next request holds it; of one that failed, without its calls, which may lack a part."""
         message: JsonObject = {"role": "assistant", "content": self.text or None}
         if self.calls and not self.error:
             message["tool_calls"] = [

@@ -44,7 +44,7 @@ def read_reference(text: str) -> ModelReference:
 
 
 def near_ids(wanted: str, known: Iterable[str]) -> list[str]:
-    """Up to three ids that may have been meant, the likeliest first: those that look alike, then those that contain it."""
+    """Up to three ids that may have been meant: those that look alike, then those that contain its last part."""
     by_fold = {one.casefold(): one for one in known}
     folded = wanted.casefold()
     alike = get_close_matches(folded, by_fold, NEAR_MAX, _LIKENESS)
@@ -87,11 +87,7 @@ class Choice:
 
 def choices_of(listed: Iterable[Listed]) -> list[Choice]:
     """Every model there is, in the order of the gateways (the popular ones first), then by id."""
-    return [
-        Choice(one.gateway, model)
-        for one in listed
-        for model in sorted(one.models.values(), key=lambda model: model.id)
-    ]
+    return [Choice(one.gateway, one.models[model_id]) for one in listed for model_id in sorted(one.models)]
 
 
 def matching(choices: Sequence[Choice], search: str) -> list[Choice]:

@@ -1,4 +1,4 @@
-"""The events of `tollway run --format json`: one JSON object per line, nothing else. Source: catalog-and-clients D.4.7."""
+"""The events of `tollway run --format json`: one JSON object per line. Source: catalog-and-clients D.4.7."""
 
 from typing import Any, Final
 

@@ -124,7 +124,7 @@ def usd_text(cost: Decimal | None) -> str:
 
 
 def footer(spent: Spent, gateway_name: str) -> str:
-    """One line: tokens by kind, those that are nought left out but for input and output, and the cost with its source."""
+    """One line: tokens by kind, where there are any of the rarer kinds, and the cost with who says so."""
     return f"tokens {tokens_line(spent.tokens)} · cost {usd_text(spent.cost)}{_source_text(spent.source, gateway_name)}"
 
 
@@ -136,12 +136,8 @@ def tokens_line(tokens: Tokens | None) -> str:
         (tokens.cache_read, "cache read"),
         (tokens.cache_write, "cache write"),
     )
-    parts = [
-        f"{tokens.input:,} in",
-        f"{tokens.output:,} out",
-        *(f"{count:,} {name}" for count, name in optional if count),
-    ]
-    return ", ".join(parts)
+    rarer = (f"{count:,} {name}" for count, name in optional if count)
+    return ", ".join([f"{tokens.input:,} in", f"{tokens.output:,} out", *rarer])
 
 
 def _source_text(source: CostSource | None, gateway_name: str) -> str:

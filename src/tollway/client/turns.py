@@ -152,10 +152,8 @@ class Turns:
             told.pieces_uncounted += reader.output_pieces
         if reader.text or reader.calls:
             told.messages.append(reader.message())
-        reason = (
-            "interrupted" if told.is_interrupted else "error" if reader.error else reader.finish_reason or "unknown"
-        )
-        self._display.step_finished(reason, spent, reader.output_pieces)
+        ended = "interrupted" if told.is_interrupted else "error" if reader.error else ""
+        self._display.step_finished(ended or reader.finish_reason or "unknown", spent, reader.output_pieces)
         if reader.error and not told.is_interrupted:
             self._display.failed(reader.error)
 

@@ -1,7 +1,7 @@
 """Files that are read for a model or a person: where they really are, and whether that is inside the working folder.
 
-A path is followed to its end, links and all, before anything is decided; the file that is then opened is that one and no
-link. Source: catalog-and-clients D.4.5.
+A path is followed to its end, links and all, before anything is decided; what is then opened is that file, and no link.
+Source: catalog-and-clients D.4.5.
 """
 
 import os
