@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from tollway.billing.ledger import Basis, BudgetKind, BudgetRef, Hold, HoldPolicy, Outcome, UsageRecord
+from tollway.billing.particulars import Origin, Particulars, encode_origin
 from tollway.billing.store import Ask, LeaseOrder
 from tollway.ids import new_id, new_request_id
 from tollway.money import Microdollars
@@ -24,6 +25,7 @@ from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import Database, open_database
 from tollway.wire.usage import Usage
 
+ORIGINS = [encode_origin(Origin("cli", "code", user_agent=f"Agent/{number}")) for number in range(20)]
 CREDIT, WORST_CASE, CHARGE = 10**12, 4000, 150
 
 
@@ -55,6 +57,7 @@ def outcome(user: str, number: int) -> Outcome:
         completion_tokens_max=4096,
         latency_ms=1234,
         created_at=now,
+        particulars=Particulars(ORIGINS[number % len(ORIGINS)], session_id=f"session-{number // 20}", max_tokens=4096),
     )
     charge = Microdollars(CHARGE)
     usage = Usage(1000, 200, cached_tokens=600)

@@ -5,8 +5,10 @@ import gc
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, Final
 
+from tollway.billing.notices import top_up_rules
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
@@ -23,7 +25,9 @@ from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
 from tollway.gateway.lookups import look_up
 from tollway.gateway.money_metrics import show_money
+from tollway.gateway.notices import handle_notices
 from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.origins import Origins
 from tollway.gateway.pipeline import handle
 from tollway.gateway.replay import replay
 from tollway.gateway.services import Client, Services
@@ -46,7 +50,7 @@ from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.operations import Operations
-from tollway.providers.registry import configured
+from tollway.providers.registry import configured, webhook
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
@@ -64,11 +68,16 @@ from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.endpoints import SqlEndpoints
+from tollway.storage.sql.expiries import SqlExpiries
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
+from tollway.storage.sql.notices import SqlNotices
+from tollway.storage.sql.prompts import forget_prompts
+from tollway.storage.sql.subscriptions import SqlSubscriptions
 from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
+from tollway.upstream.webhook import Webhook
 
 LOG_FLUSH_S: Final = 0.5
 SETTLE_S: Final = 0.1
@@ -76,6 +85,9 @@ SWEEP_S: Final = 1.0
 NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
+NOTICES_S: Final = 1.0
+EXPIRE_S: Final = 60.0
+FORGET_S: Final = 3_600.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
 
@@ -97,9 +109,13 @@ class Worker:
         deadlines = Deadlines()
         self._journals = settings.state_dir / JOURNALS
         self._worker_id = new_id()
-        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts)
+        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
         self._operations = Operations(settings, preset, database, self._client, metrics)
-        self._books = self._operations.books()
+        self._books = self._operations.books(top_up_rules(settings.notices))
+        self._notices = SqlNotices(database)
+        self._subscriptions = SqlSubscriptions(database)
+        self._expiries = SqlExpiries(database)
+        self._subscription_rules, self._told = preset.subscriptions, webhook(settings)
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
@@ -111,7 +127,6 @@ class Worker:
         )
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
-        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
         self._management = Management(settings, preset, database, self._client, catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self.services = Services(
@@ -139,6 +154,7 @@ class Worker:
             slots=Slots(),
             free=FreeUses(self._windows.windows, SqlFreeUse(database), settings.pepper(), preset.free.promotion_text),
             drains=Drains(settings.limits.drains, metrics.drains.set),
+            origins=Origins(settings.pepper()),
             relays=OpenRelays(self._journal.progress),
             metrics=metrics,
             request_log=self._log,
@@ -215,12 +231,22 @@ class Worker:
         every(REPLAY_S, "replay", self._replay)
         every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
         every(self._settings.timeouts.books_poll_s, "books", self._verify)
+        every(NOTICES_S, "notices", self._handle_notices)
+        every(EXPIRE_S, "expiries", self._expiries.expire)
+        every(FORGET_S, "prompts", self._forget_prompts)
         self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
         self._journals_are_well = not done.unavailable
+
+    async def _handle_notices(self) -> None:
+        tell = Webhook(self._client, self._told) if self._told else None
+        await handle_notices(self._notices, self._subscriptions, self._subscription_rules, tell)
+
+    async def _forget_prompts(self) -> None:
+        await forget_prompts(self._database, utc_now() - timedelta(days=self._settings.prompt_prefix_days))
 
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""

@@ -13,6 +13,7 @@ from msgspec.json import encode
 
 from tollway.admin.alerts import Cooldowns, run_round
 from tollway.admin.first_usage_events import send_due
+from tollway.billing.notices import TopUpRules
 from tollway.catalog.preset import Preset
 from tollway.clock import utc_now
 from tollway.gateway.metric_sinks import PostSink, StoreSink
@@ -185,10 +186,10 @@ class FirstUsages:
         if self._key:
             client.prepare(self._sink)
 
-    def books(self) -> SqlBooks:
+    def books(self, top_ups: TopUpRules) -> SqlBooks:
         if not self._key:
-            return SqlBooks(self._database)
-        return BooksWithFirstUsages(self._database, on_lost=self._metrics.first_usages_lost.inc)
+            return SqlBooks(self._database, top_ups=top_ups)
+        return BooksWithFirstUsages(self._database, top_ups=top_ups, on_lost=self._metrics.first_usages_lost.inc)
 
     def start(self, every: Every) -> None:
         if self._key:
@@ -224,9 +225,9 @@ class Operations:
         if settings.alerts.enabled and not (token or (settings.api_metrics.enabled and settings.api_metrics.store)):
             _log.warning("alerts_without_records", why="api_metrics is off, so there is nothing to look at")
 
-    def books(self) -> SqlBooks:
+    def books(self, top_ups: TopUpRules) -> SqlBooks:
         """The books, which note users' first requests if somebody wants to know."""
-        return self._first_usages.books()
+        return self._first_usages.books(top_ups)
 
     def start(self, every: Every) -> None:
         """Start the jobs."""

@@ -156,6 +156,18 @@ class ModelSettings(Section):
     request_usd: Decimal = Field(Decimal(0), ge=0, description="Price of one request in USD.")
 
 
+class NoticeSettings(Section):
+    """Who is told that money runs out. Source: response-path 6.10, 6.17."""
+
+    url: str = Field("", description="Webhook that is told of low balances and due top-ups; empty: nobody is.")
+    token: SecretStr | None = Field(None, description="Bearer token that is shown to the webhook.")
+    token_file: Path | None = Field(None, description="File that holds the token for the webhook.")
+    top_up_below_usd: int = Field(5, ge=0, description="A user's balance in USD below which a top-up is due.")
+    top_up_below_organization_usd: int = Field(
+        50, ge=0, description="An organization's balance in USD below which a top-up is due."
+    )
+
+
 class ApiMetricsSettings(Section):
     """Records of single chat requests, for statistics and alerts: who served it, how fast, how it ended; no text of
     it. Source: response-path §9."""
@@ -287,12 +299,17 @@ class Settings(Section):
     hold_policy: Literal["partial", "strict"] = Field(
         "partial", description="partial: hold what is left; strict: all or 402."
     )
+    store_prompt_prefixes: bool = Field(
+        False, description="Store the first 100 characters of personal requests' prompts; never organizations'."
+    )
+    prompt_prefix_days: int = Field(30, ge=1, description="For how long such first characters are kept.")
     app_url: str = Field("http://127.0.0.1:8788", description="Where people buy credits; shown in the 402 body.")
     first_topup_bonus_usd: int = Field(20, ge=0, description="Bonus named in the 402 body of a new account.")
     http_referer: str = Field(
         "https://github.com/tollway/tollway", description="HTTP-Referer for providers; a preset may have its own."
     )
     x_title: str = Field("Tollway", description="X-Title for providers; a preset may have its own.")
+    notices: NoticeSettings = Field(default=NoticeSettings(), description="Who is told that money runs out.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     providers: dict[str, ProviderSettings] = Field(default_factory=dict, description="Upstreams by name.")
     models: tuple[ModelSettings, ...] = Field((), description="Models added or overridden by the operator.")

@@ -21,6 +21,7 @@ from tollway.identity.caller import Role
 from tollway.identity.store import MembershipRow
 from tollway.storage.migrations import run
 from tollway.storage.migrations.run import migrate
+from tollway.storage.sql import accounting_tables  # noqa: F401  (its tables are in the metadata)
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.database import Database, open_database

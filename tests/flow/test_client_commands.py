@@ -182,6 +182,32 @@ def test_what_was_kept_needs_no_network(machine: Machine, server: ListServer) ->
     assert not kept.exists(), "another account may have another list"
 
 
+CANARY = "sk-canary-5d41402abc4b2a76b9719d911017c592"
+
+
+@pytest.mark.parametrize("place", ["configuration", "store", "environment"])
+@pytest.mark.parametrize("answer", [(200, b'{"data":[{"id":"a"}]}'), (401, CANARY.encode()), (500, CANARY.encode())])
+def test_a_key_is_shown_nowhere(machine: Machine, server: ListServer, place: str, answer: tuple[int, bytes]) -> None:
+    """Not on a screen, not in an error, and on the disk only where it is stored; even a gateway that knows it and says
+    it back cannot show it."""
+    server.answer = answer
+    options = {"apiKey": CANARY} if place == "configuration" else {}
+    machine.config = server.config("apertis", "/v1", **options)
+    machine.environ = {"APERTIS_API_KEY": CANARY} if place == "environment" else {}
+    if place == "store":
+        machine.put_store(json.dumps({"apertis": {"type": "api", "key": CANARY}, "odd": {"type": "x", "key": CANARY}}))
+    said = ""
+    for words in (["models", "--verbose"], ["models", "apertis", "--refresh", "--json"], ["auth", "list"]):
+        ended = machine.tollway(*words)
+        assert ended.code == 0
+        said += ended.out + ended.err
+    assert [asked.headers["authorization"] for asked in server.asked].count(f"Bearer {CANARY}") >= 2
+    files = [path for path in machine.home.rglob("*") if path.is_file() and path != machine.store]
+    said += "".join(f"{path}{path.read_text()}" for path in files)
+    assert CANARY not in said
+    assert CANARY[-8:] not in said
+
+
 def test_several_at_once(machine: Machine, server: ListServer) -> None:
     """One that fails takes nothing from the others; our own stands first, then the alphabet."""
     server.lists({"id": "z/z", "context_length": 5})

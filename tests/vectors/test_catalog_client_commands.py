@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from flow.machine import Machine
-from flow.programs import plain_environment
+from flow.programs import Gateway, plain_environment
+from flow.raw import ask, request
 from servers.lists import ListServer, list_server
+from vectors.upstream import Upstream
 
 KEY = "sk-fake-key-of-a-test"
 FULL = {"fastrouter": {"type": "api", "key": KEY}, "openai": {"type": "api", "key": "sk-fake-other"}}
@@ -138,3 +140,18 @@ def test_our_own_gateway_without_a_token(machine: Machine, server: ListServer, p
     (asked,) = server.asked
     assert asked.path == path
     assert "authorization" not in asked.headers
+
+
+@pytest.mark.parametrize("literal", [pytest.param("Bearer anonymous", id="catalog:C-19-server")])
+def test_a_client_that_sends_the_literal_is_anonymous(kilo: Gateway, upstream: Upstream, literal: str) -> None:
+    """Where everybody may call it is served, and it is not looked up as if it were a key."""
+    refused = _refused(kilo)
+    body = {"model": "corethink:free", "messages": [{"role": "user", "content": "hi"}]}
+    answer = ask(kilo, request(body, b"/api/openrouter/chat/completions", {"authorization": literal}))
+    assert answer.status == 200
+    assert upstream.next().body["model"] == "corethink"
+    assert _refused(kilo) == refused
+
+
+def _refused(gateway: Gateway) -> int:
+    return sum("AUTH-FAIL" in line for line in gateway.lines)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from contract.desk import Desk
-from contract.scenario import DAY, START
+from contract.scenario import DAY, START, a_hold, outcome
 from flow.accounts import Account, Accounts
 from flow.programs import Gateway
 from flow.raw import ask, request
@@ -30,9 +30,11 @@ from tollway.admin.organizations import (
 )
 from tollway.admin.records import OrganizationChange
 from tollway.admin.users import NewUser, create_user
-from tollway.billing.ledger import Hold, HoldRefused
+from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldRefused
 from tollway.billing.payer import budgets_of
 from tollway.billing.slices import Slices
+from tollway.billing.subscriptions import Issued, Month
+from tollway.catalog.classification import PAID
 from tollway.catalog.preset import Promotion
 from tollway.clock import monotonic
 from tollway.errors import Problem
@@ -52,6 +54,8 @@ from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.identity import SqlIdentity
+from tollway.storage.sql.subscriptions import SqlSubscriptions
+from unit.billing.subscriptions import subscription
 from unit.gateway.fake_money import FakeJournal
 from unit.gateway.fakes import CALLER, USER, FakeFunds, candidate, exchange, model, services, settled
 from vectors.conftest import settings_for_vectors
@@ -68,7 +72,7 @@ class World:
     def __init__(self, database: Database) -> None:
         self._identity = SqlIdentity(database)
         self._books = SqlBooks(database, lambda: START)
-        self._store = SqlAdmin(database)
+        self.store = self._store = SqlAdmin(database)
         self._key = self._organization = self._user = ""
         journal, slices = FakeJournal(), Slices()
         settlement = Settlement("w1", self._books, journal, slices, monotonic)
@@ -85,6 +89,10 @@ class World:
             self._organization, owner = made.id, Owner(organization=made.id)
         await _done(add_credit(self._store, NewCredit(owner, credit, is_free=True), START))
         await self._books.enlist("w1", "here")
+
+    @property
+    def user_id(self) -> str:
+        return self._user
 
     async def limit(self, microdollars: int) -> None:
         limit = Microdollars(microdollars)
@@ -120,7 +128,7 @@ class World:
 async def reserve(caller: Caller, worst_case: int, now: datetime, policy: str = "partial", **ports: Any) -> Any:
     """What the stage says to a request of that worst case."""
     one = exchange()
-    one.received_at = now
+    one.received_at, one.kind = now, PAID
     one.caller, one.model = caller, model(id_="anthropic/claude-sonnet-4.6")
     dear = candidate()
     one.plan = Plan((type(dear)(dear.upstream, dear.offer, Microdollars(worst_case)),), 100, 100)
@@ -321,6 +329,29 @@ def test_the_text_depends_on_whether_they_ever_paid(
 
     if has_paid:
         accounts.run(pay)
+    answer = chat(gateway, account, "anthropic/claude-sonnet-4.6")
+    assert (answer.status, answer.body) == (402, body)
+    assert upstream.is_untouched
+
+
+@pytest.mark.parametrize("body", [pytest.param(NEVER_PAID, id="request:BA11")])
+def test_what_a_subscription_credits_is_no_top_up(gateway: Gateway, upstream: Upstream, body: bytes) -> None:
+    """All of it is used, so that it is refused; what was paid for the month is the only payment."""
+    accounts = Accounts(gateway.config)
+    account = accounts.create(0)
+
+    async def subscribe(_: SqlAdmin, database: Database) -> None:
+        store, month = SqlSubscriptions(database), Month(date(2026, 3, 1), f"invoice-{account.user_id}")
+        one = subscription(id=account.user_id, user_id=account.user_id)
+        await store.put(one, account.user_id, None)
+        assert await store.issue_base(one.id, month, load_preset("kilo").subscriptions) is Issued.DONE
+        books, payer = SqlBooks(database), BudgetRef(BudgetKind.USER, account.user_id)
+        await books.enlist(account.user_id, "vectors")
+        used = outcome(a_hold(account.user_id, 0, payer, worst_case=19_000_000), 19_000_000)
+        await books.settle(account.user_id, [used])
+        await books.retire(account.user_id)
+
+    accounts.run(subscribe)
     answer = chat(gateway, account, "anthropic/claude-sonnet-4.6")
     assert (answer.status, answer.body) == (402, body)
     assert upstream.is_untouched

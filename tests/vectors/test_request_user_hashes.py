@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tollway.billing.particulars import NO_PARTICULARS
 from tollway.catalog.preset import Preset
 from tollway.gateway.context import Contexts
 from tollway.gateway.reply import Reply
@@ -69,6 +70,7 @@ def test_the_literal_pepper_of_old(pepper: str, expected: str) -> None:
 def sent(to: str = "openrouter", headers: dict[bytes, bytes] | None = None, **body: object) -> dict[str, Any]:
     """What an upstream is sent for `user-1`."""
     one, upstreams = exchange(body_of(**body), headers), FakeUpstreams(answers(200, ANSWER))
+    one.particulars = NO_PARTICULARS
     one.context = Contexts(Preset()).read(one.inbound.headers, one.inbound.path)
     one.request = parse_chat(one.inbound.body)
     one.caller, one.model, one.hold = replace(CALLER, user_id="user-1"), model(), HOLD

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,6 +13,7 @@ from tollway.billing.ledger import Basis
 from tollway.catalog.model import Price
 from tollway.clock import utc_now
 from tollway.gateway.lookups import look_up
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.money import Microdollars
 from tollway.providers.registry import configured
 from tollway.settings import parse
@@ -82,3 +84,70 @@ def test_the_message_id_in_the_address(message_id: str) -> None:
     assert run(corrections, fetch, *configured(settings).values()).corrected == 1
     (head,) = fetch.heads
     assert head.split(b" ")[:2] == [b"GET", b"/api/v1/generation?id=a%2Fb%3Fc"]
+
+
+# Look-ups are a part of reconciliation here: they begin some seconds after the end and go on once a minute, so that the
+# page's pauses do not apply; how often is asked, and what is made of the answers, does.
+
+RESET = Failure(FailureKind.NO_ANSWER, "reset", True)
+LATER = (404, b"")
+BUSY = (503, b"")
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param(401, id="response:V25"),
+        *(pytest.param(status, id=f"response:V26-{status}") for status in (400, 402, 403, 422)),
+    ],
+)
+def test_a_refusal_is_not_asked_again(status: int) -> None:
+    """In one round, and of all that wait only the first is asked about; the charge stays."""
+    corrections, fetch = FakeCorrections(row(1), row(2)), FakeFetch({"m1": (status, b""), "m2": told()})
+    run(corrections, fetch)
+    assert (len(fetch.heads), corrections.corrected) == (1, {})
+
+
+@pytest.mark.parametrize(
+    ("answers", "corrected", "asked"),
+    [
+        pytest.param([LATER, LATER, told()], True, 3, id="response:V27"),
+        pytest.param([BUSY] * 12, False, 10, id="response:V28"),
+        pytest.param([RESET, told()], True, 2, id="response:V29"),
+    ],
+)
+def test_what_is_not_there_yet_is_asked_again(answers: list[Any], corrected: bool, asked: int) -> None:
+    corrections, fetch = FakeCorrections(row(1)), FakeFetch({})
+    for answer in answers:
+        fetch.answers["m1"] = answer
+        run(corrections, fetch)
+    assert (len(fetch.heads), "r1" in corrections.corrected) == (asked, corrected)
+
+
+@pytest.mark.parametrize("discount", [pytest.param(-25076, id="response:V30")])
+def test_what_the_record_says(discount: int) -> None:
+    found = read_generation(
+        b'{"data":{"id":"gen-9","is_byok":false,"total_cost":0.12915825,"cache_discount":-0.02507625,'
+        b'"native_tokens_prompt":33439,"native_tokens_completion":251}}'
+    )
+    assert found
+    usage = found.usage
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) == (33439, 251, 0)
+    assert (reported_cost(usage), found.cache_discount) == (129158, discount)
+
+
+@pytest.mark.parametrize(
+    "provider", [pytest.param(name, id=f"response:V34-{name}") for name in ("gigapotato", "custom")]
+)
+def test_who_does_not_tell_is_not_asked(provider: str) -> None:
+    settings = parse(
+        {
+            "providers": {
+                "gigapotato": {"api_key": "k", "base_url": "http://up.example/v1"},
+                "custom": {"kind": "compatible", "base_url": "http://own.example/v1", "api_key": "k"},
+            }
+        }
+    )
+    corrections, fetch = FakeCorrections(row(1, provider_id=provider)), FakeFetch({})
+    assert run(corrections, fetch, *configured(settings).values()).unasked == 1
+    assert fetch.heads == []

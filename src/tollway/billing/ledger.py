@@ -8,13 +8,17 @@ stored, all in one transaction and once per request id.
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from tollway.billing.particulars import NO_PARTICULARS, Particulars
 from tollway.money import Microdollars
 from tollway.wire.usage import Usage
+
+MEMBER_DAYS_KEPT: Final = 10_000
 
 
 class HoldPolicy(StrEnum):
@@ -126,6 +130,7 @@ class UsageRecord(Struct, frozen=True):
     completion_tokens_max: int
     latency_ms: int
     created_at: datetime
+    particulars: Particulars = NO_PARTICULARS
 
 
 class Outcome(Struct, frozen=True):
@@ -164,6 +169,7 @@ class EntryKind(StrEnum):
     ABSORBED = "absorbed"
     CORRECTION = "correction"  # of a charge, once the upstream's own record is known
     ABSORBED_CORRECTION = "absorbed_correction"
+    EXPIRY = "expiry"  # what was left of a credit goes back to where it came from
 
 
 class Posting(Struct, frozen=True):
@@ -173,6 +179,21 @@ class Posting(Struct, frozen=True):
     debit: str
     credit: str
     amount: Microdollars
+
+
+def counted_budgets(outcome: Outcome) -> tuple[BudgetRef, ...]:
+    """The budgets a charge counts against: those of the hold, and the day of a member who has no limit, so that what
+    each member uses is known whoever limits it. Source: response-path 6.10."""
+    budgets, organization_id = outcome.hold.budgets, outcome.record.organization_id
+    if organization_id is None or (len(budgets) > 1 and budgets[1].kind is BudgetKind.MEMBER_DAY):
+        return budgets
+    return (*budgets, member_day(organization_id, outcome.record.user_id, outcome.hold.usage_day))
+
+
+@lru_cache(maxsize=MEMBER_DAYS_KEPT)
+def member_day(organization_id: str, user_id: str, day: date, limit: Microdollars | None = None) -> BudgetRef:
+    """What a member uses on a day, in UTC."""
+    return BudgetRef(BudgetKind.MEMBER_DAY, f"{organization_id}:{user_id}:{day.isoformat()}", limit)
 
 
 # Accounts that are not somebody's balance.

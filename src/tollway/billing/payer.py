@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from tollway.billing.ledger import BudgetKind, BudgetRef
+from tollway.billing.ledger import BudgetKind, BudgetRef, member_day
 from tollway.billing.recovery import PayerPart, encode_entry
 from tollway.identity.caller import Caller
 
@@ -19,8 +19,7 @@ def budgets_of(caller: Caller, day: date) -> tuple[BudgetRef, ...]:
     if caller.organization_id:
         budgets = [BudgetRef(BudgetKind.ORGANIZATION, caller.organization_id)]
         if caller.member_daily_limit is not None:
-            owner = f"{caller.organization_id}:{caller.user_id}:{day.isoformat()}"
-            budgets.append(BudgetRef(BudgetKind.MEMBER_DAY, owner, caller.member_daily_limit))
+            budgets.append(member_day(caller.organization_id, caller.user_id, day, caller.member_daily_limit))
     else:
         budgets = [BudgetRef(BudgetKind.USER, caller.user_id)]
     if caller.key_id and caller.key_limit is not None:

@@ -14,6 +14,7 @@ from msgspec.msgpack import Decoder, Encoder
 
 from tollway.billing.charge import Charge, Ending, decide_charge
 from tollway.billing.ledger import Basis, BudgetRef, Hold, Outcome, UsageRecord
+from tollway.billing.particulars import NO_PARTICULARS, Particulars, stored_model
 from tollway.catalog.model import Price
 from tollway.money import Microdollars
 from tollway.wire.answer import Answer
@@ -66,6 +67,7 @@ class Opened(Struct, frozen=True, array_like=True):
     attempts: tuple[str, ...]  # earlier ones
     created_at: datetime
     is_byok: bool = False  # absent from entries of earlier versions
+    particulars: Particulars = NO_PARTICULARS  # absent in entries of versions that did not keep them
 
 
 class Progressed(Struct, frozen=True, array_like=True):
@@ -184,7 +186,7 @@ def _interrupted(entry: Opened, offer: OfferPart, progress: Progressed | None) -
         charge.market_cost,
         charge.list_cost,
         charge.reported_cost,
-        answer.model or offer.model_id,
+        stored_model(answer.model, offer.model_id, entry.particulars),
         answer.inference_provider,
         answer.message_id,
         answer.finish_reason,
@@ -257,4 +259,5 @@ def _record(entry: Opened, payer: PayerPart, offer: OfferPart, end: Closed) -> U
         completion_tokens_max=entry.completion_tokens_max,
         latency_ms=end.latency_ms,
         created_at=entry.created_at,
+        particulars=entry.particulars,
     )

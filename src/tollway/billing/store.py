@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tollway.billing.ledger import Basis, BudgetRef, Correction, HoldPolicy, HoldRefused, Outcome
 from tollway.money import Microdollars
+from tollway.wire.generation import Generation
 
 LOOKUPS_MAX: Final = 10  # an upstream that did not know a request ten times never will
 
@@ -199,9 +200,10 @@ class Corrections(Protocol):
         """How many such requests went to other providers: none of these will tell about them."""
         ...
 
-    async def correct(self, request_id: str, correction: Correction) -> bool:
+    async def correct(self, request_id: str, correction: Correction, found: Generation | None = None) -> bool:
         """Correct a settled request, once: entries for what differs, its budgets moved, the differences kept on its
-        usage row beside the original figures. False when it was reconciled before, or never settled: nothing is
+        usage row beside the original figures, and what the upstream's record `found` says beside them. False
+        when it was reconciled before, or never settled: nothing is
         written. Raises MoneyOverflowError, and ValueError where it takes back more than was booked."""
         ...
 

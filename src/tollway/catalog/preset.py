@@ -6,6 +6,7 @@ lower-case, as resolved models are.
 """
 
 from collections import Counter
+from decimal import Decimal
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, ValidationError, field
@@ -118,6 +119,31 @@ class Identity(Struct, frozen=True, forbid_unknown_fields=True):
     x_title: str = ""
 
 
+class SubscriptionRules(Struct, frozen=True, forbid_unknown_fields=True):
+    """What subscribers pay and get on top of it. Without tiers there are no subscriptions.
+
+    `tiers`: USD per month. Percentages are shares of that, 0 to 1: `percent` in the first month of a streak, more by
+    `percent_step` in each further one up to `percent_max`; `first_months_percent` in the first month of a user's first
+    subscription, and in the second one as well if it started before `first_months_until` (ISO 8601). The bonus is due
+    `early_award_usd` before the price is used. Texts may name {tier}, {month} and {streak}.
+    """
+
+    tiers: dict[str, Decimal] = {}
+    percent: Decimal = Decimal(0)
+    percent_step: Decimal = Decimal(0)
+    percent_max: Decimal = Decimal(0)
+    first_months_percent: Decimal = Decimal(0)
+    first_months_until: str = ""
+    yearly_percent: Decimal = Decimal(0)
+    early_award_usd: Decimal = Decimal(0)
+    base_category: str = "subscription"
+    bonus_category: str = "subscription-bonus"
+    base_text: str = "Subscription ({tier}, {month})"
+    monthly_text: str = "Subscription bonus ({tier}, streak={streak})"
+    first_months_text: str = "Subscription bonus of the first months ({tier}, streak={streak})"
+    yearly_text: str = "Subscription bonus ({tier}, {month})"
+
+
 class OwnKeys(Struct, frozen=True, forbid_unknown_fields=True):
     """Inference providers that callers may bring a key along for, by the tags that the second gateway gives their
     endpoints; which of them could serve a model is in its stored endpoints.
@@ -174,6 +200,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     legacy_client_prefix: str = ""  # what the User-Agent of old clients begins with; empty: there are none
     split: Split = Split()
     free: FreeLimits = FreeLimits()
+    subscriptions: SubscriptionRules = field(default_factory=SubscriptionRules)
     own_keys: OwnKeys = field(default_factory=OwnKeys)
     identity: Identity = field(default_factory=Identity)
     anthropic: AnthropicFacts = AnthropicFacts()

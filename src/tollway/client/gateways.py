@@ -17,7 +17,12 @@ from tollway.client.keys import Key, resolve_key
 from tollway.providers.client_access import LIST_S, ClientAccess
 from tollway.providers.provider import Provider
 
-GENERIC: Final = "compatible"  # the record of a gateway that only the configuration knows
+GENERIC: Final = "compatible"  # the record that a gateway resembles which only the configuration knows
+_PACKAGES: Final = {  # as other programs call the dialects in a configuration that they share with us
+    "@openrouter/ai-sdk-provider": "openrouter",
+    "@ai-sdk/openai": "openai",
+    "@ai-sdk/openai-compatible": GENERIC,
+}
 _ORGANIZATION: Final = "TOLLWAY_ORG_ID"
 
 
@@ -50,7 +55,8 @@ class Gateway:
 
     def may_fetch(self, is_named: bool) -> bool:
         """Whether its list may be asked for. is_named: the user named it just now, which is consent. Source: C.4."""
-        may_anonymously = self.access.is_open or (is_named and self.access.has_public_list)
+        access = self.access
+        may_anonymously = access.is_open or (is_named and (access.has_public_list or access.may_need_no_key))
         return bool(self.base_url) and (self.key is not None or may_anonymously)
 
 
@@ -101,10 +107,11 @@ def _gateway(
     settings = config.provider.get(gateway_id, ProviderConfig())
     record = records.get(gateway_id)
     if record is None or record.client is None:
-        record = replace(records[GENERIC], id=gateway_id, name=settings.name or gateway_id, base_url="")
         if not settings.options.base_url:
             return None
-    access = record.client or ClientAccess(key_variables=(), listing=PLAIN_LIST, site="", has_public_list=True)
+        record = _like(gateway_id, settings, records)
+    access = record.client
+    assert access
     base_url = _base_url(gateway_id, record, access, settings, stored, environ)
     key = resolve_key(
         settings,
@@ -125,6 +132,18 @@ def _gateway(
         key=key,
         organization_id=organization if access.lists_for_organizations else "",
     )
+
+
+def _like(gateway_id: str, settings: ProviderConfig, records: Mapping[str, Provider]) -> Provider:
+    """One that only the configuration knows, spoken to as the built-in one that its `dialect` (or `npm`) names."""
+    dialect = settings.dialect or _PACKAGES.get(settings.npm, GENERIC)
+    template = records.get(dialect)
+    if template is None:
+        known = ", ".join(sorted({*_PACKAGES.values()}))
+        raise ClientError(f"provider {gateway_id}: its dialect must be one of {known}")
+    listing = template.client.listing if template.client else PLAIN_LIST
+    access = ClientAccess(key_variables=(), listing=listing, site="", may_need_no_key=True)
+    return replace(template, id=gateway_id, name=settings.name or gateway_id, base_url="", client=access)
 
 
 def _base_url(

@@ -188,7 +188,7 @@ def _shown(gateway: Gateway, kept: Kept, now: float, notice: str = "") -> Listed
 
 def _why_not(gateway: Gateway, answer: ListAnswer) -> str:
     """Without anything of the answer's text, which a stranger wrote."""
-    if answer.status == _UNAUTHORIZED:
+    if answer.status == _UNAUTHORIZED and gateway.key and not gateway.access.has_public_list:
         return f"{gateway.name} does not accept the key (401). Enter another one: tollway auth login -p {gateway.id}"
     return f"{gateway.name} is unreachable; no models loaded. Retrying."
 

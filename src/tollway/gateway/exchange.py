@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from tollway.billing.ledger import Hold, Outcome
+from tollway.billing.particulars import Particulars
 from tollway.catalog.classification import ModelKind
 from tollway.catalog.model import Model
 from tollway.errors import Problem
@@ -74,6 +75,7 @@ class Exchange:
         "model",
         "outcome",
         "own",
+        "particulars",
         "place",
         "plan",
         "prepared",
@@ -109,6 +111,7 @@ class Exchange:
     claim: str  # the Idempotency-Key; "" for none
     hold: Hold | None  # None: nobody pays
     prepared: dict[str, object]
+    particulars: Particulars  # what is stored of it besides money
     reply: Reply | None  # None: no upstream was called
     # the end
     attempts: list[str]  # what was tried, for the log

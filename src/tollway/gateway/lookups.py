@@ -89,7 +89,7 @@ async def _look_up_one(
     if found.cost_is_reckoned:
         _log.warning("own_key_price_unknown", request_id=row.id, upstream=upstream.id)
     try:
-        is_new = await corrections.correct(row.id, correction)
+        is_new = await corrections.correct(row.id, correction, found)
     except (ArithmeticError, ValueError) as error:  # one that the books cannot take must not keep the others out
         _log.error("correction_refused", request_id=row.id, error=error)
         return None

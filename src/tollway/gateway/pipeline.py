@@ -36,6 +36,7 @@ from tollway.gateway.stages import (
     limit_free,
     limit_promotion,
     log_free_use,
+    note_particulars,
     parse_request,
     plan_route,
     prepare_request,
@@ -82,11 +83,16 @@ STAGES: Final = (
     Stage(plan_route.run, needs=("context", "kind", "caller", "request", "own", "model"), gives="plan"),
     Stage(check_policy.run, needs=("kind", "caller", "request", "own", "model"), gives="provider_config"),
     Stage(claim_key.run, needs=("caller",), gives="claim"),
-    Stage(reserve_funds.run, needs=("caller", "own", "model", "plan"), gives="hold"),
+    Stage(reserve_funds.run, needs=("kind", "caller", "own", "model", "plan"), gives="hold"),
     Stage(prepare_request.run, needs=("request", "provider_config"), gives="prepared"),
     Stage(
+        note_particulars.run,
+        needs=("address", "context", "kind", "caller", "request", "hold"),
+        gives="particulars",
+    ),
+    Stage(
         send_upstream.run,
-        needs=("context", "caller", "request", "kind", "own", "model", "prepared", "plan", "hold"),
+        needs=("context", "caller", "request", "kind", "own", "model", "prepared", "plan", "hold", "particulars"),
         gives="reply",
     ),
 )

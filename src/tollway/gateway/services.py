@@ -15,6 +15,7 @@ from tollway.gateway.drains import Drains
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.origins import Origins
 from tollway.gateway.slots import Slots
 from tollway.gateway.upstream_port import UpstreamClient
 from tollway.identity.authenticator import Authenticator
@@ -102,6 +103,7 @@ class Services:
     slots: Slots
     free: FreeUses
     drains: Drains
+    origins: Origins
     relays: OpenRelays
     metrics: Metrics
     request_log: RequestLog

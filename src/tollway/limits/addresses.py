@@ -22,6 +22,11 @@ def row_name(secret: bytes, address: str, day: date) -> str:
     return _name(secret, f"free use, {day.isoformat()}", address)
 
 
+def origin_name(secret: bytes, address: str) -> str:
+    """32 hex digits: by this name, an address is known in what is stored of requests."""
+    return _name(secret, "origin", address)
+
+
 def _name(secret: bytes, purpose: str, address: str) -> str:
     salt = digest(secret, purpose.encode(), "sha256")
     return digest(salt, address.encode(), "sha256")[:_NAME_BYTES].hex()

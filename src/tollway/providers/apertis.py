@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from tollway.catalog.client_listing import CONTEXT_TOKENS, Family, Listing, Tools
+from tollway.catalog.client_listing import Family, Listing, Tools
+from tollway.catalog.client_model import CONTEXT_TOKENS
 from tollway.providers.client_access import ClientAccess
 from tollway.providers.dialect import without_stray_stream_options
 from tollway.providers.provider import Provider

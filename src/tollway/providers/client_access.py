@@ -17,10 +17,11 @@ class ClientAccess:
 
     `key_variables`: the environment variables that may hold its key, the first one set counts. `listing`: how its list
     of models is read. `has_public_list`: the list is asked for without the key, and may be asked for by who has none
-    and names the gateway. `is_open`: even unnamed, because it has models that need no key. `popularity`: its place
-    among the popular ones, ascending; None: it stands with the others, by name. `address_variable` names the
-    environment variable with its address, to which `address_path` is added. `lists_for_organizations`: members have a
-    list of their own below the address. `has_device_login`: a key is got by approving a code in a browser.
+    and names the gateway. `may_need_no_key`: a key is sent if there is one, and who names the gateway need not have
+    one. `is_open`: nor who does not name it, because it has models for everybody. `popularity`: its place among the
+    popular ones, ascending; None: it stands with the others, by name. `address_variable` names the environment variable
+    with its address, to which `address_path` is added. `lists_for_organizations`: members have a list of their own
+    below the address. `has_device_login`: a key is got by approving a code in a browser.
     """
 
     key_variables: tuple[str, ...]
@@ -28,6 +29,7 @@ class ClientAccess:
     site: str
     support: str = ""
     has_public_list: bool = False
+    may_need_no_key: bool = False
     is_open: bool = False
     popularity: int | None = None
     address_variable: str = ""

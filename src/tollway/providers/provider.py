@@ -18,7 +18,8 @@ class Provider:
     is unavailable, never called without one. `obeys_order`: it hands requests on to inference providers and obeys
     `provider.order`. `takes_own_keys`: its rules hand on callers' own keys, so that nothing is billed to ours. `rules`
     make a request fit it, after those of the model's family. `client`: what the commands on a developer's machine need
-    to use it directly; None: they do not know it. `source` and `checked` (ISO date) prove the facts.
+    to use it directly; None: they do not know it.
+    `source` and `checked` (ISO date) prove the facts.
     """
 
     id: str

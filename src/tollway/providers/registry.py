@@ -71,6 +71,23 @@ def configured(
     return {name: upstream for name, upstream in joined.items() if upstream is not None}
 
 
+def webhook(settings: Settings) -> Upstream | None:
+    """Where notices are told, as an upstream whose `head` is complete but for the length; None: nowhere.
+
+    Raises SettingsError naming the setting that is wrong.
+    """
+    notices = settings.notices
+    if not notices.url:
+        return None
+    token = secret_text("notices.token", notices.token, notices.token_file)
+    if token:
+        _check_header_value("notices.token", token)
+    origin, path = _locate("notices.url", notices.url)
+    record = Provider("notices", "Notices", "webhook", notices.url, source="docs/reference/settings.md", checked="")
+    head = (f"POST {path or '/'}".encode(), rest_of_head(origin, token, None))
+    return Upstream("notices", record, notices.url, origin, head)
+
+
 def _application(settings: Settings, preset: Preset) -> tuple[str, str]:
     """HTTP-Referer and X-Title: the operator's, else the preset's, else ours."""
     identity, given = preset.identity, settings.model_fields_set
@@ -95,7 +112,7 @@ def _join(
     if one.generation_lookup is not None:
         record = replace(record, generation_lookup=one.generation_lookup)
     base_url = one.base_url or record.base_url
-    origin, path = _locate(name, base_url, one)
+    origin, path = _locate(f"providers.{name}.base_url", base_url, str(one.ca_file) if one.ca_file else None)
     if key:
         _check_header_value(f"providers.{name}.api_key", key)
     rest = rest_of_head(origin, key, application if record.identifies_application else None)
@@ -109,8 +126,7 @@ def _join(
     )
 
 
-def _locate(name: str, base_url: str, one: ProviderSettings) -> tuple[Origin, str]:
-    setting = f"providers.{name}.base_url"
+def _locate(setting: str, base_url: str, authority: str | None = None) -> tuple[Origin, str]:
     if not base_url:
         raise SettingsError(f"{setting}: must be set for this provider")
     try:
@@ -122,8 +138,7 @@ def _locate(name: str, base_url: str, one: ProviderSettings) -> tuple[Origin, st
         raise SettingsError(f"{setting}: must be http(s)://host[:port][/path] without user, query or fragment")
     if not all("!" <= character <= "~" for character in parts.hostname + parts.path):
         raise SettingsError(f"{setting}: must be plain ASCII")
-    ca_file = str(one.ca_file) if one.ca_file else None
-    return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], ca_file), parts.path.rstrip("/")
+    return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], authority), parts.path.rstrip("/")
 
 
 def rest_of_head(origin: Origin, key: str | None, application: tuple[str, str] | None) -> bytes:

@@ -13,6 +13,7 @@ from tollway.wire.json_body import JsonObject, JsonValue
 PREFIX_UNITS: Final = 100
 _SYSTEM_ROLES: Final = ("system", "developer")
 _MIDDLE_OUT: Final = "middle-out"
+_STORED_MAX: Final = 2**63 - 1
 
 
 class PromptInfo(Struct, frozen=True):
@@ -30,9 +31,15 @@ UNREADABLE: Final = PromptInfo("", -1, "")
 def prompt_info(body: JsonObject, has_prefixes: bool) -> PromptInfo:
     """`has_prefixes`: prompts may be stored, by whoever's wish counts; without it only the length is told."""
     messages = body.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+    if not isinstance(messages, list):
         return UNREADABLE
-    system = "\n".join(_text_of(message) for message in messages if message.get("role") in _SYSTEM_ROLES)
+    texts = []
+    for message in messages:  # every request's: a loop is twice as fast here as what reads more nicely
+        if not isinstance(message, dict):
+            return UNREADABLE
+        if message.get("role") in _SYSTEM_ROLES:
+            texts.append(_text_of(message))
+    system = "\n".join(texts)
     length = utf16_length(system)
     if not has_prefixes:
         return PromptInfo("", length, "")
@@ -57,6 +64,14 @@ def has_middle_out(body: JsonObject) -> bool:
 def is_streaming(body: JsonObject) -> bool:
     """Only `true` asks for a stream."""
     return body.get("stream") is True
+
+
+def max_tokens(body: JsonObject) -> int | None:
+    """As the caller wrote it, if that is a whole number that can be stored."""
+    value = body.get("max_tokens")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _STORED_MAX else None
 
 
 def has_tools(body: JsonObject) -> bool:

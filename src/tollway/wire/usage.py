@@ -129,8 +129,13 @@ def _detail(raw: Raw) -> int:
 
 def read_cost(raw: Raw) -> Decimal | None:
     """A cost in USD, exactly as written; None when it is none: absent, negative, no number or beyond COST_USD_MAX."""
-    cost = _decimal(bytes(raw).strip())
+    cost = read_decimal(raw)
     return None if cost is None or not 0 <= cost <= COST_USD_MAX else cost.copy_abs()  # abs() rounds
+
+
+def read_decimal(raw: Raw) -> Decimal | None:
+    """A number, exactly as written; None when it is none, or one so long that exact arithmetic would be expensive."""
+    return _decimal(bytes(raw).strip())
 
 
 def _decimal(text: bytes) -> Decimal | None:

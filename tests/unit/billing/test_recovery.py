@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import MsgspecError, Raw
+from msgspec.msgpack import decode, encode
 from msgspec.structs import replace
 
 from tollway.billing.charge import Ending, decide_charge
 from tollway.billing.ledger import Basis, Outcome
+from tollway.billing.particulars import NO_PARTICULARS, Particulars
 from tollway.billing.recovery import (
     Opened,
     PayerPart,
@@ -157,12 +159,42 @@ def test_what_was_closed_is_recovered_as_it_was(outcome: Outcome, progress: byte
         {"amounts": (1, 2)},
         {"hold_worst_case": 5},
         {"usage_day": datetime(2026, 1, 1, tzinfo=UTC).date()},
+        {"particulars": Particulars(b"o", "session")},
     ],
     ids=lambda change: next(iter(change)),
 )
 def test_everything_that_was_opened_is_in_the_outcome(change: dict[str, object]) -> None:
     end = encode_entry(closed_of(outcome_of(HOLD, 3)))
     assert recover("r", encode_entry(opened(**change)), None, end) != recover("r", encode_entry(opened()), None, end)
+
+
+SAID = Particulars(b"origin", "session", 17, 8, "be brief", "hi")
+
+
+@pytest.mark.parametrize("end", [None, encode_entry(closed_of(outcome_of(HOLD, 3)))], ids=["interrupted", "closed"])
+def test_what_a_request_said_of_itself_survives(end: bytes | None) -> None:
+    assert recover("r", encode_entry(opened(particulars=SAID)), None, end).record.particulars == SAID
+
+
+def test_an_entry_of_a_version_that_kept_no_particulars_is_read() -> None:
+    fields = decode(encode_entry(opened()))
+    assert recover("r", encode(fields[:-1]), None, None).record.particulars == NO_PARTICULARS
+
+
+def test_the_callers_own_key_pays_an_interrupted_answer_too() -> None:
+    """Nobody here is charged, and nothing is borne by the operator."""
+    progress = encode_entry(Progressed(200, OUTPUT, 80))
+    own = encode_entry(opened(is_byok=True, hold_worst_case=0, amounts=(0, 0)))
+    outcome = recover("r", own, progress, None)
+    assert (outcome.basis, outcome.charge, outcome.absorbed) == (Basis.BYOK, 0, 0)
+    assert outcome.market_cost > 0
+
+
+def test_a_stealth_model_keeps_its_name_when_it_is_interrupted() -> None:
+    progress = encode_entry(Progressed(200, OUTPUT, 80))
+    stealth = encode_entry(opened(particulars=Particulars(hides_model=True)))
+    assert recover("r", stealth, progress, None).record.model == "vendor/m"
+    assert recover("r", encode_entry(opened()), progress, None).record.model == "m-1"
 
 
 def test_who_what_and_when_are_those_of_the_opening() -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from tollway.client.credentials import ApiCredential, Credentials, OauthCredential
+from tollway.client.endpoint import endpoint_of
 from tollway.client.errors import ClientError
 from tollway.client.gateways import find_gateway, is_address, is_private_connection, origin_of
 from unit.client.fakes import NOW_MS, gateways
@@ -24,6 +25,33 @@ def test_one_that_only_the_configuration_knows() -> None:
     assert found.key
     assert found.may_fetch(is_named=False)
     assert "house" not in gateways({"provider": {"house": {"name": "without an address"}}})
+
+
+@pytest.mark.parametrize(
+    ("said", "dialect", "quotes_prices"),
+    [
+        ({}, "openai", False),
+        ({"dialect": "openrouter"}, "openrouter", True),
+        ({"npm": "@openrouter/ai-sdk-provider"}, "openrouter", True),
+        ({"npm": "@ai-sdk/openai-compatible"}, "openai", False),
+        ({"npm": "something-else"}, "openai", False),
+    ],
+)
+def test_how_it_is_spoken_to(said: dict[str, str], dialect: str, quotes_prices: bool) -> None:
+    """Its key goes along with the question for its list, and none need be there when it is named."""
+    tree = {"provider": {"house": {"options": {"baseURL": "https://h.example", "apiKey": "k"}, **said}}}
+    found = gateways(tree)["house"]
+    assert (found.id, found.provider.id, found.provider.dialect) == ("house", "house", dialect)
+    assert found.access.listing.quotes_prices is quotes_prices
+    assert b"authorization: Bearer k" in endpoint_of(found).list_head
+    bare = gateways({"provider": {"house": {"options": {"baseURL": "https://h.example"}, **said}}})["house"]
+    assert (bare.may_fetch(is_named=False), bare.may_fetch(is_named=True)) == (False, True)
+
+
+def test_a_dialect_that_nothing_speaks() -> None:
+    tree = {"provider": {"house": {"options": {"baseURL": "https://h.example"}, "dialect": "klingon"}}}
+    with pytest.raises(ClientError, match="provider house: its dialect must be one of compatible, openai, openrouter"):
+        gateways(tree)
 
 
 def test_who_may_be_asked() -> None:

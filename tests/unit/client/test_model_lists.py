@@ -14,7 +14,10 @@ OK = ListAnswer(200, b'{"data":[{"id":"a/b","context_length":5}]}')
 NOBODY = ListAnswer(200, b'{"data":[]}')
 REFUSED = ListAnswer(401, b"{}")
 OLD = {"old/m": ClientModel(id="old/m", name="old")}
-KEYED = gateways({}, {"FASTROUTER_API_KEY": "k", "TOLLWAY_API_KEY": "k", "TOLLWAY_API_URL": "https://t.example"})
+KEYED = gateways(
+    {},
+    {"FASTROUTER_API_KEY": "k", "OPENAI_API_KEY": "k", "TOLLWAY_API_KEY": "k", "TOLLWAY_API_URL": "https://t.example"},
+)
 
 
 class Scripted:
@@ -63,7 +66,7 @@ def test_an_empty_list_is_no_outage() -> None:
     ("gateway", "asked", "state"),
     [
         ("tollway", [("tollway", False), ("tollway", True)], State.LIVE),
-        ("fastrouter", [("fastrouter", False)], State.UNREACHABLE),
+        ("openai", [("openai", False)], State.UNREACHABLE),
     ],
 )
 def test_a_key_that_is_refused(gateway: str, asked: list[tuple[str, bool]], state: State) -> None:
@@ -72,6 +75,11 @@ def test_a_key_that_is_refused(gateway: str, asked: list[tuple[str, bool]], stat
     found = asyncio.run(lists(ask, shelf).of(KEYED[gateway]))
     assert (ask.asked, found.state, shelf.count) == (asked, state, 0)
     assert "does not accept the key" in found.notice
+
+
+def test_a_list_that_is_asked_for_without_the_key_says_nothing_of_the_key() -> None:
+    found = asyncio.run(lists(Scripted(REFUSED)).of(KEYED["fastrouter"]))
+    assert found.notice == "FastRouter is unreachable; no models loaded. Retrying."
 
 
 def test_for_an_organization_there_is_nothing_for_everybody() -> None:

@@ -15,6 +15,7 @@ from tollway.gateway.lookups import LookedUp, look_up
 from tollway.gateway.upstream_port import Failure
 from tollway.money import Microdollars
 from tollway.providers.registry import Upstream
+from tollway.wire.generation import Generation
 from unit.gateway import fakes
 from unit.gateway.fakes import NOW, PRICE
 
@@ -28,6 +29,7 @@ class FakeCorrections:
     def __init__(self, *rows: UncertainRow) -> None:
         self.rows = {row.id: row for row in rows}
         self.corrected: dict[str, Correction] = {}
+        self.found: dict[str, Generation | None] = {}
         self.failed: list[str] = []
         self.refuses: dict[str, Exception] = {}
         self.taken: set[str] = set()  # corrected by somebody else since they were found
@@ -48,12 +50,13 @@ class FakeCorrections:
         rows = [row for row in self.rows.values() if row.id not in self.corrected and row.lookups < LOOKUPS_MAX]
         return sorted(rows, key=lambda row: row.created_at)
 
-    async def correct(self, request_id: str, correction: Correction) -> bool:
+    async def correct(self, request_id: str, correction: Correction, found: Generation | None = None) -> bool:
         self._call()
         if request_id in self.refuses:
             raise self.refuses[request_id]
         assert request_id not in self.corrected
         self.corrected[request_id] = correction
+        self.found[request_id] = found
         return request_id not in self.taken
 
     async def note_lookup_failed(self, request_id: str) -> None:

@@ -23,6 +23,7 @@ from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.open_relays import OpenRelays
+from tollway.gateway.origins import Origins
 from tollway.gateway.services import ClientListener, Services
 from tollway.gateway.slots import Slots
 from tollway.gateway.upstream_port import Failure, ReplySink
@@ -356,6 +357,7 @@ def services(**changes: Any) -> Services:
         slots=Slots(),
         free=free_uses(Preset()),
         drains=Drains(settings.limits.drains, metrics.drains.set),
+        origins=Origins(b"secret"),
         relays=OpenRelays(lambda _: None),
         metrics=metrics,
         request_log=RequestLog(lambda _: None, lambda *_: None),

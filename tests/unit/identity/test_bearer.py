@@ -26,6 +26,7 @@ def test_the_scheme_in_any_case(scheme: bytes) -> None:
         b"Bearertoken",
         b"Bearers token",
         b"token",
+        b"Bearer anonymous",
     ],
     ids=repr,
 )

@@ -10,7 +10,7 @@ from tollway.providers import registry
 from tollway.providers.openai import PROVIDER as OPENAI
 from tollway.providers.openrouter import PROVIDER as OPENROUTER
 from tollway.providers.provider import Provider
-from tollway.providers.registry import Upstream, configured, load_providers
+from tollway.providers.registry import Upstream, configured, load_providers, webhook
 from tollway.settings import SettingsError, load, parse
 
 CANARY = "sk-canary-0123456789"
@@ -36,6 +36,7 @@ def test_the_built_in_records() -> None:
         ("corethink", "CORETHINK_API_KEY", "https://api.corethink.ai/v1/code", False),
         ("gigapotato", "GIGAPOTATO_API_KEY", "https://potato.example/v3", False),
         ("fastrouter", "FASTROUTER_API_KEY", "https://go.fastrouter.ai/api/v1", False),
+        ("apertis", "APERTIS_API_KEY", "https://api.apertis.ai/v1", False),
     ],
 )
 def test_the_providers_of_the_page(id_: str, variable: str, base_url: str, can_be_asked_later: bool) -> None:
@@ -214,3 +215,19 @@ def test_who_can_be_asked_about_an_answer_afterwards() -> None:
     (openrouter,) = configured(parse({"providers": {"openrouter": {"api_key": CANARY}}})).values()
     assert openrouter.lookup_head
     assert openrouter.lookup_head[0] == b"GET /api/v1/generation?id="
+
+
+def test_the_webhook_of_notices() -> None:
+    assert webhook(parse({})) is None
+    found = webhook(parse({"notices": {"url": "https://hooks.example.com/money/", "token": "t0ken"}}))
+    assert found
+    assert found.head[0] == b"POST /money"
+    assert b"\r\nHost: hooks.example.com\r\n" in found.head[1]
+    assert b"\r\nAuthorization: Bearer t0ken\r\n" in found.head[1]
+    bare = webhook(parse({"notices": {"url": "http://127.0.0.1:8"}}))
+    assert bare
+    assert bare.head[0] == b"POST /"
+    with pytest.raises(SettingsError, match=r"notices\.url"):
+        webhook(parse({"notices": {"url": "ftp://x"}}))
+    with pytest.raises(SettingsError, match=r"notices\.token"):
+        webhook(parse({"notices": {"url": "http://x", "token": "two\nlines"}}))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tollway.money import Microdollars
 from tollway.wire.generation import OWN_KEY_FACTOR, Generation, read_generation
 from tollway.wire.usage import COST_USD_MAX, TOKENS_MAX, Usage
 
@@ -23,7 +24,26 @@ def test_a_whole_record() -> None:
         '"native_tokens_cached":10,"native_tokens_cache_creation":20,"native_tokens_reasoning":200,'
         '"tokens_prompt":1,"tokens_completion":1,"provider_name":"Vendor","streamed":true,"cancelled":false'
     )
-    assert read(fields) == Generation(Usage(33_439, 251, 10, 20, 200, cost_usd=Decimal("0.12915825")))
+    fields += ',"upstream_id":"up-1","latency":1500,"moderation_latency":null,"generation_time":2.5'
+    assert read(fields) == Generation(
+        Usage(33_439, 251, 10, 20, 200, cost_usd=Decimal("0.12915825")),
+        False,
+        Microdollars(-25_076),
+        "up-1",
+        "Vendor",
+        1500.0,
+        None,
+        2.5,
+        cancelled=False,
+    )
+
+
+def test_what_cannot_be_believed_of_the_rest_is_not_told() -> None:
+    fields = (
+        '"total_cost":1,"cache_discount":1e60,"upstream_id":7,"provider_name":"","latency":"soon",'
+        '"generation_time":1e999,"cancelled":"no"'
+    )
+    assert read(fields) == Generation(Usage(0, 0, cost_usd=Decimal(1), is_counted=False))
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,12 @@ is in the journal then, and goes into the books with the next batch.
 """
 
 from collections.abc import Awaitable
+from typing import Final
 
 from tollway.billing.charge import Charge, Ending, decide_charge
+from tollway.billing.cost import contradictions
 from tollway.billing.ledger import Hold, Outcome, UsageRecord
+from tollway.billing.particulars import stored_model
 from tollway.billing.store import StoreUnavailableError
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
@@ -18,6 +21,8 @@ from tollway.gateway.services import Services
 from tollway.observability.logs import get_log
 from tollway.routing.precedence import is_byok
 from tollway.wire.prompt_text import prompt_text_bytes
+
+_UNCACHED_TOKENS_MAX: Final = 100_000
 
 _log = get_log()
 
@@ -46,6 +51,7 @@ def _outcome_of(exchange: Exchange, hold: Hold, reply: Reply, services: Services
     """What the answer cost and what is stored about it. Values that are wide are made by place, in the order of their
     fields: naming these costs more than making them."""
     charge = _decide(exchange, reply)
+    _warn(exchange.id, reply, charge)
     return Outcome(
         hold,
         charge.usage,
@@ -57,6 +63,19 @@ def _outcome_of(exchange: Exchange, hold: Hold, reply: Reply, services: Services
         charge.reported_cost,
         _record(exchange, reply, services.deadlines.now() - exchange.started),
     )
+
+
+def _warn(request_id: str, reply: Reply, charge: Charge) -> None:
+    """Of what an operator should look into; blocks nothing. Source: response-path 6.2, 6.4, 6.7."""
+    usage, told = charge.usage, reply.facts.usage
+    if usage.prompt_tokens - usage.cached_tokens > _UNCACHED_TOKENS_MAX:
+        _log.warning("many_uncached_tokens", request_id=request_id, tokens=usage.prompt_tokens - usage.cached_tokens)
+    if told is None:
+        if not reply.has_error:
+            _log.warning("no_usage", request_id=request_id)
+    elif told.is_byok is not False and (told.cost_usd or told.upstream_cost_usd):
+        for what in contradictions(told):
+            _log.warning("contradicting_costs", request_id=request_id, what=what)
 
 
 def _decide(exchange: Exchange, reply: Reply) -> Charge:
@@ -91,7 +110,7 @@ def _ending(exchange: Exchange, reply: Reply, prompt_bytes: int) -> Ending:
         facts.text_bytes,
         0,  # images
         candidate.upstream.provider.reports_cost,
-        price.is_free or hold is None or hold.worst_case == 0,  # a promotion held nothing, so nothing is charged
+        price.is_free or hold is None or hold.worst_case == 0,  # what is free held nothing, so nothing is charged
         is_byok(exchange.own),
     )
 
@@ -106,7 +125,7 @@ def _record(exchange: Exchange, reply: Reply, seconds: float) -> UsageRecord:
         caller.key_id,
         reply.candidate.upstream.id,
         request.requested_model.replace("\0", ""),
-        facts.model or exchange.model.id,
+        stored_model(facts.model, exchange.model.id, exchange.particulars),
         offer.upstream_model,
         facts.inference_provider,
         facts.message_id,
@@ -124,4 +143,5 @@ def _record(exchange: Exchange, reply: Reply, seconds: float) -> UsageRecord:
         plan.completion_tokens_max * request.choices,
         round(seconds * 1000),
         exchange.received_at,
+        exchange.particulars,
     )

@@ -29,12 +29,7 @@ def run(exchange: Exchange, services: Services) -> Hold | Problem | Awaitable[Ho
     caller = exchange.caller
     if caller.is_anonymous:
         return None
-    worst_case = exchange.plan.worst_case
-    promotions = services.promotions
-    if is_byok(exchange.own) or (
-        promotions and is_promoted(promotions, caller, exchange.model.id, exchange.received_at)
-    ):
-        worst_case = _NOTHING
+    worst_case = _NOTHING if _is_waived(exchange, services) else exchange.plan.worst_case
     if worst_case and caller.role is _BILLING_MANAGER:  # may pay for the organization, not spend
         return _refuse(0, "a billing manager has no balance", caller, services)
     day = exchange.received_at.date()
@@ -47,6 +42,14 @@ def run(exchange: Exchange, services: Services) -> Hold | Problem | Awaitable[Ho
     )
     held = services.funds.hold(order)
     return held if isinstance(held, Hold) else _later(held, caller, services)
+
+
+def _is_waived(exchange: Exchange, services: Services) -> bool:
+    """The caller pays nothing, whatever the model's price is. Source: response-path 6.8."""
+    if exchange.kind.is_free or is_byok(exchange.own):
+        return True
+    promotions = services.promotions
+    return bool(promotions) and is_promoted(promotions, exchange.caller, exchange.model.id, exchange.received_at)
 
 
 async def _later(

@@ -12,24 +12,30 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection
 
 from tollway.billing.ledger import BudgetRef, Correction, HoldRefused, Outcome
+from tollway.billing.notices import TopUpRules
 from tollway.billing.store import Leased, LeaseOrder, Recalled, Roll, SilentWorker, UncertainRow
 from tollway.clock import utc_now
 from tollway.money import Microdollars
 from tollway.storage.sql import budgets, changes, corrections, leases, settlement, workers
 from tollway.storage.sql.changes import Once
 from tollway.storage.sql.database import Database
+from tollway.wire.generation import Generation
 
 T = TypeVar("T")
 
+DEFAULT_TOP_UPS: Final = TopUpRules()
 ANSWERED_MAX: Final = 10_000  # beyond that their rows stay until the worker is retired
 
 
 class SqlBooks:
     """Implements Books and Corrections. `now` gives the present instant, for the time-stamps of rows."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, database: Database, now: Callable[[], datetime] = utc_now, top_ups: TopUpRules = DEFAULT_TOP_UPS
+    ) -> None:
         self._database = database
         self._now = now
+        self._top_ups = top_ups
         self._answered: set[str] = set()  # changes of leases whose rows the next report removes
 
     async def enlist(self, worker_id: str, node: str) -> None:
@@ -73,8 +79,10 @@ class SqlBooks:
                 self._answered.add(once.id)
 
     async def settle(self, worker_id: str, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-        now = self._now()
-        return await self._database.write(lambda connection: settlement.settle(connection, worker_id, outcomes, now))
+        now, top_ups = self._now(), self._top_ups
+        return await self._database.write(
+            lambda connection: settlement.settle(connection, worker_id, outcomes, now, top_ups)
+        )
 
     async def retire(self, worker_id: str) -> None:
         now = self._now()
@@ -98,10 +106,10 @@ class SqlBooks:
         of = frozenset(providers)
         return await self._database.read(lambda connection: corrections.unasked(connection, of))
 
-    async def correct(self, request_id: str, correction: Correction) -> bool:
+    async def correct(self, request_id: str, correction: Correction, found: Generation | None = None) -> bool:
         now = self._now()
         return await self._database.write(
-            lambda connection: corrections.correct(connection, request_id, correction, now)
+            lambda connection: corrections.correct(connection, request_id, correction, found, now)
         )
 
     async def note_lookup_failed(self, request_id: str) -> None:

@@ -25,6 +25,7 @@ _COLUMNS: Final = (
     budgets.c.spent_microdollars,
     budgets.c.held_microdollars,
     budgets.c.partly_covered_request,
+    budgets.c.bonus_due_microdollars,
 )
 _READ: Final = select(*_COLUMNS).where(budgets.c.id == bindparam("budget_id"))
 _LOCK: Final = select(*_COLUMNS).where(among(budgets.c.id, "ids")).order_by(_PLACE, budgets.c.id).with_for_update()
@@ -51,16 +52,23 @@ _CREDIT: Final = (
     .where(budgets.c.id == bindparam("budget_id"))
     .values(limit_microdollars=budgets.c.limit_microdollars + bindparam("amount"), updated_at=bindparam("now"))
 )
+_AWAIT_BONUS: Final = (
+    update(budgets).where(budgets.c.id == bindparam("budget_id")).values(bonus_due_microdollars=bindparam("due"))
+)
 
 
 class Budget(Struct, frozen=True):
-    """A stored budget. `limit` is None where the limit comes with the BudgetRef; `partly_covered`: by which request."""
+    """A stored budget. `limit` is None where the limit comes with the BudgetRef; `partly_covered`: by which request.
+
+    `bonus_due`: the bonus of a subscriber is due once so much is spent; None: none is waited for.
+    """
 
     id: str
     limit: int | None
     spent: int
     held: int
     partly_covered: str | None = None
+    bonus_due: int | None = None
 
     def available_to(self, ref: BudgetRef) -> int | None:
         """Micro-dollars left for `ref`; None means that this budget has no limit."""
@@ -154,7 +162,12 @@ def credit(connection: Connection, account: BudgetRef, amount: int, now: datetim
     budget = lock(connection, {account.id: account}, now)[account.id]
     limit = checked((budget.limit or 0) + amount)
     connection.execute(_CREDIT, {"budget_id": account.id, "amount": amount, "now": now})
-    return Budget(budget.id, limit, budget.spent, budget.held, budget.partly_covered)
+    return Budget(budget.id, limit, budget.spent, budget.held, budget.partly_covered, budget.bonus_due)
+
+
+def await_bonus(connection: Connection, account: BudgetRef, due: int | None) -> None:
+    """From which spending on the bonus of a locked account is due; None: there is none to wait for."""
+    connection.execute(_AWAIT_BONUS, {"budget_id": account.id, "due": due})
 
 
 def available(budget: Budget | None, ref: BudgetRef) -> int:

@@ -5,16 +5,18 @@ The usage row keeps the original figures and, beside them, by how much they were
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
 from tollway.billing.ledger import Basis, Correction, postings_of_correction
 from tollway.billing.store import UncertainRow
 from tollway.storage.sql import budgets
+from tollway.storage.sql.accounting_tables import usage_lookups
 from tollway.storage.sql.entries import post
 from tollway.storage.sql.packed import among, pack
 from tollway.storage.sql.tables import UNCERTAIN, usage, usage_metadata
+from tollway.wire.generation import Generation
 
 _ROW: Final = select(
     usage.c.budgets, usage.c.cost_microdollars, usage.c.absorbed_microdollars, usage.c.reconciled_at
@@ -78,7 +80,9 @@ def unasked(connection: Connection, providers: Collection[str]) -> int:
     return sum(count for provider, count in connection.execute(_COUNT_BY_PROVIDER) if provider not in providers)
 
 
-def correct(connection: Connection, request_id: str, correction: Correction, now: datetime) -> bool:
+def correct(
+    connection: Connection, request_id: str, correction: Correction, found: Generation | None, now: datetime
+) -> bool:
     """See Corrections.correct."""
     row = connection.execute(_ROW, {"request_id": request_id}).first()
     if row is None:
@@ -92,7 +96,29 @@ def correct(connection: Connection, request_id: str, correction: Correction, now
     post(connection, request_id, postings_of_correction(row.budgets[0], correction), now)
     values = {"charge": correction.charge, "absorbed": correction.absorbed, "now": now}
     connection.execute(_RECONCILE, {"request_id": request_id, **values})
+    if found is not None:
+        connection.execute(insert(usage_lookups), _lookup_row(request_id, found, now))
     return True
+
+
+def _lookup_row(request_id: str, found: Generation, now: datetime) -> dict[str, Any]:
+    tokens = found.usage
+    return {
+        "id": request_id,
+        "prompt_tokens": tokens.prompt_tokens,
+        "completion_tokens": tokens.completion_tokens,
+        "cached_tokens": tokens.cached_tokens,
+        "cache_write_tokens": tokens.cache_write_tokens,
+        "reasoning_tokens": tokens.reasoning_tokens,
+        "cache_discount_microdollars": found.cache_discount,
+        "upstream_id": found.upstream_id,
+        "inference_provider": found.inference_provider,
+        "latency": found.latency,
+        "moderation_latency": found.moderation_latency,
+        "generation_time": found.generation_time,
+        "cancelled": found.cancelled,
+        "created_at": now,
+    }
 
 
 def note_lookup_failed(connection: Connection, request_id: str) -> None:

@@ -9,10 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tollway.billing.first_usage import DueEvent, FirstUsage, first_usages, personal_users
 from tollway.billing.ledger import BudgetKind, Outcome
+from tollway.billing.notices import TopUpRules
 from tollway.billing.store import StoreUnavailableError
 from tollway.clock import utc_now
 from tollway.observability.logs import get_log
-from tollway.storage.sql.billing import SqlBooks
+from tollway.storage.sql.billing import DEFAULT_TOP_UPS, SqlBooks
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.identity import HAS_PAID
 from tollway.storage.sql.insertion import insert_all_missing
@@ -125,9 +126,13 @@ class BooksWithFirstUsages(SqlBooks):
     """Books that note users' first requests as they settle. That is best effort: money never waits for it."""
 
     def __init__(
-        self, database: Database, now: Callable[[], datetime] = utc_now, on_lost: Callable[[], object] = lambda: None
+        self,
+        database: Database,
+        now: Callable[[], datetime] = utc_now,
+        on_lost: Callable[[], object] = lambda: None,
+        top_ups: TopUpRules = DEFAULT_TOP_UPS,
     ) -> None:
-        super().__init__(database, now)
+        super().__init__(database, now, top_ups)
         self._firsts = SqlFirstUsages(database)
         self._on_lost = on_lost
         self._known: set[str] = set()  # users who have spent before, or do not exist

@@ -10,6 +10,7 @@ from tollway.identity.organization import read_settings
 from tollway.identity.owned import Owned, Owner
 from tollway.identity.store import KeyRow, MembershipRow, UserRow
 from tollway.money import Microdollars
+from tollway.storage.sql.accounting_tables import subscription_items
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.owned import read_owned
 from tollway.storage.sql.tables import (
@@ -22,12 +23,13 @@ from tollway.storage.sql.tables import (
     users,
 )
 
-HAS_PAID: Final = (
+HAS_PAID: Final = (  # what a subscription credits makes nobody a returning payer (request-path 9.4)
     exists()
     .where(
         credit_transactions.c.user_id == users.c.id,
         credit_transactions.c.is_free.is_(False),
         credit_transactions.c.amount_microdollars > 0,
+        ~exists().where(subscription_items.c.credit_transaction_id == credit_transactions.c.id),
     )
     .label("has_paid")
 )

@@ -10,10 +10,14 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, select
 
-from tollway.billing.ledger import BudgetRef, Outcome, postings_of
+from tollway.billing.ledger import BudgetRef, Outcome, counted_budgets, postings_of
+from tollway.billing.notices import TopUpRules
 from tollway.storage.sql import budgets, leases
+from tollway.storage.sql.announcements import tell
 from tollway.storage.sql.entries import ENTRIES, entry_row
+from tollway.storage.sql.origins import store_missing
 from tollway.storage.sql.packed import among, pack
+from tollway.storage.sql.prompts import store_prompts
 from tollway.storage.sql.tables import usage
 from tollway.storage.sql.usage_rows import METADATA, USAGE, form_for, metadata_row, usage_row
 
@@ -23,13 +27,15 @@ _SETTLED: Final = select(usage.c.id).where(among(usage.c.id, "ids"))
 _Request: TypeAlias = tuple[Outcome, list[str]]  # with the ids of its budgets
 
 
-def settle(connection: Connection, worker_id: str, outcomes: Sequence[Outcome], now: datetime) -> tuple[str, ...]:
+def settle(
+    connection: Connection, worker_id: str, outcomes: Sequence[Outcome], now: datetime, top_ups: TopUpRules
+) -> tuple[str, ...]:
     """See Books.settle. A request that is in the batch twice counts once."""
     requests: dict[str, _Request] = {}
     refs: dict[str, BudgetRef] = {}
     for outcome in outcomes:
         ids = []
-        for ref in outcome.hold.budgets:
+        for ref in counted_budgets(outcome):
             ids.append(id_ := ref.id)
             refs[id_] = ref
         requests.setdefault(outcome.hold.request_id, (outcome, ids))
@@ -43,6 +49,7 @@ def settle(connection: Connection, worker_id: str, outcomes: Sequence[Outcome], 
         held = {id_: -amount for id_, amount in lowered.items()}
         budgets.move(connection, locked, now, spent=spent, held=held)
         budgets.clear_marks(connection, locked, requests)
+        tell(connection, locked, spent, top_ups, now)
     return tuple(settled)
 
 
@@ -57,16 +64,25 @@ def _write(
     entry_rows: list[Any] = []
     spent: defaultdict[str, int] = defaultdict(int)
     used: defaultdict[str, int] = defaultdict(int)
+    origins: set[bytes] = set()
+    prompts: list[Outcome] = []
     for outcome, ids in requests:
+        particulars = outcome.record.particulars
+        origins.add(particulars.origin)
+        if particulars.user_prompt_prefix is not None:
+            prompts.append(outcome)
         usage_rows += usage_row(outcome, ids, form)
         metadata_rows += metadata_row(outcome)
         for posting in postings_of(outcome):
             entry_rows += entry_row(outcome.hold.request_id, posting, written_at)
         charge = outcome.charge
-        for id_, amount in zip(ids, outcome.hold.amounts, strict=True):
+        for id_ in ids:
             spent[id_] += charge
+        for id_, amount in zip(ids, outcome.hold.amounts, strict=False):  # a day that is only counted comes last
             used[id_] += charge if charge < amount else amount
     USAGE.insert(connection, usage_rows)
     METADATA.insert(connection, metadata_rows)
     ENTRIES.insert(connection, entry_rows)
+    store_missing(connection, origins)
+    store_prompts(connection, prompts, now)
     return spent, used

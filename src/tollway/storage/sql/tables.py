@@ -41,6 +41,7 @@ metadata: Final = MetaData(
 )
 
 UNCERTAIN: Final = f"lookups < {LOOKUPS_MAX} AND reconciled_at IS NULL"  # usage that reconciliation looks up
+UNEXPIRED: Final = "expiry_date IS NOT NULL AND expired_at IS NULL"  # credits that will expire
 
 _ZERO: Final = text("0")
 
@@ -167,6 +168,7 @@ budgets: Final = Table(
     _money("held_microdollars"),
     Column("partly_covered_request", Text),
     Column("partly_covered_worker", Text),
+    Column("bonus_due_microdollars", BigInteger),  # of a subscriber: once so much is spent, the bonus is due
     Column("updated_at", UtcInstant, nullable=False),
     CheckConstraint("kind IN ('organization', 'user', 'member_day', 'key')", name="kind"),
     CheckConstraint("held_microdollars >= 0", name="held_microdollars"),
@@ -251,6 +253,12 @@ usage_metadata: Final = Table(
     Column("route", TextList, nullable=False),
     Column("attempts", TextList, nullable=False),
     *_columns(BigInteger, "prompt_tokens_max", "completion_tokens_max", "latency_ms"),
+    # What the request said besides; NULL where it was settled by a version that did not keep it.
+    Column("origin_id", Text),  # usage_origins; no foreign key, because a batch must not wait for another's row
+    Column("session_id", Text),
+    Column("max_tokens", BigInteger),
+    Column("system_prompt_length", BigInteger),
+    Column("abuse_request_id", BigInteger),
 )
 
 credit_transactions: Final = Table(
@@ -264,7 +272,24 @@ credit_transactions: Final = Table(
     Column("description", Text),
     Column("credit_category", Text, index=True),
     Column("expiry_date", UtcInstant),
+    Column("expired_at", UtcInstant),  # when what was left of it was taken back
+    Column("expiration_baseline_microdollars", BigInteger),  # the account's use from which on it counts as used
+    Column("original_baseline_microdollars", BigInteger),  # the same before other credits moved it
+    Column("original_transaction_id", Text),  # of a negative one: what has expired
+    Column("payment_id", Text),  # at the payment provider
+    Column("once_per_category", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcInstant, nullable=False, index=True),
+    _index("ix_credit_transactions_expiry_date", "expiry_date", where=UNEXPIRED),
+    Index("uq_credit_transactions_original_transaction_id", "original_transaction_id", unique=True),
+    Index("uq_credit_transactions_payment_id", "payment_id", unique=True),
+    Index(
+        "uq_credit_transactions_user_id_credit_category",
+        "user_id",
+        "credit_category",
+        unique=True,
+        sqlite_where=text("once_per_category"),
+        postgresql_where=text("once_per_category"),
+    ),
     CheckConstraint("user_id IS NOT NULL OR organization_id IS NOT NULL", name="owner"),
     CheckConstraint("amount_microdollars <> 0", name="amount_microdollars"),
 )

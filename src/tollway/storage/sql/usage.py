@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
+from tollway.storage.sql.accounting_tables import usage_lookups, usage_origins, usage_prompts
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.tables import usage, usage_metadata
 
@@ -74,6 +75,63 @@ _BY_ID: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What is known of a request besides money: where it came from and how it asked, prefixes of its prompts where they
+    are kept, and what the upstream's own record said where it was looked up. None: not said, not kept, not looked up.
+    """
+
+    session_id: str | None
+    max_tokens: int | None
+    system_prompt_length: int | None
+    abuse_request_id: int | None
+    feature: str | None
+    mode: str | None
+    editor_name: str | None
+    machine_id: str | None
+    user_agent: str | None
+    address_hash: str | None
+    country: str | None
+    city: str | None
+    latitude: float | None
+    longitude: float | None
+    tls_fingerprint: str | None
+    project_id: str | None
+    auto_model: str | None
+    has_tools: bool | None
+    has_middle_out: bool | None
+    system_prefix: str | None
+    user_prefix: str | None
+    found_prompt_tokens: int | None
+    found_completion_tokens: int | None
+    found_cached_tokens: int | None
+    found_cache_write_tokens: int | None
+    cache_discount_microdollars: int | None
+    upstream_id: str | None
+    found_inference_provider: str | None
+    latency: float | None
+    moderation_latency: float | None
+    generation_time: float | None
+    found_cancelled: bool | None
+
+
+def _detail(name: str) -> ColumnElement[Any]:
+    if name.startswith("found_"):
+        return usage_lookups.c[name.removeprefix("found_")]
+    tables = (usage_metadata, usage_origins, usage_prompts, usage_lookups)
+    return next(table.c[name] for table in tables if name in table.c)
+
+
+_DETAILS: Final = (
+    select(*(_detail(name) for name in Details.__slots__))
+    .select_from(usage_metadata)
+    .outerjoin(usage_origins, usage_origins.c.id == usage_metadata.c.origin_id)
+    .outerjoin(usage_prompts, usage_prompts.c.id == usage_metadata.c.id)
+    .outerjoin(usage_lookups, usage_lookups.c.id == usage_metadata.c.id)
+    .where(usage_metadata.c.id == bindparam("request_id"))
+)
+
+
 class SqlUsage:
     """Raises StoreUnavailableError when the database cannot answer."""
 
@@ -86,5 +144,14 @@ class SqlUsage:
         def work(connection: Connection) -> UsageRow | None:
             row = connection.execute(_BY_ID, {"request_id": request_id}).first()
             return None if row is None else UsageRow(*row)
+
+        return await self._database.read(work)
+
+    async def details(self, request_id: str) -> Details | None:
+        """What else is known of it, None when it was never settled."""
+
+        def work(connection: Connection) -> Details | None:
+            row = connection.execute(_DETAILS, {"request_id": request_id}).first()
+            return None if row is None else Details(*row)
 
         return await self._database.read(work)

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from tollway.billing.ledger import Basis, Outcome
+from tollway.billing.particulars import origin_id
 from tollway.storage.sql.bulk import Bulk
 from tollway.storage.sql.tables import usage, usage_metadata
 from tollway.storage.sql.types import decimal_text, list_text, microseconds
@@ -59,6 +60,10 @@ METADATA: Final = Bulk(
     "prompt_tokens_max",
     "completion_tokens_max",
     "latency_ms",
+    "origin_id",
+    "session_id",
+    "max_tokens",
+    "system_prompt_length",
 )
 
 # Reading or hashing a member of an Enum costs as much as a call (Python 3.11), so each is read once and compared.
@@ -131,6 +136,8 @@ def usage_row(outcome: Outcome, budget_ids: Sequence[str], form: Form) -> tuple[
 def metadata_row(outcome: Outcome) -> tuple[Any, ...]:
     """A row of METADATA."""
     record = outcome.record
+    particulars = record.particulars
+    origin = particulars.origin
     return (
         outcome.hold.request_id,
         record.message_id,
@@ -144,4 +151,8 @@ def metadata_row(outcome: Outcome) -> tuple[Any, ...]:
         record.prompt_tokens_max,
         record.completion_tokens_max,
         record.latency_ms,
+        origin_id(origin) if origin else None,
+        particulars.session_id,
+        particulars.max_tokens,
+        particulars.system_prompt_length,
     )

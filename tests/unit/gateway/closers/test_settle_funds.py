@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from tollway.billing.ledger import Basis, Outcome
+from tollway.billing.particulars import NO_PARTICULARS
 from tollway.gateway.closers import settle_funds
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import NO_FACTS, Reply
@@ -28,7 +29,7 @@ def served(reply: Reply | None) -> Exchange:
     one = exchange()
     one.request = parse_chat(one.inbound.body)
     one.caller, one.model, one.hold = CALLER, model(), HOLD
-    one.plan = Plan((candidate(),), 100, 100)
+    one.plan, one.particulars = Plan((candidate(),), 100, 100), NO_PARTICULARS
     if reply:
         one.reply = reply
     return one

@@ -7,6 +7,7 @@ import pytest
 from msgspec import structs
 
 from tollway.billing.ledger import Hold, HoldOrder, HoldPolicy, HoldRefused
+from tollway.catalog.classification import PAID
 from tollway.errors import Code, Problem
 from tollway.gateway.stages import reserve_funds
 from tollway.identity.anonymous import anonymous_caller
@@ -22,7 +23,7 @@ def reserve(
     funds: FakeFunds, caller: Caller = CALLER, policy: str = "partial", cost: int = 1_000, bonus: int = 20, **more: Any
 ) -> Hold | Problem | None:
     one, dear = exchange(), structs.replace(candidate("two"), worst_case=Microdollars(cost))
-    one.caller, one.model, one.plan = caller, model(), Plan((dear, dear), 100, 100)
+    one.caller, one.kind, one.model, one.plan = caller, PAID, model(), Plan((dear, dear), 100, 100)
     settings = parse({"hold_policy": policy, "app_url": "https://app.example/", "first_topup_bonus_usd": bonus})
     return asyncio.run(settled(reserve_funds.run(one, services(funds=funds, settings=settings, **more))))  # type: ignore[no-any-return]
 
@@ -45,14 +46,14 @@ def test_nothing_is_held_for_anonymous_callers() -> None:
 
 def test_what_the_slices_cover_is_not_waited_for() -> None:
     one = exchange()
-    one.caller, one.model, one.plan = CALLER, model(), Plan((candidate(),), 100, 100)
+    one.caller, one.kind, one.model, one.plan = CALLER, PAID, model(), Plan((candidate(),), 100, 100)
     assert isinstance(reserve_funds.run(one, services(funds=FakeFunds())), Hold)
 
 
 def test_the_dearest_candidate_must_be_covered() -> None:
     one, funds = exchange(), FakeFunds()
     dear = Microdollars(5_000)
-    one.caller, one.model = CALLER, model()
+    one.caller, one.kind, one.model = CALLER, PAID, model()
     one.plan = Plan((candidate(), structs.replace(candidate("two"), worst_case=dear)), 100, 100)
     reserve_funds.run(one, services(funds=funds))
     assert funds.orders[0].worst_case == dear

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tollway.billing.ledger import Outcome
+from tollway.billing.particulars import NO_PARTICULARS
 from tollway.billing.recovery import closed_of, encode_entry, recover
 from tollway.catalog.classification import Classification
 from tollway.catalog.preset import Preset, Split
@@ -76,6 +77,7 @@ def ready(to: Sequence[Candidate] = (candidate(),), body: bytes | None = None) -
     one = exchange(body)
     one.request = parse_chat(one.inbound.body)
     one.caller, one.model, one.hold = CALLER, model(), HOLD
+    one.particulars = NO_PARTICULARS
     one.context = Contexts(Preset()).read(one.inbound.headers, one.inbound.path)
     one.prepared, one.plan = one.request.body, Plan(tuple(to), 100, 100)
     return one

@@ -5,12 +5,10 @@ from typing import Final
 from sqlalchemy import Connection, Select, select
 
 from tollway.admin.records import AccountBalance, CreditTransaction, Page
-from tollway.billing.ledger import GRANTS, PAYMENTS, BudgetKind, BudgetRef, EntryKind, Posting
-from tollway.money import Microdollars
+from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.storage.sql import budgets
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
-from tollway.storage.sql.entries import post
-from tollway.storage.sql.insertion import insert_missing
+from tollway.storage.sql.credit_rows import book_credit
 from tollway.storage.sql.tables import credit_transactions
 
 _COLUMNS: Final = (
@@ -39,14 +37,11 @@ class SqlCredits(SqlSubject):
             "expiry_date": credit.expiry_date,
             "created_at": credit.created_at,
         }
-        kind, source = (EntryKind.GRANT, GRANTS) if credit.is_free else (EntryKind.PAYMENT, PAYMENTS)
-        posting = Posting(kind, source, account.id, Microdollars(credit.amount_microdollars))
 
         def work(connection: Connection) -> AccountBalance:
-            if not insert_missing(connection, credit_transactions, row):  # an earlier try of ours
+            credited = book_credit(connection, account, row)
+            if credited is None:  # an earlier try of ours
                 return _balance(account, budgets.read(connection, account.id))
-            credited = budgets.credit(connection, account, credit.amount_microdollars, credit.created_at)
-            post(connection, credit.id, [posting], credit.created_at, memo=credit.description)
             bump_identity(connection)
             return _balance(account, credited)
 

@@ -1,0 +1,149 @@
+"""What settlements tell: low balances of organizations, accounts to be topped up, each once."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, insert
+
+from contract.scenario import ACME, ANN, START, Clock, a_hold, outcome, record, top_up
+from contract.subscribers import Subscriber
+from tollway.billing.ledger import BudgetRef
+from tollway.billing.notices import NoticeKind
+from tollway.storage.sql.accounting_tables import auto_top_ups
+from tollway.storage.sql.billing import SqlBooks
+from tollway.storage.sql.credit_rows import book_credit
+from tollway.storage.sql.database import Database
+from tollway.storage.sql.notices import SqlNotices, announce
+from tollway.storage.sql.tables import organizations
+
+ALERT = {"minimum_balance": 5, "minimum_balance_alert_email": ["boss@example.com"]}
+
+
+@pytest.fixture
+def notices(database: Database, clock: Clock) -> SqlNotices:
+    return SqlNotices(database, clock)
+
+
+async def acme(database: Database, settings: dict[str, Any], balance: int) -> None:
+    row = {
+        "id": "acme",
+        "name": "Acme",
+        "plan": "teams",
+        "settings": settings,
+        "created_at": START,
+        "updated_at": START,
+    }
+    await database.write(lambda connection: connection.execute(insert(organizations), row))
+    await top_up(database, ACME, balance)
+
+
+async def use(books: SqlBooks, id_: str, amount: int, account: BudgetRef = ACME) -> None:
+    of = record(organization_id="acme" if account is ACME else None)
+    await books.settle("w1", [outcome(a_hold(id_, 0, account, worst_case=amount), amount, record=of)])
+
+
+async def test_an_organization_that_falls_below_its_minimum_is_told_once(
+    database: Database, books: SqlBooks, notices: SqlNotices, clock: Clock
+) -> None:
+    await acme(database, ALERT, 5_000_000)
+    await use(books, "r1", 10_000)
+    (notice,) = await notices.take(10)
+    assert notice.kind == NoticeKind.LOW_BALANCE
+    assert notice.payload == {
+        "organization_id": "acme",
+        "minimum_microdollars": 5_000_000,
+        "balance_microdollars": 4_990_000,
+        "recipients": ["boss@example.com"],
+    }
+    await notices.forget(notice.id)
+    clock.advance(hours=1)
+    await use(books, "r2", 10_000)
+    assert await notices.take(10) == ()
+
+
+@pytest.mark.parametrize("settings", [{}, {"minimum_balance": 0}, {"minimum_balance": "much"}])
+async def test_no_minimum_no_notice(
+    database: Database, books: SqlBooks, notices: SqlNotices, settings: dict[str, Any]
+) -> None:
+    await acme(database, settings, 5_000_000)
+    await use(books, "r1", 4_000_000)
+    assert await notices.take(10) == ()
+
+
+async def wants_top_up(database: Database, account: BudgetRef, **changes: Any) -> None:
+    row = {"account_id": account.id, "amount_microdollars": 20_000_000, "updated_at": START, **changes}
+    await database.write(lambda connection: connection.execute(insert(auto_top_ups), row))
+
+
+async def test_a_low_balance_asks_for_one_top_up_at_a_time(
+    database: Database, books: SqlBooks, notices: SqlNotices, clock: Clock
+) -> None:
+    await top_up(database, ANN, 5_000_000)
+    await wants_top_up(database, ANN)
+    await use(books, "r1", 1, ANN)
+    (notice,) = await notices.take(10)
+    assert (notice.kind, notice.payload) == (
+        "top_up_due",
+        {"account": "user:ann", "amount_microdollars": 20_000_000, "balance_microdollars": 4_999_999},
+    )
+    await notices.forget(notice.id)
+    clock.advance(minutes=119)
+    await use(books, "r2", 1, ANN)
+    assert await notices.take(10) == ()
+    clock.advance(minutes=2)
+    await use(books, "r3", 1, ANN)
+    assert len(await notices.take(10)) == 1
+
+
+async def test_a_payment_ends_the_wait(database: Database, books: SqlBooks, notices: SqlNotices, clock: Clock) -> None:
+    await wants_top_up(database, ANN)
+    await use(books, "r1", 1, ANN)
+    (first,) = await notices.take(10)
+    await notices.forget(first.id)
+    paid = {"id": "p", "user_id": "ann", "amount_microdollars": 100, "is_free": False, "created_at": clock.now}
+    await database.write(lambda connection: book_credit(connection, ANN, paid))
+    clock.advance(seconds=1)
+    await use(books, "r2", 1, ANN)
+    assert len(await notices.take(10)) == 1
+
+
+async def test_who_does_not_want_it_is_not_topped_up(database: Database, books: SqlBooks, notices: SqlNotices) -> None:
+    await wants_top_up(database, ANN, disabled_reason="declined")
+    await use(books, "r1", 1, ANN)
+    await database.write(lambda connection: connection.execute(delete(auto_top_ups)))
+    await wants_top_up(database, ACME)
+    await top_up(database, ACME, 60_000_000)
+    await use(books, "r2", 10_000_000)
+    assert await notices.take(10) == ()
+    await use(books, "r3", 1)
+    assert [notice.payload["account"] for notice in await notices.take(10)] == ["organization:acme"]
+
+
+async def test_a_subscriber_who_waits_for_the_bonus_is_not_topped_up(
+    database: Database, books: SqlBooks, notices: SqlNotices
+) -> None:
+    ann = Subscriber(database)
+    await ann.subscribe()
+    await ann.pay()
+    await wants_top_up(database, ANN)
+    await use(books, "r1", 17_000_000, ANN)
+    assert await notices.take(10) == ()
+
+
+async def test_a_notice_is_taken_by_one_and_comes_again(database: Database, notices: SqlNotices, clock: Clock) -> None:
+    for id_ in ("b", "a"):
+        await database.write(
+            lambda connection, id_=id_: announce(connection, id_, NoticeKind.LOW_BALANCE, {"x": id_}, clock.now)
+        )
+    assert [one.id for one in await notices.take(1)] == ["a"]
+    assert [one.id for one in await notices.take(5)] == ["b"]
+    assert await notices.take(5) == ()
+    clock.advance(seconds=2)
+    again = await notices.take(5)
+    assert [(one.id, one.attempts, one.payload) for one in again] == [("a", 2, {"x": "a"}), ("b", 2, {"x": "b"})]
+    clock.advance(seconds=3)
+    assert await notices.take(5) == ()
+    await notices.forget("a")
+    clock.now += timedelta(hours=2)
+    assert [one.id for one in await notices.take(5)] == ["b"]
