@@ -14,12 +14,13 @@ from servers.lists import Asked
 
 STALLS = object()  # an event that never comes
 BREAKS = object()  # the connection is reset instead of an event
-Event = dict[str, Any] | bytes | object
+Event = dict[str, Any] | bytes | float | object
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`events` of a stream: objects become data lines, bytes go as they are. `body` instead: one whole answer."""
+    """`events` of a stream: objects become data lines, bytes go as they are, a number is a pause in seconds. `body`
+    instead: one whole answer."""
 
     events: Sequence[Event] = ()
     status: int = 200
@@ -146,9 +147,15 @@ def _handler(said: ChatServer) -> Callable[..., BaseHTTPRequestHandler]:
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     self.close_connection = True
                     return
+                if isinstance(event, float):
+                    said.closing.wait(event)
+                    continue
                 data = event if isinstance(event, bytes) else b"data: " + json.dumps(event).encode() + b"\n\n"
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
-                self.wfile.flush()
+                try:
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+                except OSError:
+                    said.hung_up.set()
+                    raise
             self.wfile.write(b"0\r\n\r\n")
 
         def _stall(self) -> None:

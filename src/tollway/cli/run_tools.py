@@ -1,9 +1,10 @@
 """The tools that a model may use from `tollway run`, and the person who is asked before it reads elsewhere."""
 
-import signal
+import asyncio
+import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from typing import Final
 
 import typer
 
@@ -13,6 +14,10 @@ from tollway.client.read_tool import DEFINITION, FILE_BYTES_MAX, READ, excerpt, 
 from tollway.client.terminal_text import for_terminal
 from tollway.storage.client.working_folder import Found, WorkingFolder, read_file
 from tollway.wire.json_body import JsonObject
+
+_YES: Final = frozenset({"y", "yes"})
+_NO: Final = frozenset({"", "n", "no"})
+_LINE_BYTES_MAX: Final = 4_096
 
 
 class FileTools:
@@ -25,7 +30,7 @@ class FileTools:
         self._may_ask = may_ask
         self._allowed: set[str] = set()
 
-    def use(self, call: ToolCall) -> str:
+    async def use(self, call: ToolCall) -> str:
         """The result for the model, whatever happens."""
         if call.name != READ or not self.definitions:
             return f"Error: there is no tool {call.name!r}."
@@ -34,39 +39,43 @@ class FileTools:
             return asked
         try:
             found = self._folder.find(asked.path)
-            if not self._may_read(found):
+            if not await self._may_read(found):
                 return refused(asked.path)
             return excerpt(read_file(found, FILE_BYTES_MAX), asked.offset)
         except ClientError as error:
             return f"Error: {error}"
 
-    def _may_read(self, found: Found) -> bool:
+    async def _may_read(self, found: Found) -> bool:
         path = str(found.path)
         if found.is_inside or self._may_read_all or path in self._allowed:
             return True
-        if self._may_ask and _confirmed(path):
+        if self._may_ask and await _confirmed(path):
             self._allowed.add(path)
             return True
         return False
 
 
-def _confirmed(path: str) -> bool:
+async def _confirmed(path: str) -> bool:
     """Control characters in the name of a file could hide what is asked; then nobody is asked."""
     if for_terminal(path) != path or "\n" in path:
         return False
-    sys.stdout.flush()
-    with _interruptible():
-        try:
-            return typer.confirm(f"The model wants to read {path}, outside of the working folder. Allow it?", err=True)
-        except typer.Abort:
-            raise KeyboardInterrupt from None
+    asked = f"The model wants to read {path}, outside of the working folder. Allow it? [y/N]: "
+    while True:
+        typer.echo(asked, nl=False, err=True)
+        answer = await _typed_line()
+        if answer.strip().lower() in _YES:
+            return True
+        if not answer or answer.strip().lower() in _NO:
+            return False
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """While a person is asked nothing else goes on, so Ctrl-C need not wait for its turn."""
-    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+async def _typed_line() -> str:
+    """What is typed on the terminal, which hands over whole lines; empty at its end. Ctrl-C is heard meanwhile."""
+    loop = asyncio.get_running_loop()
+    typed: asyncio.Future[str] = loop.create_future()
+    descriptor = sys.stdin.fileno()
+    loop.add_reader(descriptor, lambda: typed.set_result(os.read(descriptor, _LINE_BYTES_MAX).decode(errors="replace")))
     try:
-        yield
+        return await typed
     finally:
-        signal.signal(signal.SIGINT, kept)
+        loop.remove_reader(descriptor)

@@ -36,7 +36,8 @@ class Session(Struct, frozen=True):
         return replace(self, id=session_id, created_at=now, updated_at=now)
 
     def with_messages(self, messages: list[dict[str, Any]], model: str, now: int) -> "Session":
-        return replace(self, messages=messages, model=model, updated_at=now)
+        """Without calls of tools that never got their result, which no gateway would take."""
+        return replace(self, messages=_answered(messages), model=model, updated_at=now)
 
 
 _decode: Final = Decoder(Session).decode
@@ -56,6 +57,14 @@ def title_of(text: str) -> str:
     """The first line of what was asked, cut."""
     line = next((one.strip() for one in text.splitlines() if one.strip()), "")
     return line if len(line) <= _TITLE_CHARACTERS_MAX else line[: _TITLE_CHARACTERS_MAX - 1] + "…"
+
+
+def _answered(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    last = next((place for place in range(len(messages) - 1, -1, -1) if messages[place].get("tool_calls")), None)
+    if last is None:
+        return messages
+    results = sum(one.get("role") == "tool" for one in messages[last:])
+    return messages if results >= len(messages[last]["tool_calls"]) else messages[:last]
 
 
 def read_session(data: bytes, name: str) -> Session:

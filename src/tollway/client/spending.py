@@ -4,7 +4,7 @@ Source: catalog-and-clients C.9.8, D.4.6.
 """
 
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from enum import StrEnum
 from typing import Final
 
@@ -119,8 +119,8 @@ def usd_text(cost: Decimal | None) -> str:
         return _UNKNOWN
     if 0 < cost < _SHOWN_DIGITS:
         return f"<${_SHOWN_DIGITS:f}"
-    text = f"{cost:.6f}".rstrip("0").rstrip(".")
-    return f"${text}"
+    shown = cost.quantize(_SHOWN_DIGITS, ROUND_HALF_UP, EXACT)
+    return f"${f'{shown:f}'.rstrip('0').rstrip('.')}"
 
 
 def footer(spent: Spent, gateway_name: str) -> str:

@@ -75,7 +75,7 @@ class Tools(Protocol):
 
     definitions: Sequence[JsonObject]
 
-    def use(self, call: ToolCall) -> str: ...
+    async def use(self, call: ToolCall) -> str: ...
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ class Turns:
             if not reader.calls:
                 return True
             for call in reader.calls:
-                result = self._tools.use(call)
+                result = await self._tools.use(call)
                 self._display.tool_used(call, result)
                 told.messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
         self._display.failed(f"the model used tools {STEPS_MAX} times without coming to an end")
