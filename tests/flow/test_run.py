@@ -48,12 +48,29 @@ def test_text_streams_with_tokens_and_cost(machine: Machine, sim: Sim) -> None:
     assert (ended.code, len(ended.out.split())) == (0, 5)
     assert ended.err == ("fastrouter/sim/story@chunks=5 · tokens 2 in, 5 out · cost $0.000009 (said by FastRouter)\n")
     asked = next(one for one in reversed(sim.records()) if one["kind"] == "request")
-    body = json.loads(asked["body"]) if isinstance(asked["body"], str) else asked["body"]
-    assert (body["model"], body["usage"], body["max_tokens"]) == ("sim/story@chunks=5", {"include": True}, 32_000)
-    assert body["prompt_cache_key"].startswith("ses_")
     headers = {name.lower(): text for name, text in asked["headers"]}
+    assert asked["model"] == "sim/story@chunks=5"
     assert {"http-referer", "x-title"} <= set(headers)
     assert headers["user-agent"].startswith("tollway/")
+
+
+def test_what_is_asked(machine: Machine, server: ChatServer) -> None:
+    """C.9: of the dialect's own, and what the configuration says, which goes as it is."""
+    options = {"provider": {"sort": "price", "zdr": True}, "temperature": 0.5}
+    machine.config = server.config(models={"a/b": {"limit": {"output": 64_000}, "options": options}})
+    assert machine.tollway(*ASK, "--variant", "high", "hi").code == 0
+    (body,) = server.bodies
+    assert body.pop("prompt_cache_key").startswith("ses_")
+    assert body == {
+        "model": "a/b",
+        "messages": [{"role": "user", "content": "hi"}],
+        "stream": True,
+        "usage": {"include": True},
+        "max_tokens": 32_000,
+        "reasoning": {"effort": "high"},
+        **options,
+    }
+    assert "no variant 'nosuch'" in machine.tollway(*ASK, "--variant", "nosuch", "hi").err
 
 
 def test_a_tool_round_trip(machine: Machine, server: ChatServer) -> None:
@@ -415,3 +432,34 @@ def test_a_reader_that_goes_away_stops_the_gateway(machine: Machine, server: Cha
     assert process.stderr
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+HEAVY = [
+    "alembic",
+    "cryptography",
+    "fastapi",
+    "jwt",
+    "prometheus_client",
+    "pygments",
+    "redis",
+    "rich",
+    "sqlalchemy",
+    "structlog",
+    "uvicorn",
+]
+
+
+def test_a_question_is_on_its_way_before_anything_heavy_is_loaded() -> None:
+    """It is sent within 0.4 s of a quiet machine; what would spoil that is not loaded with the command."""
+    code = f"import sys, tollway.cli.main, tollway.cli.run; print([one for one in {HEAVY!r} if one in sys.modules])"
+    environ = plain_environment()
+    assert subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True).stdout == b"[]\n"
+
+
+def test_what_a_gateway_proposes(machine: Machine, server: ChatServer) -> None:
+    server.models = [{"id": "a/a", "context_length": 9}, {"id": "b/b", "context_length": 9}]
+    server.defaults = {"defaultModel": "b/b"}
+    machine.config = None
+    assert machine.tollway("run", "hi", TOLLWAY_API_URL=server.url).code == 0
+    assert server.bodies[0]["model"] == "b/b"
+    assert [asked.path for asked in server.asked][1] == "/api/defaults"

@@ -58,11 +58,12 @@ def refuses(status: int, body: Any, **headers: str) -> Answer:
 
 @dataclass(slots=True)
 class ChatServer:
-    """`models` are the entries of its list; `answers` are given in order, the last one again and again. `bodies` are
+    """`models` are the entries of its list, `defaults` what it proposes; `answers` are given in order, the last one again and again. `bodies` are
     the chat requests. `hung_up` is set when somebody goes while an answer stalls."""
 
     port: int = 0
     models: list[dict[str, Any]] = field(default_factory=lambda: [{"id": "a/b"}])
+    defaults: dict[str, Any] | None = None
     answers: list[Answer] = field(default_factory=lambda: [says("hello")])
     asked: list[Asked] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -111,7 +112,8 @@ def _handler(said: ChatServer) -> Callable[..., BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             self._remember()
             is_list = self.path.endswith("/models")
-            self._whole(200 if is_list else 404, json.dumps({"data": said.models}).encode(), {})
+            told = {"data": said.models} if is_list else said.defaults
+            self._whole(404 if told is None else 200, json.dumps(told).encode(), {})
 
         def do_POST(self) -> None:
             self._remember()

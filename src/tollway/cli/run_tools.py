@@ -74,7 +74,12 @@ async def _typed_line() -> str:
     loop = asyncio.get_running_loop()
     typed: asyncio.Future[str] = loop.create_future()
     descriptor = sys.stdin.fileno()
-    loop.add_reader(descriptor, lambda: typed.set_result(os.read(descriptor, _LINE_BYTES_MAX).decode(errors="replace")))
+
+    def read() -> None:
+        loop.remove_reader(descriptor)
+        typed.set_result(os.read(descriptor, _LINE_BYTES_MAX).decode(errors="replace"))
+
+    loop.add_reader(descriptor, read)
     try:
         return await typed
     finally:
