@@ -58,8 +58,8 @@ def refuses(status: int, body: Any, **headers: str) -> Answer:
 
 @dataclass(slots=True)
 class ChatServer:
-    """`models` are the entries of its list, `defaults` what it proposes; `answers` are given in order, the last one again and again. `bodies` are
-    the chat requests. `hung_up` is set when somebody goes while an answer stalls."""
+    """`models` are the entries of its list, `defaults` what it proposes. `answers` are given in order, the last one
+    again and again; `bodies` are the chat requests. `hung_up` is set when somebody goes before an answer's end."""
 
     port: int = 0
     models: list[dict[str, Any]] = field(default_factory=lambda: [{"id": "a/b"}])
