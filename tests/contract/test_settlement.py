@@ -211,6 +211,7 @@ async def test_a_settlement_writes_everything_down(database: Database, books: Sq
         prompt_tokens_max=1500,
         completion_tokens_max=4096,
         latency_ms=1234,
+        rule=None,
     )
     assert await _rows(database, select(usage.c.abuse_classification)) == [(0,)]
     assert await SqlUsage(database).find("r2") is None

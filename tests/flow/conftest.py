@@ -26,7 +26,8 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory, sim: Sim) -> Iterator[Gateway]:
     folder: Path = tmp_path_factory.mktemp("gateway")
-    program = Gateway(folder, settings_for(folder, sim.url))
+    drains = "\n[timeouts]\ndrain_s = 20\n"  # well within what tests wait for the end of a request
+    program = Gateway(folder, settings_for(folder, sim.url) + drains)
     yield program
     program.stop()
 

@@ -29,6 +29,7 @@ class Program:
         )
         self.lines: list[str] = []
         self._fresh: Queue[str | None] = Queue()
+        self._more = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -39,7 +40,9 @@ class Program:
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
-            self.lines.append(line.rstrip("\n"))
+            with self._more:
+                self.lines.append(line.rstrip("\n"))
+                self._more.notify_all()
             self._fresh.put(line.rstrip("\n"))
         self._fresh.put(None)
 
@@ -50,6 +53,17 @@ class Program:
             assert line is not None, "the program ended:\n" + "\n".join(self.lines)
             if line.startswith(start):
                 return line.removeprefix(start)
+
+    def wait_for_words(self, *words: str) -> str:
+        """A line with all of them, now or soon: log lines of requests are written in batches."""
+
+        def found() -> str | None:
+            return next((line for line in self.lines if all(word in line for word in words)), None)
+
+        with self._more:
+            line = self._more.wait_for(found, START_SECONDS_MAX)
+        assert line, f"no line with {words}:\n" + "\n".join(self.lines)
+        return line
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

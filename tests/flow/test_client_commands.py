@@ -208,6 +208,17 @@ def test_a_key_is_shown_nowhere(machine: Machine, server: ListServer, place: str
     assert CANARY[-8:] not in said
 
 
+def test_a_key_that_cannot_be_sent_stops_only_its_own_provider(machine: Machine, server: ListServer) -> None:
+    server.lists("a/b")
+    machine.config = {"provider": {name: server.config(name)["provider"][name] for name in ("apertis", "openai")}}
+    machine.put_store(json.dumps({"openai": {"type": "api", "key": "sk-fake\r\nX-Evil: 1"}}))
+    ended = machine.tollway("models", APERTIS_API_KEY=KEY)
+    assert (ended.code, ended.out) == (0, "apertis/a/b\n")
+    assert ended.err == "OpenAI: the key has characters that no key has; enter it again\n"
+    assert machine.tollway("auth", "login", "-p", "openai", "--key-stdin", stdin=KEY).code == 0
+    assert machine.tollway("models", "openai").out == "openai/a/b\n"
+
+
 def test_several_at_once(machine: Machine, server: ListServer) -> None:
     """One that fails takes nothing from the others; our own stands first, then the alphabet."""
     server.lists({"id": "z/z", "context_length": 5})

@@ -46,6 +46,7 @@ def test_tokens_times_price_with_cached_ones(
     assert told["Tokens"] == [
         f"{prompt} prompt (3 cached, 0 written to the cache), {completion} completion (0 reasoning)"
     ]
+    assert told["Rule"] == ["default: no rule above it applies: the model's providers in their order"]
     assert told["Route"] == ["1. plain/sim/story"]
     assert told["Attempts"] == ["1. plain:200"]
     assert re.fullmatch(r"settings/plain/story@[0-9a-f]{8}, in force since \d{4}-\d\d-\d\d", told["Price"][0])

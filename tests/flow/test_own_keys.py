@@ -94,6 +94,8 @@ def test_nobody_here_pays(world: World, stream: bool, sim: dict[str, Any]) -> No
     assert answer.status == sim.get("status", 200)
     (row,) = usage_of(world.accounts, account)
     assert (row.basis, row.cost, row.absorbed) == ("byok", 0, 0)
+    told = tollway(world.gateway.config, "explain", answer.request_id).told
+    assert told["Rule"] == ["own_keys: the caller's own keys for the model's inference providers"]
     assert world.accounts.balance(account) == 0
     assert world.routes_of(account) == [("second", "byok")]
     assert len(attempts_at(world.sim, answer.request_id)) == (3 if answer.status == 503 else 1)

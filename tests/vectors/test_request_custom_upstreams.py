@@ -357,16 +357,9 @@ def test_a_name_that_has_come_to_lead_inside(world: World, trap: Upstream, host:
     refused = until(lambda: world.chat(caller, "acme/x"), 503)
     assert refused.body == UNAVAILABLE
     assert trap.is_untouched
-    _wait_for_log(world, "upstream_address_refused", f'"{host}"', "loopback")
+    world.gateway.wait_for_words("upstream_address_refused", f'"{host}"', "loopback")
     while not world.own.is_untouched:
         world.own.next()
-
-
-def _wait_for_log(world: World, *words: str) -> None:
-    ends = time.monotonic() + ACTS_S
-    while not any(all(word in line for word in words) for line in world.gateway.lines):
-        assert time.monotonic() < ends
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("status", [pytest.param(307, id="request:UG10")])

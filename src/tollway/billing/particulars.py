@@ -39,7 +39,7 @@ class Origin(Struct, frozen=True, array_like=True):
 class Particulars(Struct, frozen=True, array_like=True):
     """`origin` is one encoded, b"" where nothing is known of it. `system_prompt_length`: in UTF-16 units, -1 where it
     could not be told. Prefixes are None unless prompts may be stored. `hides_model`: what the upstream calls its model
-    is not to be known.
+    is not to be known. `rule`: which one decided who serves it (`routing/precedence.py`).
     """
 
     origin: bytes = b""
@@ -49,6 +49,7 @@ class Particulars(Struct, frozen=True, array_like=True):
     system_prompt_prefix: str | None = None
     user_prompt_prefix: str | None = None
     hides_model: bool = False
+    rule: str | None = None
 
 
 NO_PARTICULARS: Final = Particulars()

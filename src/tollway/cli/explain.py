@@ -25,6 +25,14 @@ _BASES = {
     "free": "the model is free",
     "byok": "the upstream bills the caller's own key",
 }
+_RULES = {
+    "custom_upstream": "an endpoint of the caller's own",
+    "own_keys": "the caller's own keys for the model's inference providers",
+    "custom_llm": "a model that the organization was given",
+    "split": "divided traffic, and this request is on the second provider's side",
+    "hosted_model": "a free model at the gateway that hosts it",
+    "default": "no rule above it applies: the model's providers in their order",
+}
 _DERIVED = frozenset({"units", "is_free"})  # fields of a price that say again what the others say
 
 
@@ -92,6 +100,7 @@ def _told(
     yield "Request", [f"{row.id}, {row.created_at:%Y-%m-%d %H:%M:%S} UTC, {row.latency_ms} ms"]
     yield "Caller", [_caller(row)]
     yield "Model", [f"asked for {row.requested_model}; {row.upstream_model} at {row.provider_id}; answered {row.model}"]
+    yield "Rule", [f"{row.rule}: {_RULES.get(row.rule, 'unknown here')}" if row.rule else "not stored"]
     yield "Route", [f"{place}. {candidate}" for place, candidate in enumerate(row.route, 1)]
     yield "Attempts", [f"{place}. {attempt}" for place, attempt in enumerate(row.attempts, 1)] or ["none"]
     yield "Answer", [_answer(row)]

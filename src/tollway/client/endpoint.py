@@ -95,6 +95,8 @@ def _lines(origin: Origin, gateway: Gateway, key: str) -> dict[str, str]:
         "x-title": TITLE,
     }
     if key:
+        if not key.isascii() or not key.isprintable():
+            raise ClientError(f"{gateway.name}: the key has characters that no key has; enter it again")
         lines["authorization"] = f"Bearer {key}"
     if key and gateway.organization_id:
         lines[_ORGANIZATION_HEADER.lower()] = gateway.organization_id

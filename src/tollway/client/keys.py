@@ -10,7 +10,6 @@ from typing import Final
 
 from tollway.client.configuration import ProviderConfig
 from tollway.client.credentials import ApiCredential, Credential, OauthCredential
-from tollway.client.errors import ClientError
 
 _SHOWN_CHARACTERS: Final = 4
 _SHOWN_FROM_CHARACTERS: Final = 16
@@ -50,17 +49,17 @@ def resolve_key(
     """The key, or None. variables: those of the gateway's record; `provider.<id>.env` replaces them.
 
     stored: the entry of the store, None also where it belongs to another address. takes_oauth: an entry of a device
-    login counts, until it expires (now_ms: unix milliseconds). Raises ClientError for a key that no header can carry.
+    login counts, until it expires (now_ms: unix milliseconds).
     """
     if text := config.options.api_key.strip():
-        return _checked(Key(text, KeySource.CONFIGURATION))
+        return Key(text, KeySource.CONFIGURATION)
     if config.is_address_foreign:
         return None
     if found := _from_store(stored, now_ms, takes_oauth):
-        return _checked(found)
+        return found
     for name in variables if config.env is None else config.env:
         if text := environ.get(name, "").strip():
-            return _checked(Key(text, KeySource.ENVIRONMENT, variable=name))
+            return Key(text, KeySource.ENVIRONMENT, variable=name)
     return None
 
 
@@ -75,13 +74,6 @@ def _from_store(stored: Credential | None, now_ms: int, takes_oauth: bool) -> Ke
     ):
         return Key(text, KeySource.STORE, organization_id=stored.account_id)
     return None
-
-
-def _checked(key: Key) -> Key:
-    """It becomes part of a header as it stands."""
-    if not key.text.isascii() or not key.text.isprintable():
-        raise ClientError(f"the key from the {key.source.value} has characters that no key has; enter it again")
-    return key
 
 
 def masked(text: str) -> str:

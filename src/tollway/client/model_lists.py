@@ -28,7 +28,8 @@ class ListAnswer:
     body: bytes = b""
 
 
-# (gateway, without its key) → what it said; never raises because of the gateway
+# (gateway, without its key) → what it said; never raises because of the gateway, but ClientError for what the user
+# says of it
 AskForList = Callable[[Gateway, bool], Awaitable[ListAnswer]]
 StartBeside = Callable[[Coroutine[Any, Any, object]], None]
 
@@ -162,6 +163,12 @@ class ModelLists:
     async def _fetch(self, gateway: Gateway) -> _Fetched:
         if self._is_offline:
             return _Fetched(None, f"{gateway.name}: asking for models is turned off (TOLLWAY_DISABLE_MODELS_FETCH).")
+        try:
+            return await self._read(gateway)
+        except ClientError as error:  # what is wrong with one gateway is no reason to show nothing of the others
+            return _Fetched(None, str(error))
+
+    async def _read(self, gateway: Gateway) -> _Fetched:
         answer, notice = await self._ask(gateway, False), ""
         if answer.status == _UNAUTHORIZED and gateway.key and gateway.access.is_open and not gateway.organization_id:
             notice = f"{gateway.name} does not accept the key; these are the models for everybody."

@@ -87,7 +87,7 @@ STAGES: Final = (
     Stage(prepare_request.run, needs=("request", "provider_config"), gives="prepared"),
     Stage(
         note_particulars.run,
-        needs=("address", "context", "kind", "caller", "request", "hold"),
+        needs=("address", "context", "kind", "caller", "request", "plan", "hold"),
         gives="particulars",
     ),
     Stage(

@@ -72,6 +72,7 @@ def test_one_request_from_the_route_to_the_entries(run, tmp_path: Path) -> None:
 Request     r1, 2026-03-01 12:00:00 UTC, 1234 ms
 Caller      user ann, key k1; paid from user:ann
 Model       asked for Vendor/Model; vendor/model-2026 at openrouter; answered vendor/model
+Rule        not stored
 Route       1. openrouter/vendor/model-2026
             2. other/model é
 Attempts    1. other:503

@@ -65,6 +65,13 @@ def test_headers_that_cannot_be_sent(header: dict[str, str]) -> None:
         head_of("openai", {"OPENAI_API_KEY": KEY}, {"headers": header})
 
 
+@pytest.mark.parametrize("key", ["a\r\nX-Evil: 1", "schlüssel", "a\x00b"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_quoted(key: str) -> None:
+    with pytest.raises(ClientError, match="OpenAI: the key has characters") as caught:
+        head_of("openai", {"OPENAI_API_KEY": key})
+    assert key not in str(caught.value)
+
+
 def test_without_an_address_there_is_nowhere_to_call() -> None:
     with pytest.raises(ClientError, match="Tollway has no address: set TOLLWAY_API_URL"):
         endpoint_of(gateways()["tollway"])

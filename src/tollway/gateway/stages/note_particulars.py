@@ -25,4 +25,5 @@ def run(exchange: Exchange, services: Services) -> Particulars:
         storable(prompt.system_prefix) if stores else None,
         storable(prompt.user_prefix) if stores else None,
         exchange.kind.is_stealth,
+        exchange.plan.rule._value_,
     )

@@ -259,6 +259,7 @@ usage_metadata: Final = Table(
     Column("max_tokens", BigInteger),
     Column("system_prompt_length", BigInteger),
     Column("abuse_request_id", BigInteger),
+    Column("rule", Text),  # which one decided who serves it; NULL: of a version that did not say
 )
 
 credit_transactions: Final = Table(

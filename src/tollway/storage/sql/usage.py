@@ -65,6 +65,7 @@ class UsageRow:
     prompt_tokens_max: int
     completion_tokens_max: int
     latency_ms: int
+    rule: str | None
 
 
 _COLUMNS: Final = (usage.c[name] if name in usage.c else usage_metadata.c[name] for name in UsageRow.__slots__)

@@ -64,6 +64,7 @@ METADATA: Final = Bulk(
     "session_id",
     "max_tokens",
     "system_prompt_length",
+    "rule",
 )
 
 # Reading or hashing a member of an Enum costs as much as a call (Python 3.11), so each is read once and compared.
@@ -155,4 +156,5 @@ def metadata_row(outcome: Outcome) -> tuple[Any, ...]:
         particulars.session_id,
         particulars.max_tokens,
         particulars.system_prompt_length,
+        particulars.rule,
     )

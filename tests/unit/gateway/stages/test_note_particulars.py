@@ -9,9 +9,11 @@ from tollway.catalog.preset import Preset
 from tollway.gateway.context import Contexts
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.stages import note_particulars
+from tollway.routing.plan import Plan
+from tollway.routing.precedence import Rule
 from tollway.settings import parse
 from tollway.wire.chat import ChatRequest
-from unit.gateway.fakes import CALLER, HOLD, exchange, services
+from unit.gateway.fakes import CALLER, HOLD, candidate, exchange, services
 
 TALK: dict[str, Any] = {
     "model": "vendor/name",
@@ -25,6 +27,7 @@ def asked(body: dict[str, Any] | None = None, headers: dict[bytes, bytes] | None
     one.request = ChatRequest(body or TALK, "vendor/name", False, None, 1, 2, 100)
     one.context = Contexts(Preset()).read(one.inbound.headers, one.inbound.path)
     one.address, one.kind, one.caller, one.own, one.hold = "203.0.113.5", PAID, CALLER, None, HOLD
+    one.plan = Plan((candidate(),), 100, 100, Rule.SPLIT)
     return one
 
 
@@ -44,6 +47,10 @@ def test_no_text_of_a_prompt_unless_it_is_wanted() -> None:
     assert (told.system_prompt_length, told.system_prompt_prefix, told.user_prompt_prefix) == (9, None, None)
     told = note(asked(), settings=KEEPING)
     assert (told.system_prompt_length, told.system_prompt_prefix, told.user_prompt_prefix) == (9, "be brief", "abc")
+
+
+def test_which_rule_decided_who_serves_it() -> None:
+    assert note(asked()).rule == "split"
 
 
 def test_never_of_an_organization() -> None:

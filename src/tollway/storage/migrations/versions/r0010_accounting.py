@@ -89,6 +89,7 @@ def _extend_usage() -> None:
         ("max_tokens", sa.BigInteger()),
         ("system_prompt_length", sa.BigInteger()),
         ("abuse_request_id", sa.BigInteger()),
+        ("rule", sa.Text()),
     ):
         op.add_column("usage_metadata", sa.Column(name, type_))
     op.create_table(
