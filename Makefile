@@ -16,10 +16,10 @@ TESTS  := $(BIN)/pytest -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test check lint fmt types vectors campaign bench docs migrate clean lock
+.PHONY: help install run test test-clients check lint fmt types vectors campaign bench docs migrate clean lock
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMPS)/run  ## build .venv and install Tollway into it (once; again when a lock file changes)
 	$(SAY) "Tollway is installed: $(BIN)/tollway --help"
@@ -31,6 +31,10 @@ run: $(STAMPS)/run  ## a whole gateway with a stand-in upstream, no keys needed 
 test: $(STAMPS)/dev  ## run all tests (ARGS='tests/unit -k money' runs some)
 	$(SAY) "Running the tests on all cores"
 	@$(TESTS) $(ARGS)
+
+test-clients: $(STAMPS)/dev  ## run published clients against the gateway (needs node, npm and a package registry)
+	$(SAY) "Running published clients"
+	@$(BIN)/python tests/clients/run.py $(ARGS)
 
 check: lint types test  ## what CI runs: lint, types, tests
 
@@ -71,7 +75,7 @@ migrate: $(STAMPS)/run  ## bring the database schema up to date
 
 clean:  ## remove .venv and all caches (never ./var, where the data is)
 	$(SAY) "Removing .venv and caches; ./var stays"
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	@rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	@find src tests docs bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 lock: $(STAMPS)/uv  ## write the lock files anew (UPGRADE=1: with newer versions)

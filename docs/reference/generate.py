@@ -19,6 +19,8 @@ from tollway.cli.main import COMMANDS, build
 from tollway.errors import CATALOGUE, Code, Fault, Problem, Shape
 from tollway.http.api import ApiServices, build_api
 from tollway.http.catalog import CatalogServices
+from tollway.http.catalog_details import DetailServices
+from tollway.http.cron import CronServices
 from tollway.http.custom_upstreams import UpstreamServices
 from tollway.http.problems import error_type
 from tollway.http.routes import HOT_ROUTES
@@ -285,6 +287,7 @@ _SHAPES: Final = {
     Shape.TITLED: '`{{"error":"{title}","message":…}}`',
     Shape.BARE: '`{{"error":"{title}"}}`',
     Shape.CODED: '`{{"error":{{"code":"{title}","message":…}}}}`',
+    Shape.NUMBERED: '`{{"error":{{"message":…,"code":<status>,"type":"error"}}}}`',
     Shape.CREDITS: '`{{"error":{{"title":"{title}","message":…,"balance":…,"buyCreditsUrl":…}}}}`',
 }
 
@@ -325,11 +328,27 @@ _OPERATOR: Final = "who knows `api_metrics.admin_token` (header `X-O11Y-ADMIN-TO
 # path → (who may call it, what it answers)
 _ROUTE_NOTES: Final = {
     "/v1/chat/completions": ("a key or token", "Chat completion in OpenAI's dialect, streamed or whole."),
+    "/v1/messages": ("a key or token, in `x-api-key` as well", "The same in Anthropic's dialect (Messages)."),
+    "/v1/responses": ("a key or token", "The same in the dialect of OpenAI's Responses API; nothing is stored."),
     "/api/gateway/chat/completions": ("a key or token", "The same, for drop-in clients (historic error bodies)."),
     "/api/openrouter/chat/completions": ("a key or token", "The same, for clients that speak to OpenRouter."),
     "/v1/models": ("anyone", "The models that can be called here, with their prices; callers see their own as well."),
     "/api/gateway/models": ("anyone", "The same list."),
     "/api/openrouter/models": ("anyone", "The same list."),
+    "/api/gateway/providers": ("anyone", "Inference providers with their data policies."),
+    "/api/openrouter/providers": ("anyone", "The same list."),
+    "/api/gateway/models-by-provider": ("anyone", "The newest snapshot of inference providers and their models."),
+    "/api/openrouter/models-by-provider": ("anyone", "The same."),
+    "/api/gateway/models/{author}/{slug}/endpoints": ("anyone", "Where the default gateway has one model served."),
+    "/api/openrouter/models/{author}/{slug}/endpoints": ("anyone", "The same."),
+    "/api/gateway/models/validate": ("anyone", "Whether there is a model of that id."),
+    "/api/openrouter/models/validate": ("anyone", "The same."),
+    "/api/defaults": ("anyone", "The models that clients begin with."),
+    "/api/organizations/{organization_id}/defaults": ("its members", "The same, among what the organization allows."),
+    "/api/cron/sync-providers": (
+        "who has `catalog.cron_secret`",
+        "One run of the catalog's sync, and what it stored. Only where a sync is on.",
+    ),
     "/api/organizations/{organization_id}/models": ("its members", "What they may call as members, with prices."),
     "/api/custom-upstreams": (
         "GET: members; POST: their owners and billing managers; without an organization the user",
@@ -363,7 +382,13 @@ def routes() -> Iterator[tuple[str, str]]:
         yield "POST", path
     unused: Any = None
     services = ApiServices(
-        CatalogServices(unused, unused, unused), UpstreamServices(*[unused] * 5), {}, lambda: False, Metrics()
+        CatalogServices(*[unused] * 4),
+        DetailServices(*[unused] * 6),
+        CronServices(unused, unused),
+        UpstreamServices(*[unused] * 5),
+        {},
+        lambda: False,
+        Metrics(),
     )
     api: Any = build_api(services)
     while not hasattr(api, "routes"):

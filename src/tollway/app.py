@@ -12,13 +12,13 @@ from tollway.billing.notices import top_up_rules
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.assemble import assemble_catalog
-from tollway.catalog.classification import Classification
-from tollway.catalog.model import Price
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
+from tollway.catalog_feed import CatalogFeed
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
 from tollway.gateway.context import Contexts
+from tollway.gateway.dialects import dialects_of
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
@@ -40,16 +40,16 @@ from tollway.http.client_address import ClientAddresses
 from tollway.http.edge import Edge
 from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
-from tollway.identity.authenticator import Authenticator, AuthenticatorRules
-from tollway.identity.email_domains import read_domains
+from tollway.identity.authenticator import Authenticator, rules_of
 from tollway.identity.outbound import outbound_rules
 from tollway.identity.promotions import read_promotions
-from tollway.identity.tokens import TokenRules
 from tollway.ids import new_id, new_request_id
 from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.operations import Operations
+from tollway.oversight import Oversight
+from tollway.providers.custom_llm import hosted_upstreams
 from tollway.providers.registry import configured, webhook
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
@@ -72,6 +72,7 @@ from tollway.storage.sql.expiries import SqlExpiries
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.sql.notices import SqlNotices
+from tollway.storage.sql.phases import phase_memory
 from tollway.storage.sql.prompts import forget_prompts
 from tollway.storage.sql.subscriptions import SqlSubscriptions
 from tollway.storage.windows import open_windows
@@ -100,8 +101,7 @@ class Worker:
     def __init__(self, settings: Settings, preset: Preset, database: Database, catalog: CatalogSnapshot) -> None:
         """Raises SettingsError when a provider or the preset is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
-        self._settings = settings
-        self._database = database
+        self._settings, self._database = settings, database
         self._background = Background()
         self._identity = SqlIdentity(database)
         metrics = Metrics()
@@ -112,14 +112,10 @@ class Worker:
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
         self._operations = Operations(settings, preset, database, self._client, metrics)
         self._books = self._operations.books(top_up_rules(settings.notices))
-        self._notices = SqlNotices(database)
-        self._subscriptions = SqlSubscriptions(database)
-        self._expiries = SqlExpiries(database)
-        self._subscription_rules, self._told = preset.subscriptions, webhook(settings)
+        self._open_credits(preset)
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
-        self._prices = SqlPrices(database)
         self._verify_at = 0.0  # monotonic seconds
         self._journals_are_well = True  # all that are dead could be read
         addresses = ClientAddresses(
@@ -127,26 +123,31 @@ class Worker:
         )
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
-        self._management = Management(settings, preset, database, self._client, catalog)
+        self._feed = CatalogFeed(settings, preset, database, self._client, upstreams, metrics.catalog, catalog)
+        self._management = Management(settings, preset, database, self._client, self._feed.catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
+        self._oversight = Oversight(settings, database, self._client, self._background.start, metrics)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
             deadlines=deadlines,
             behind_proxy=addresses.behind_proxy,
-            authenticator=Authenticator(self._identity, _authenticator_rules(settings), monotonic, unix_seconds),
+            authenticator=Authenticator(self._identity, rules_of(settings), monotonic, unix_seconds),
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             claims=SqlClaims(database),
             contexts=Contexts(preset),
             auto_models=auto_models(preset.auto_models),
-            classification=Classification(preset),
+            classification=self._feed.classification,
             anon_id_key=settings.anonymous_key(),
-            catalog=lambda: catalog,
+            catalog=self._feed.catalog,
+            serving=self._feed.serving,
             upstreams=upstreams,
+            hosted_upstreams=hosted_upstreams(settings, upstreams),
             precedence=precedence_of(settings, preset, upstreams, self._candidates.candidates),
             split=TrafficSplit(preset) if preset.split.provider in upstreams else None,
             user_hashes=UserHashes(preset.identity, settings.hash_secret().decode()),
             rulebook=Rulebook(preset),
+            dialects=dialects_of(preset, phase_memory(database)),
             stream_comment=preset.stream_comment,
             client=self._client,
             retry_budget=RetryBudget(settings.retries),
@@ -159,10 +160,23 @@ class Worker:
             metrics=metrics,
             request_log=self._log,
             api_metrics=self._operations.feed,
+            transcripts=self._oversight.transcripts,
+            abuse=self._oversight.abuse,
             loop=loop,
         )
         self._prepare_upstreams(preset)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
+        self._show_metrics()
+
+    def _open_credits(self, preset: Preset) -> None:
+        """What happens to credits beside the requests: bonuses, expiries, and who is told."""
+        self._notices = SqlNotices(self._database)
+        self._subscriptions = SqlSubscriptions(self._database)
+        self._expiries = SqlExpiries(self._database)
+        self._subscription_rules, self._told = preset.subscriptions, webhook(self._settings)
+
+    def _show_metrics(self) -> None:
+        metrics = self.services.metrics
         show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.open_breakers.set_function(self.services.breakers.open_count)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
@@ -188,13 +202,16 @@ class Worker:
             _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
         await services.authenticator.refresh()
         await self._candidates.refresh()
+        await self._feed.refresh()
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
         callers = self._management.callers(services.authenticator)
         api = build_api(
             ApiServices(
-                catalog=self._management.catalog_pages(callers, services.classification, services.upstreams),
+                catalog=self._feed.pages(callers),
+                details=self._feed.details(callers),
+                cron=self._feed.cron(),
                 custom_upstreams=self._management.custom_upstreams(callers),
                 checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
@@ -213,7 +230,9 @@ class Worker:
             await self._background.stop()
             await self._end_money()
             await self._operations.stop()
+            await self._oversight.stop()
             await self._windows.close()
+            await self._feed.stop()
             self._client.close()
             self._log.flush()
             await self._database.close()
@@ -236,6 +255,10 @@ class Worker:
         every(FORGET_S, "prompts", self._forget_prompts)
         self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
+        for job in services.dialects.phases.jobs:
+            every(*job)
+        self._feed.start(every)
+        self._oversight.start(every)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
@@ -250,15 +273,10 @@ class Worker:
 
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""
-
-        async def price_of(version: str) -> Price | None:
-            row = await self._prices.find(version)
-            return row.price if row else None
-
         await look_up(
             self._books,
             self.services.upstreams,
-            price_of,
+            self._feed.price_of,
             lambda upstream, head: fetch(self._client, upstream, head),
             utc_now(),
         )
@@ -311,15 +329,3 @@ async def open_worker(settings: Settings) -> Worker:
     database = open_database(settings.database_url, pool_size=settings.database_pool_size)
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now, preset.hosted_models)
     return Worker(settings, preset, database, catalog)
-
-
-def _authenticator_rules(settings: Settings) -> AuthenticatorRules:
-    secret = settings.jwt_secret()
-    jwt = settings.jwt
-    return AuthenticatorRules(
-        pepper=settings.pepper(),
-        tokens=TokenRules(secret, jwt.environment, jwt.skew_s, jwt.expiry_skew_s) if secret else None,
-        cache_s=settings.timeouts.identity_cache_s,
-        callers_max=settings.limits.identities,
-        blocked_domains=read_domains(settings.blocked_email_domains),
-    )

@@ -48,6 +48,8 @@ class Code(StrEnum):
     OWN_KEY_INVALID = "own_key_invalid"
     SERVICE_UNAVAILABLE = "service_unavailable"
     UPSTREAM_ERROR = "upstream_error"
+    VENDOR_ERROR = "vendor_error"
+    UNSUPPORTED_CONTENT = "unsupported_content"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
     UPSTREAM_BROKEN = "upstream_broken"
     UPSTREAM_TIMEOUT = "upstream_timeout"
@@ -76,12 +78,13 @@ class Shape(StrEnum):
     TITLED = "titled"  # {"error":<title>,"message":<message>}
     BARE = "bare"  # {"error":<title>}
     CODED = "coded"  # {"error":{"code":<title>,"message":<message>}}
+    NUMBERED = "numbered"  # {"error":{"message","code":<status>,"type":"error"}}
     CREDITS = "credits"  # {"error":{"title","message","balance","buyCreditsUrl"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the catalogue. `title` is the short text of the historic shapes; empty for the general one."""
+    """One row of the catalogue. `title` is the short text of the historic shapes that have one."""
 
     status: int
     fault: Fault
@@ -200,6 +203,12 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
     Code.OWN_KEY_INVALID: Entry(401, Fault.CALLER, False, _OWN_KEY_INVALID, Shape.TITLED, _OWN_KEY_INVALID),
     Code.SERVICE_UNAVAILABLE: Entry(503, Fault.OPERATOR, True, _UNAVAILABLE, Shape.TITLED, "Service Unavailable"),
     Code.UPSTREAM_ERROR: Entry(502, Fault.UPSTREAM, True, "The upstream provider answered with an error."),
+    Code.VENDOR_ERROR: Entry(
+        502, Fault.UPSTREAM, True, "The vendor of this model answered with an error.", Shape.NUMBERED
+    ),
+    Code.UNSUPPORTED_CONTENT: Entry(
+        400, Fault.CALLER, False, "The request has something that this model's API cannot express.", Shape.NUMBERED
+    ),
     Code.UPSTREAM_UNREACHABLE: Entry(
         502,
         Fault.UPSTREAM,

@@ -3,24 +3,19 @@
 Besides `app.py` the only file that names concrete adapters.
 """
 
-from collections.abc import Container
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 
-from tollway.admin.model_page import ModelPages
 from tollway.admin.ownership import Actor
 from tollway.admin.probe_limits import ProbeLimits
 from tollway.admin.upstream_changes import Sealer
 from tollway.admin.upstream_fields import reserved_names
 from tollway.admin.upstreams import UpstreamDesk, UpstreamRules
-from tollway.catalog.classification import Classification
-from tollway.catalog.page import models_page
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, utc_now
 from tollway.http.callers import Callers
-from tollway.http.catalog import CatalogServices, Page
 from tollway.http.custom_upstreams import UpstreamServices
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.master_keys import sealing_keys
@@ -43,7 +38,7 @@ class Management:
     preset: Preset
     database: Database
     client: HttpUpstreams
-    catalog: CatalogSnapshot
+    catalog: Callable[[], CatalogSnapshot]
 
     @cached_property
     def prober(self) -> Prober:
@@ -75,25 +70,14 @@ class Management:
             offered=SqlOffered(self.database),
         )
 
-    def catalog_pages(
-        self, callers: Callers, classification: Classification, upstreams: Container[str]
-    ) -> CatalogServices:
-        """Of what these providers serve. The public page is made now."""
-        served = self.catalog.served_by(upstreams)
-        body = models_page(served)
-        public = Page(body, f'"{sha256(body).hexdigest()[:32]}"')
-        offered = SqlOffered(self.database) if self.settings.custom_upstreams.enabled else None
-        pages = ModelPages(lambda: served, classification, offered)
-        return CatalogServices(lambda: public, pages.own, callers)
-
     @cached_property
     def _sealer(self) -> Sealer:
         return Sealer(sealing_keys(self.settings), random_bytes)
 
-    @cached_property
+    @property
     def _rules(self) -> UpstreamRules:
         custom, reserved = self.settings.custom_upstreams, frozenset[str]()
         if not custom.may_shadow:
             providers = {*self.settings.providers, *load_providers()}
-            reserved = reserved_names(self.preset, self.catalog.models, providers)
+            reserved = reserved_names(self.preset, self.catalog().models, providers)
         return UpstreamRules(outbound_rules(self.settings), reserved, custom.per_owner_max, self.prober.leads_inside)

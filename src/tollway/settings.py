@@ -235,6 +235,77 @@ class CustomUpstreamSettings(Section):
         return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
 
 
+class CatalogSettings(Section):
+    """Where models and prices come from besides this file. Source: catalog-and-clients A."""
+
+    sync: Literal["auto", "on", "off"] = Field(
+        "auto", description="Read OpenRouter's and Vercel's lists; auto: when they are configured at their own address."
+    )
+    interval_s: float = Field(600, gt=0, description="How often one of the workers reads them.")
+    poll_s: float = Field(30, gt=0, description="How often each worker looks for a newer snapshot and for new prices.")
+    site_url: str = Field(
+        "https://openrouter.ai/api/frontend", description="Base URL of the provider directory that tells data policies."
+    )
+    public_url: str = Field(
+        "https://openrouter.ai/api/v1", description="Base URL of the provider list that is mirrored besides."
+    )
+    cron_secret: SecretStr | None = Field(
+        None, description="Credential of GET /api/cron/sync-providers; without it nobody may call it."
+    )
+    cron_secret_file: Path | None = Field(None, description="File that holds it.")
+    heartbeat_url: str = Field("", description="Called after each run that succeeds; empty: nothing is.")
+    stale_s: float = Field(3_600, gt=0, description="Age of the newest snapshot at which an error is logged.")
+    allow_by_provider: bool = Field(
+        False, description="In model_allow_list, provider/* also allows what that inference provider serves."
+    )
+
+
+class RequestLogSettings(Section):
+    """Whose requests and answers are kept, word for word; nobody's by default. Source: response-path 10."""
+
+    email_suffixes: tuple[str, ...] = Field(
+        (), description="Requests of users whose address ends so are kept; each starts with @."
+    )
+    organizations: tuple[str, ...] = Field((), description="Ids of organizations whose members' requests are kept.")
+    retention_days: int = Field(7, ge=1, le=365, description="For how many days they are kept.")
+    response_bytes: int = Field(5 * 1024**2, gt=0, description="An answer is cut after so many bytes.")
+    waiting_bytes: int = Field(
+        64 * 1024**2, gt=0, description="Memory of a worker for those that are not written yet; more are dropped."
+    )
+
+    @field_validator("email_suffixes", "organizations", mode="before")
+    @classmethod
+    def _are_lists(cls, value: object) -> object:
+        return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
+
+    @field_validator("email_suffixes")
+    @classmethod
+    def _are_suffixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(one.startswith("@") and len(one) > 1 for one in value):
+            raise ValueError("must start with @, or other domains would match as well")
+        return tuple(one.lower() for one in value)
+
+    @field_validator("organizations")
+    @classmethod
+    def _are_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "" in value:
+            raise ValueError("must be ids of organizations")
+        return value
+
+
+class AbuseSettings(Section):
+    """A service that is told of requests and says what it thinks of them; advisory. Source: response-path 11."""
+
+    base_url: str = Field("", description="Where the service is; empty: there is none.")
+    client_id: str = Field("", description="CF-Access-Client-Id that is shown to it; only with a secret.")
+    client_secret: SecretStr | None = Field(None, description="CF-Access-Client-Secret that is shown to it.")
+    client_secret_file: Path | None = Field(None, description="File that holds the secret.")
+    send_prompts: bool = Field(False, description="It is sent the texts of prompts, whole.")
+    verdict_s: float = Field(2, gt=0, description="A verdict counts until so long after the upstream's headers.")
+    answer_s: float = Field(20, gt=0, description="One question to it, in all.")
+    in_flight: int = Field(200, gt=0, description="Questions of a worker at once; beyond them none is asked.")
+
+
 class JwtSettings(Section):
     """Bearer tokens signed by another system. Source: request-path §6."""
 
@@ -291,6 +362,13 @@ class Settings(Section):
     custom_upstreams: CustomUpstreamSettings = Field(
         default=CustomUpstreamSettings(), description="Endpoints that users and organizations register."
     )
+    catalog: CatalogSettings = Field(
+        default=CatalogSettings(), description="Where models and prices come from besides this file."
+    )
+    request_log: RequestLogSettings = Field(
+        default=RequestLogSettings(), description="Whose requests and answers are kept; nobody's by default."
+    )
+    abuse: AbuseSettings = Field(default=AbuseSettings(), description="A service that judges requests; advisory.")
     jwt: JwtSettings = Field(default=JwtSettings(), description="Bearer tokens signed by another system.")
     blocked_email_domains: str = Field(
         "", description="Users with an address in or below one of these domains are refused; separated by |."

@@ -33,6 +33,7 @@ from tollway.storage.sql.tables import (
     metadata,
     users,
 )
+from tollway.storage.sql.transcript_tables import request_log
 
 LATER = START + timedelta(days=1)
 KEY = make_key("0" * 30)
@@ -54,6 +55,7 @@ async def prepare(database: Database) -> SqlAdmin:
         credit = CreditTransaction(f"t{number}", name, None, 100, True, None, None, None, START)
         await admin.add_credit(BudgetRef(BudgetKind.USER, name), credit)
         await add(database, free_model_usage, _free_use(name))
+        await add(database, request_log, _kept(name))
         await add(database, byok_keys, key(f"own-{name}", user_id=name))
         await add(database, api_metrics, row_of(measured(metric(user_id=name)), "house"))
         await add(database, analytics_events, _event(name))
@@ -71,6 +73,12 @@ def _event(name: str) -> dict[str, Any]:
 
 def _free_use(name: str) -> dict[str, Any]:
     return {"id": f"r-{name}", "address_hash": "00", "model": "m", "user_id": name, "created_at": START}
+
+
+def _kept(name: str) -> dict[str, Any]:
+    about = {"organization_id": ACME_ID, "provider_id": "p", "model": "m", "status_code": 200}
+    said = {"request": {"messages": [name]}, "response": f"hello {name}"}
+    return {"id": f"kept-{name}", "created_at": START, "user_id": name, **about, **said}
 
 
 async def rows(database: Database, table: Table) -> list[Any]:

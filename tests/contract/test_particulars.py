@@ -7,10 +7,13 @@ from sqlalchemy import func, select
 
 from contract.commit_fault import CommitFault
 from contract.scenario import ACME, ANN, START, Clock, a_hold, day_of_ann, outcome, record, top_up
+from tollway.admin.records import User
+from tollway.admin.store import Erasure
 from tollway.billing.ledger import Basis, BudgetKind, BudgetRef, Correction
 from tollway.billing.particulars import Origin, Particulars, encode_origin
 from tollway.money import Microdollars
 from tollway.storage.sql.accounting_tables import usage_origins, usage_prompts
+from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.prompts import forget_prompts
@@ -144,3 +147,23 @@ async def test_what_each_member_uses_is_counted_without_a_limit(database: Databa
     assert row
     assert row.budgets == ("organization:acme", "member_day:acme:ann:2026-03-01")
     assert await books.balance(ANN) == 0
+
+
+async def test_erasing_a_user_takes_what_their_requests_say_of_them(database: Database, books: SqlBooks) -> None:
+    """Of an origin that others have as well nothing is lost; what was paid stays."""
+    await SqlAdmin(database).add_user(User("ann", "ann@example.com", "Ann", None, START), "pepper")
+    shared, own = Origin(user_agent="UA/shared"), FULL
+    await settle(books, "r1", particulars=of(own, session_id="s1", user_prompt_prefix="hello"))
+    await settle(books, "r2", particulars=of(shared, session_id="s2"))
+    bobs = record(user_id="bob", particulars=of(shared, session_id="s3", user_prompt_prefix="hi"))
+    await books.settle("w1", [outcome(a_hold("r3", 0), 0, record=bobs)])
+    assert await SqlAdmin(database).erase_user("ann", "fresh", START) is Erasure.DONE
+    for id_ in ("r1", "r2"):
+        found = await SqlUsage(database).details(id_)
+        assert found is not None
+        assert (found.user_agent, found.session_id, found.user_prefix) == (None, None, None)
+        assert await SqlUsage(database).find(id_) is not None
+    kept = await SqlUsage(database).details("r3")
+    assert kept is not None
+    assert (kept.user_agent, kept.session_id, kept.user_prefix) == ("UA/shared", "s3", "hi")
+    assert (await count(database, usage_origins), await count(database, usage_prompts)) == (1, 1)

@@ -14,7 +14,9 @@ from sqlalchemy.exc import DBAPIError
 
 import tollway.storage.migrations
 import tollway.storage.sql.audit_tables
-import tollway.storage.sql.endpoint_tables  # both only for their tables
+import tollway.storage.sql.endpoint_tables
+import tollway.storage.sql.llm_tables
+import tollway.storage.sql.snapshot_tables  # all four only for their tables
 from contract.processes import run_together
 from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.identity.caller import Role
@@ -31,12 +33,13 @@ from tollway.storage.sql.observation_tables import api_metrics
 from tollway.storage.sql.response_tables import response_phases
 from tollway.storage.sql.schema import SCHEMA_HEAD, schema_is_current
 from tollway.storage.sql.tables import ledger_entries, metadata
+from tollway.storage.sql.transcript_tables import request_log
 from tollway.storage.sql.usage import SqlUsage
 
 
 async def test_the_migrations_build_the_tables_of_the_program(database: Database) -> None:
     assert api_metrics.name in metadata.tables  # tables of other files are among them
-    assert response_phases.metadata is metadata
+    assert response_phases.metadata is request_log.metadata is metadata
     assert await database.read(_differences) == []
 
 

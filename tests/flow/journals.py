@@ -41,6 +41,14 @@ def wait_until_settled(state_dir: Path) -> None:
         time.sleep(LOOK_S)
 
 
+def wait_for_quiet(state_dir: Path) -> None:
+    """Until nothing is left in any journal: all replayed, settled and acknowledged."""
+    ends_at = time.monotonic() + PATIENCE_S
+    while left := entries(state_dir):
+        assert time.monotonic() < ends_at, f"{len(left)} requests are not settled {PATIENCE_S} s later"
+        time.sleep(0.1)
+
+
 def _ended(state_dir: Path) -> frozenset[str]:
     return frozenset(entry.request_id for entry in entries(state_dir) if entry.close)
 

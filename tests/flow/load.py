@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from flow.accounts import Account
 from flow.conversation import Conversation, chat
@@ -22,20 +22,29 @@ class Seen:
     refused: int = 0
 
 
+class Entrance(Protocol):
+    """What lets clients in."""
+
+    def connect(self) -> Conversation: ...
+
+
 @dataclass(frozen=True)
 class Target:
-    """Where to connect; what `Conversation` needs of a gateway."""
+    """One gateway, whatever process it is at the time."""
 
     host: str
     port: int
+
+    def connect(self) -> Conversation:
+        return Conversation(self)  # type: ignore[arg-type]  # host and port are all it needs
 
 
 class Load:
     """`clients` threads, each with a seed of its own; they stop when told, each after its present request."""
 
-    def __init__(self, target: Target, account: Account, clients: int, seed: int) -> None:
+    def __init__(self, entrance: Entrance, account: Account, clients: int, seed: int) -> None:
         self.seen = Seen()
-        self._target = target
+        self._entrance = entrance
         self._account = account
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -67,7 +76,7 @@ class Load:
         if dice.random() < 0.25:  # long enough that a second of it is a part of it
             control = {"chunks": dice.randint(150, 400), "delay_ms": SLOW_MS}
         leaves = dice.random() < 0.15
-        with Conversation(self._target) as conversation:  # type: ignore[arg-type]  # host and port are all it needs
+        with self._entrance.connect() as conversation:
             conversation.ask(self._account, chat(dice.choice(MODELS), stream, control))
             if leaves and stream:
                 head = conversation.read_until(b"data: ")

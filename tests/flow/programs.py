@@ -37,6 +37,10 @@ class Program:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
@@ -78,7 +82,7 @@ class Program:
 
     def stop(self) -> int:
         """SIGTERM, then wait; killed when it does not end."""
-        if self._process.poll() is None:
+        if self.is_running:
             self.signal(signal.SIGTERM)
         try:
             return self.wait()
@@ -93,7 +97,7 @@ class Program:
 
     def end(self) -> None:
         """Gone, whatever state it is in; for the end of a test that may have failed."""
-        if self._process.poll() is None:
+        if self.is_running:
             self.kill()
 
     def lose_parent(self) -> None:
@@ -116,6 +120,10 @@ class Sim(Program):
         """All record lines so far, as the stand-in tells them."""
         with urllib.request.urlopen(f"{self.url}/sim/record", timeout=10) as answer:
             return [json.loads(line) for line in answer.read().splitlines()]
+
+    def requests(self) -> int:
+        """How many it has seen so far."""
+        return sum(line["kind"] == "request" for line in self.records())
 
 
 class Gateway(Program):

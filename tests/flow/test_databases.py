@@ -1,40 +1,16 @@
 """The whole road on SQLite and on PostgreSQL: the same requests, the same books, with one worker and with several."""
 
 import asyncio
-import json
 from pathlib import Path
 
 import pytest
 
-from flow.accounts import Account, Accounts
+from flow.accounts import Accounts
 from flow.programs import Gateway, Sim, settings_for
+from flow.together import post_together
 
 _MANY = "[limits]\nin_flight_per_account = 1000\nin_flight_per_key = 1000"
 _HOLD = 25_000  # micro-dollars; more than one worst case of the request below, less than two
-
-
-async def _post(gateway: Gateway, account: Account, body: dict[str, object]) -> tuple[int, bytes]:
-    """One request on a connection of its own: status and body."""
-    reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
-    text = json.dumps(body).encode()
-    writer.write(
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer %b\r\n"
-        b"Content-Length: %d\r\n\r\n%b" % (account.key.encode(), len(text), text)
-    )
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    head, _, rest = answer.partition(b"\r\n\r\n")
-    return int(head.split(b" ")[1]), rest
-
-
-async def _post_together(gateway: Gateway, account: Account, body: dict[str, object], count: int) -> list[int]:
-    answers = await asyncio.gather(*(_post(gateway, account, body) for _ in range(count)))
-    return [status for status, _ in answers]
-
-
-def _seen_by(sim: Sim) -> int:
-    return sum(line["kind"] == "request" for line in sim.records())
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -54,9 +30,9 @@ def test_a_balance_for_three_admits_three_of_two_hundred(
             "max_tokens": 16_000,
             "sim": {"first_delay_ms": 4_000},  # nobody is done before all have asked
         }
-        before = _seen_by(sim)
-        statuses = asyncio.run(_post_together(gateway, account, body, 200))
-        assert _seen_by(sim) - before == 3, "an upstream saw a request that was not admitted"
+        before = sim.requests()
+        statuses = asyncio.run(post_together([gateway], account.headers, body, 200))
+        assert sim.requests() - before == 3, "an upstream saw a request that was not admitted"
         assert sorted(statuses) == [200] * 3 + [402] * 197
         assert accounts.differences() == ()
     finally:
@@ -69,7 +45,7 @@ def test_revenue_is_the_sum_of_all_charges(database_url: str, tmp_path: Path, si
         accounts = Accounts(gateway.config)
         account = accounts.create(microdollars=1_000_000)
         body: dict[str, object] = {"model": "sim/story", "stream": True, "messages": []}
-        statuses = asyncio.run(_post_together(gateway, account, body, 40))
+        statuses = asyncio.run(post_together([gateway], account.headers, body, 40))
         assert statuses == [200] * 40
         assert accounts.differences() == ()
         # 24 tokens at 1.5 µ$ and one prompt token at 0.5: 36.5, rounded half up

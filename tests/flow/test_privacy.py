@@ -1,4 +1,8 @@
-"""Prompts, answers and keys leave no trace: every ending of a request, then a search through every byte there is."""
+"""Prompts, answers and keys leave no trace: every ending of a request, then a search through every byte there is.
+
+An abuse service is asked about each of them: it is told no text (guarantee P1), and what it says back is repeated
+nowhere. Where an operator has requests kept, they are in the database and nowhere else.
+"""
 
 import http.client
 import json
@@ -13,14 +17,16 @@ import pytest
 from flow.accounts import Accounts
 from flow.programs import Gateway, Sim, settings_for
 from flow.usage_rows import usage_of
+from servers.abuse import AbuseService, verdict
 
 PROMPT = "canary-prompt-7f3a9b"
 ANSWER = "canaryanswer7f3a9b"
 UPSTREAM_KEY = "sk-canary-upstream-7f3a9b"
 METADATA = "canary-metadata-7f3a9b"
+ABUSE_SECRET = "canary-abuse-secret-7f3a9b"
 TYPO = "tw_live_canary7f3a9bcanary7f3a9bcanary7f3a9b"
 FOREIGN = "sk-canary-foreign-7f3a9bcanary"
-CANARIES = (PROMPT, ANSWER, UPSTREAM_KEY, METADATA, TYPO, FOREIGN)
+CANARIES = (PROMPT, ANSWER, UPSTREAM_KEY, METADATA, ABUSE_SECRET, TYPO, FOREIGN)
 TOP = """
 log_level = "debug"
 
@@ -36,14 +42,23 @@ silence_s = 1
 class World:
     """A gateway and a stand-in of their own, and everything the gateway has said to anybody."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, top: str = "") -> None:
         self.folder = folder / "gateway"
         self.sim = Sim(folder / "sim")
-        settings = settings_for(self.folder, self.sim.url, top=TOP).replace("sk-fake-upstream-key", UPSTREAM_KEY)
+        self.abuse = AbuseService()
+        self.abuse.say(ECHO)
+        known = f'abuse.base_url = "{self.abuse.url}"\nabuse.client_id = "a"\nabuse.client_secret = "{ABUSE_SECRET}"'
+        top = "\n".join((top, known, TOP))
+        settings = settings_for(self.folder, self.sim.url, top=top).replace("sk-fake-upstream-key", UPSTREAM_KEY)
         self.gateway = Gateway(self.folder, settings)
         self.accounts = Accounts(self.gateway.config)
         self.account = self.accounts.create()
         self.errors: list[bytes] = []
+
+    def close(self) -> None:
+        self.gateway.stop()
+        self.sim.stop()
+        self.abuse.close()
 
     def body(self, **fields: object) -> bytes:
         said = {"role": "user", "content": PROMPT}
@@ -88,6 +103,7 @@ class World:
         """Everything the gateway leaves behind, by name."""
         yield "output", "\n".join(self.gateway.lines).encode()
         yield "errors", b"\n".join(self.errors)
+        yield "questions", b"\n".join(sent.text for sent in (*self.abuse.classified.queue, *self.abuse.reported.queue))
         for path in sorted(self.folder.rglob("*")):
             if path.is_file() and path != self.gateway.config:
                 yield path.name, path.read_bytes()
@@ -97,8 +113,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world = World(tmp_path_factory.mktemp("privacy"))
     yield world
-    world.gateway.stop()
-    world.sim.stop()
+    world.close()
 
 
 def sim(**controls: object) -> dict[str, object]:
@@ -111,6 +126,8 @@ BROKEN_TOOLS = [
     {"role": "user", "content": PROMPT},
     {"role": "tool", "tool_call_id": "c2", "content": PROMPT},
 ]
+# The service says back what it was never told; an upstream may have told it.
+ECHO = verdict(signals=[PROMPT], context={"identity_key": f"{PROMPT} {ANSWER}"}, error=PROMPT)
 ERROR_BODY = json.dumps({"error": {"message": f"your key {UPSTREAM_KEY} is wrong", "stack": PROMPT}})
 ENDINGS: dict[str, Callable[[World], object]] = {
     "success": lambda world: world.ask(world.body()),
@@ -137,6 +154,11 @@ ENDINGS: dict[str, Callable[[World], object]] = {
     "broken stream": lambda world: world.ask(world.body(stream=True, **sim(fault="reset", at=1))),
     "garbage stream": lambda world: world.ask(world.body(stream=True, **sim(fault="garbage"))),
     "silent stream": lambda world: world.ask(world.body(stream=True, **sim(fault="stall", at=0))),
+    "abuse service fails": lambda world: (
+        world.abuse.say(PROMPT.encode(), 500),
+        world.ask(world.body()),
+        world.abuse.say(ECHO),
+    ),
     "left before the answer": lambda world: world.leave(world.body(**sim(first_delay_ms=300)), 0),
     "left in a stream": lambda world: world.leave(
         world.body(model="sim/story", stream=True, **sim(chunks=50, delay_ms=10, text=ANSWER)), 500
@@ -168,6 +190,8 @@ def test_no_ending_leaves_a_trace(world: World) -> None:
     names = [name for name, _ in world.traces()]
     assert "tollway.db" in names
     assert sum('"event":"request"' in line for line in world.gateway.lines) >= len(ENDINGS)
+    assert world.abuse.classified.qsize() >= 15
+    assert world.abuse.reported.qsize() >= 3
     assert _found(world) == []  # and all that it says until its end
     assert world.accounts.differences() == ()
 
@@ -177,3 +201,23 @@ def test_the_search_finds_what_is_there(world: World) -> None:
     (world.folder / "planted").write_bytes(b"x" + PROMPT.encode() + b"y")
     assert _found(world) == [("planted", PROMPT)]
     (world.folder / "planted").unlink()
+
+
+@pytest.fixture
+def keeping(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path, 'request_log.email_suffixes = ["@example.com"]')
+    yield world
+    world.close()
+
+
+def test_what_is_kept_is_kept_in_one_place(keeping: World) -> None:
+    """Where the operator wants it: prompts and answers are in the database, keys nowhere, and nothing anywhere else."""
+    world = keeping
+    for name in ("answer", "tool call", "left in a stream", "broken stream", "unreachable"):
+        ENDINGS[name](world)
+    world.errors.append(world.metrics())
+    assert world.gateway.stop() == 0
+    found = _found(world)
+    assert {what for _, what in found} >= {PROMPT, ANSWER}
+    assert {what for _, what in found} <= {PROMPT, ANSWER, METADATA}
+    assert {name.removesuffix("-wal") for name, _ in found} == {"tollway.db"}

@@ -5,30 +5,86 @@ Source: catalog-and-clients B.6, B.7; request-path 12.8.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.json import encode
 
 from tollway.catalog.classification import Classification
-from tollway.catalog.page import page_of
-from tollway.catalog.snapshot import CatalogSnapshot
+from tollway.catalog.entries import Entry, custom_llm_entry
+from tollway.catalog.listing import Listed, Listing, page_of
+from tollway.catalog.wellformed import is_wellformed
 from tollway.identity.caller import Caller
 from tollway.identity.offered import OfferedStore, entries
+from tollway.identity.policy import OrganizationPolicy
+
+
+class AssignedLlm(Struct, frozen=True):
+    """A custom LLM that an administrator has given to an organization, as the catalog shows it: nothing is secret."""
+
+    public_id: str
+    display_name: str
+    context_length: int
+    completion_tokens_max: int
+    supports_image_input: bool = False
+    included_tools: tuple[str, ...] | None = None
+    excluded_tools: tuple[str, ...] | None = None
+
+
+class AssignedLlms(Protocol):
+    """Raises StoreUnavailableError."""
+
+    async def assigned(self, organization_id: str) -> tuple[AssignedLlm, ...]:
+        """Those of the organization, chosen by the query, by id. Whoever calls has checked the membership."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPages:
-    """`served`: what anybody may be served. `offered` None: there are no custom upstreams here."""
+    """`listing`: what everybody sees. `offered` None: there are no custom upstreams here; `llms` None: no custom LLMs.
+    `serving`: model → inference providers whose namespaces allow it, the same as on the request path."""
 
-    served: Callable[[], CatalogSnapshot]
+    listing: Callable[[], Listing]
     classification: Classification
     offered: OfferedStore | None
+    serving: Callable[[str], frozenset[str]]
+    llms: AssignedLlms | None = None
 
     async def own(self, caller: Caller) -> bytes:
         """`{"object":"list","data":[…]}`. Raises StoreUnavailableError."""
-        models = list(self.served().models.values())
-        policy = caller.policy
-        if policy is not None:
-            kind_of = self.classification.kind_of
-            models = [one for one in models if policy.admits(one.id, kind_of(one.id).required_providers)]
-        if self.offered is None:
-            return page_of(models, {})
-        rows = await self.offered.offered(caller.user_id, caller.organization_id)
-        return page_of(models, entries(rows, caller.organization_id))
+        models = self.admitted(caller.policy)
+        more = {id_: one for id_, one in (await self._theirs(caller)).items() if is_wellformed(one)}
+        # a model that one of them is called like gives way, because no request reaches it
+        return page_of([*(one.text for one in models if one.id not in more), *(encode(one) for one in more.values())])
+
+    async def _theirs(self, caller: Caller) -> dict[str, Entry]:
+        """By lower-cased id. What an administrator has given them is not subject to any list, nor is what they own."""
+        found: dict[str, Entry] = {}
+        if self.llms is not None and caller.organization_id:
+            found = {one.public_id.lower(): _entry(one) for one in await self.llms.assigned(caller.organization_id)}
+        if self.offered is not None:
+            rows = await self.offered.offered(caller.user_id, caller.organization_id)
+            found |= entries(rows, caller.organization_id)
+        return found
+
+    def admitted(self, policy: OrganizationPolicy | None) -> tuple[Listed, ...]:
+        """What the organization allows; an auto model only with every model that it may stand for."""
+        listed = self.listing().entries
+        if policy is None:
+            return listed
+        return tuple(one for one in listed if all(self._admits(policy, id_) for id_ in one.targets or (one.id,)))
+
+    def _admits(self, policy: OrganizationPolicy, model_id: str) -> bool:
+        return policy.admits(model_id, self.classification.kind_of(model_id).required_providers, self.serving(model_id))
+
+
+def _entry(llm: AssignedLlm) -> Entry:
+    return custom_llm_entry(
+        llm.public_id,
+        llm.display_name,
+        llm.context_length,
+        llm.completion_tokens_max,
+        has_vision=llm.supports_image_input,
+        included_tools=llm.included_tools,
+        excluded_tools=llm.excluded_tools,
+    )

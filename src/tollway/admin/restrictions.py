@@ -13,6 +13,7 @@ LIST_ENTRIES_MAX: Final = 1_000
 ENTRY_CHARS_MAX: Final = 256
 DATA_COLLECTION: Final = ("allow", "deny")
 MODEL_LISTS: Final = frozenset({"model_allow_list", "model_deny_list"})
+DEFAULT_MODEL: Final = "default_model"
 PROVIDER_LISTS: Final = frozenset({"provider_allow_list", "provider_deny_list"})
 
 Value = tuple[str, ...] | str | None
@@ -34,9 +35,20 @@ def _check(name: str, value: Value) -> Value | Problem:
         return bad(name, "is no setting of an organization")
     if value is None:
         return None
+    if name == DEFAULT_MODEL:
+        return _check_model(name, value) if isinstance(value, str) else bad(name, "must be a model id")
     if name in MODEL_LISTS | PROVIDER_LISTS:
         return _check_list(name, value) if isinstance(value, tuple) else bad(name, "must be a list")
     return value if value in DATA_COLLECTION else bad(name, f"must be one of {', '.join(DATA_COLLECTION)}")
+
+
+def _check_model(name: str, value: str) -> Value | Problem:
+    """Empty removes it."""
+    named = value.strip()
+    if "*" in named:
+        return bad(name, "must be one model, without a wildcard")
+    wrong = _what_is_wrong(named, may_be_namespace=False) if named else ""
+    return bad(name, wrong) if wrong else named or None
 
 
 def _check_list(name: str, entries: tuple[str, ...]) -> tuple[str, ...] | Problem:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from tollway.admin.llm_records import LlmStore
 from tollway.admin.records import (
     AccountBalance,
     ApiKey,
@@ -138,6 +139,6 @@ class ErasureStore(Protocol):
 
 
 class AdminStore(
-    UserStore, OrganizationStore, KeyStore, CreditStore, OwnKeyStore, UpstreamStore, ErasureStore, Protocol
+    UserStore, OrganizationStore, KeyStore, CreditStore, OwnKeyStore, UpstreamStore, LlmStore, ErasureStore, Protocol
 ):
     """All of it, as the command line and the management API hold it."""

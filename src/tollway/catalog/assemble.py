@@ -1,16 +1,17 @@
 """Put the snapshot together: the operator's own models, the free ones that the preset hosts, and dated prices of the
 configured providers. Of a model that is among several of these the first counts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Final
 
+from tollway.catalog.feed.pricing import PROVIDER as FED
 from tollway.catalog.model import ZERO, Model, Offer, Price, normal_id
 from tollway.catalog.preset import HostedModel
 from tollway.catalog.snapshot import CatalogSnapshot, build_snapshot
-from tollway.catalog.store import OWN_PREFIX, PriceRow
+from tollway.catalog.store import HOSTED_SUFFIX, OWN_PREFIX, PriceRow
 from tollway.money import EXACT
 from tollway.settings import ModelSettings, ProviderSettings, Settings, SettingsError
 
@@ -20,10 +21,15 @@ SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def assemble_catalog(
-    settings: Settings, rows: Iterable[PriceRow], now: datetime, hosted: Iterable[HostedModel] = ()
+    settings: Settings,
+    rows: Iterable[PriceRow],
+    now: datetime,
+    hosted: Iterable[HostedModel] = (),
+    unpriced: Container[str] = (),
 ) -> CatalogSnapshot:
     """Models that a configured provider serves, and hosted ones, whose gateway may not be configured: those who ask for
-    them learn that they are unavailable, not that they do not exist. `rows` are the prices in force at `now`.
+    them learn that they are unavailable, not that they do not exist. `rows` are the prices in force at `now`;
+    `unpriced`: ids of models of the default gateway whose price is not known any more, so that none in force counts.
 
     Raises SettingsError when a model names a provider that is not configured.
     """
@@ -31,7 +37,8 @@ def assemble_catalog(
     named = {model.id for model in own}
     free = [model for model in map(_hosted_model, _enabled(hosted)) if model.id not in named]
     named.update(model.id for model in free)
-    seeded = (model for model in _seeded(settings.providers, rows) if model.id not in named)
+    priced = (row for row in rows if not (row.provider_id == FED and normal_id(row.model_id) in unpriced))
+    seeded = (model for model in _seeded(settings.providers, priced) if model.id not in named)
     return build_snapshot([*own, *free, *seeded])
 
 
@@ -59,7 +66,7 @@ def _hosted_model(hosted: HostedModel) -> Model:
 
 
 def _hosted_price(hosted: HostedModel) -> Price:
-    return Price(f"{OWN_PREFIX}{hosted.public_id}@hosted", SINCE_EVER, ZERO, ZERO)
+    return Price(f"{OWN_PREFIX}{hosted.public_id}{HOSTED_SUFFIX}", SINCE_EVER, ZERO, ZERO)
 
 
 def _enabled(hosted: Iterable[HostedModel]) -> Iterator[HostedModel]:

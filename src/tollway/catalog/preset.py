@@ -33,7 +33,8 @@ class AutoTarget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AutoModel(Struct, frozen=True, forbid_unknown_fields=True):
-    """`modes` by the name in the mode header; `default` for any other and for none."""
+    """`modes` by the name in the mode header; `default` for any other and for none. `prompt_usd` and `completion_usd`
+    are what the catalog shows for a token, and nothing is charged by."""
 
     id: str
     default: AutoTarget
@@ -41,6 +42,15 @@ class AutoModel(Struct, frozen=True, forbid_unknown_fields=True):
     aliases: tuple[str, ...] = ()
     context_length: int | None = None  # None: as its target
     completion_tokens_max: int | None = None
+    name: str = ""  # empty: its id
+    description: str = ""
+    prompt_usd: str = "0"
+    completion_usd: str = "0"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every model that it may stand for, lower-cased, each once."""
+        return tuple(dict.fromkeys(one.model.lower() for one in (self.default, *self.modes.values())))
 
 
 class HostedModel(Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +67,18 @@ class HostedModel(Struct, frozen=True, forbid_unknown_fields=True):
     flags: tuple[str, ...] = ()
     inference_providers: tuple[str, ...] = ()
     system_addition: str = ""
+    name: str = ""  # empty: its public id
+    description: str = ""
+
+
+class ToolSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which tools clients give the models with one of these prefixes, from version `since` of theirs on (empty: any).
+    Of several that mean a model the first counts, with and without a version each."""
+
+    prefixes: tuple[str, ...]
+    included_tools: tuple[str, ...] = ()
+    excluded_tools: tuple[str, ...] = ()
+    since: str = ""
 
 
 class Promotion(Struct, frozen=True, forbid_unknown_fields=True):
@@ -185,6 +207,10 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     auto_models: tuple[AutoModel, ...] = ()
     hosted_models: tuple[HostedModel, ...] = ()
     unavailable_models: tuple[str, ...] = ()  # answered as if they did not exist
+    preferred_models: tuple[str, ...] = ()  # the catalog lists these first
+    default_models: tuple[str, ...] = ()  # what clients begin with; the first one is the primary default
+    provider_names: dict[str, str] = {}  # of inference providers that only hosted models know, by slug
+    tool_settings: tuple[ToolSettings, ...] = ()
     reserved_names: tuple[str, ...] = ()  # first segments of ids that no custom upstream may have as its name
     free_models: tuple[str, ...] = ()  # besides the hosted ones; `*` in a pattern stands for any text
     stealth_provider: str = ""  # hosted models of this inference provider do not say what they are

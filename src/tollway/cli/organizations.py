@@ -81,6 +81,9 @@ def set_(
     data_collection: Annotated[
         str | None, typer.Option(help="allow, deny, or none: callers decide.", metavar="TEXT")
     ] = None,
+    default_model: Annotated[
+        str | None, typer.Option(help="What members' clients begin with, or none.", metavar="MODEL")
+    ] = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Set what an organization allows its members. What is not named stays; lists count on the plan enterprise only."""
@@ -93,8 +96,9 @@ def set_(
     settings: dict[str, tuple[str, ...] | str | None] = {
         name: arguments.read_list(text) for name, text in texts.items() if text is not None
     }
-    if data_collection is not None:
-        settings["data_collection"] = None if data_collection == "none" else data_collection
+    for name, text in {"data_collection": data_collection, "default_model": default_model}.items():
+        if text is not None:
+            settings[name] = None if text == "none" else text
     change = OrganizationChange(plan, require_seats, settings)
 
     async def work(admin: Administration) -> Organization | Problem:

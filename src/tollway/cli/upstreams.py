@@ -216,7 +216,7 @@ def _at_desk(
         prices = await SqlPrices(admin.database).in_force(admin.now)
         catalog = assemble_catalog(settings, prices, admin.now, preset.hosted_models)
         client = HttpUpstreams(Deadlines(), settings.limits, settings.timeouts, outbound_rules(settings))
-        management = Management(settings, preset, admin.database, client, catalog)
+        management = Management(settings, preset, admin.database, client, lambda: catalog)
         try:
             return await work(management.desk(OPERATOR), owner, management.prober)
         finally:

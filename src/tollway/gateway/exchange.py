@@ -15,6 +15,8 @@ from tollway.billing.particulars import Particulars
 from tollway.catalog.classification import ModelKind
 from tollway.catalog.model import Model
 from tollway.errors import Problem
+from tollway.gateway.abuse_checks import Inquiry
+from tollway.gateway.client_dialects import ClientDialect
 from tollway.gateway.context import Context
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Client
@@ -42,6 +44,7 @@ class Inbound(Struct, frozen=True):
 
     `drop_in`: it came by one of the two prefixes whose error bodies are historic. `peer`: the TCP address, canonical;
     "" when there is none. `by_proxy`: the peer is a trusted proxy, so what it says of the client in headers counts.
+    `dialect`: what the client speaks; None: Chat Completions.
     """
 
     path: str
@@ -52,6 +55,7 @@ class Inbound(Struct, frozen=True):
     drop_in: bool
     by_proxy: bool = False
     notes: HeadNotes = field(default_factory=HeadNotes)
+    dialect: ClientDialect | None = None
 
 
 class Exchange:
@@ -69,6 +73,7 @@ class Exchange:
         "hold",
         "id",
         "inbound",
+        "inquiry",
         "is_logged",
         "kind",
         "known",
@@ -107,6 +112,7 @@ class Exchange:
     own: OwnRoute | None  # a way of the caller's own to the model
     model: Model
     plan: Plan
+    inquiry: Inquiry | None  # what the abuse service was asked; None: nothing
     provider_config: dict[str, object] | None  # replaces the caller's `provider`; None leaves it
     claim: str  # the Idempotency-Key; "" for none
     hold: Hold | None  # None: nobody pays

@@ -17,14 +17,17 @@ from tollway.gateway.closers import (
     emit_metrics,
     free_key,
     free_slots,
+    keep_transcript,
     record_request,
     release_place,
+    report_abuse_cost,
     settle_funds,
 )
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
 from tollway.gateway.stages import (
     authenticate,
+    check_abuse,
     check_policy,
     check_request,
     choose_model,
@@ -81,6 +84,7 @@ STAGES: Final = (
     Stage(check_request.run, needs=("caller", "request", "kind", "own")),
     Stage(choose_model.run, needs=("request", "own"), gives="model"),
     Stage(plan_route.run, needs=("context", "kind", "caller", "request", "own", "model"), gives="plan"),
+    Stage(check_abuse.run, needs=("asked", "address", "context", "caller", "request", "own", "plan"), gives="inquiry"),
     Stage(check_policy.run, needs=("kind", "caller", "request", "own", "model"), gives="provider_config"),
     Stage(claim_key.run, needs=("caller",), gives="claim"),
     Stage(reserve_funds.run, needs=("kind", "caller", "own", "model", "plan"), gives="hold"),
@@ -107,6 +111,8 @@ CLOSERS: Final[tuple[Closer, ...]] = (
     release_place.run,
     emit_metrics.run,
     emit_api_metrics.run,
+    keep_transcript.run,
+    report_abuse_cost.run,
     record_request.run,
 )
 

@@ -331,7 +331,7 @@ class Relay:
                     failure=failure,
                     abandoned=abandoned,
                     retry_after_s=self._head.retry_after_s,
-                    head_at=self._head_at,
                     request_id=self._head.request_id,
+                    head_at=self._head_at,
                 )
             )

@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from tollway.gateway.transcripts import Copy
 from tollway.gateway.upstream_port import Failure
 from tollway.routing.plan import Candidate
 from tollway.wire.answer import Answer
@@ -17,8 +18,8 @@ class Reply(Struct, frozen=True):
     `streamed`: the client's answer was begun and `ending` holds its last bytes; otherwise `body` is the whole answer.
     `failure`: it broke off. `abandoned`: the client had gone and the rest was not waited for. `told_error`: the
     upstream reported its failure in an event of its own, so the client needs no other. `request_id`: the upstream's.
-    `sent_body`: what was sent, of a refusal by a hosted model's upstream.
-    `head_at`: when the upstream's status arrived, monotonic seconds; 0 for never.
+    `sent_body`: what was sent, of a refusal by a hosted model's upstream. `head_at`: when the upstream's status
+    arrived, monotonic seconds; 0 for never. `copy`: what was sent and came back, where somebody keeps that.
     """
 
     candidate: Candidate
@@ -36,6 +37,7 @@ class Reply(Struct, frozen=True):
     request_id: bytes = b""
     sent_body: bytes = b""
     head_at: float = 0.0
+    copy: Copy | None = None
 
     @property
     def was_sent(self) -> bool:

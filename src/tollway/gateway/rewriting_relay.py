@@ -2,7 +2,7 @@
 
 A *rewriting* happens behind the tap: accounting sees what the upstream sent, prices included. A *translation* happens
 before it: the upstream speaks another dialect, and accounting reads what was made of it. Errors (status 300 and above)
-are never changed here. Source: response-path 2.5, 3.2.3, 4; guarantees S3.
+are never changed here. Source: response-path 2.5, 3.2.3, 4, 5.12; guarantees S3.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tollway.errors import CATALOGUE, Code
 from tollway.gateway.exchange import Exchange
@@ -20,6 +21,8 @@ from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.identity.promotions import is_promoted
 from tollway.observability.logs import get_log
 from tollway.wire.answer import Answer
+from tollway.wire.dialects.provider_error import ProviderError
+from tollway.wire.dialects.refusal import error_body
 from tollway.wire.rewrite import Disguise, StreamRewriter, rewritten_answer
 
 _STEALTH: Final = CATALOGUE[Code.STEALTH_MODEL_ERROR].message
@@ -35,6 +38,23 @@ class Rewriter(Protocol):
     def feed(self, data: bytes) -> bytes: ...
 
     def close(self) -> bytes: ...
+
+
+class Translator(Rewriter, Protocol):
+    """Of one stream in another dialect. `error`: what it reported; `has_output`: a piece of output came before that."""
+
+    @property
+    def error(self) -> ProviderError | None: ...
+
+    @property
+    def has_output(self) -> bool: ...
+
+
+class Translation(Struct, frozen=True):
+    """`stream` makes what translates one stream; `whole` translates a whole JSON answer, b"": it is none."""
+
+    stream: Callable[[], Translator]
+    whole: Callable[[bytes], bytes]
 
 
 class Rewriting(Struct, frozen=True):
@@ -110,7 +130,7 @@ class RewritingRelay(Relay):
 class TranslatingRelay(Relay):
     """The plain relay of what a translation makes of the answer."""
 
-    def __init__(self, translation: Rewriting, *parts: Any) -> None:
+    def __init__(self, translation: Translation, *parts: Any) -> None:
         """`parts`: of the plain relay."""
         super().__init__(*parts)
         self._translation = translation
@@ -123,7 +143,12 @@ class TranslatingRelay(Relay):
             return
         self._upstream_bytes += len(data)
         if self._upstream_bytes <= self._limits.upstream_stream_bytes:
-            super().body_arrived(self._translator.feed(data))
+            translator = self._translator
+            told = translator.feed(data)
+            if translator.error is None or translator.has_output or self._started:
+                super().body_arrived(told)
+            elif not self.finished.done():
+                self._refuse(translator.error)
         elif not self.finished.done():
             self._break(FailureKind.TOO_LARGE, "the stream is too long")
 
@@ -131,6 +156,14 @@ class TranslatingRelay(Relay):
         if self._scanner is not None:
             super().body_arrived(self._translator.close())
         super().ended()
+
+    def _refuse(self, error: ProviderError) -> None:
+        """Nothing was told to the client yet: an error that a stream begins with is a status like any other."""
+        self._abandon()
+        self._deadlines.forget(self)
+        self._scanner = None
+        self._head = replace(self._head, status=error.status, content_type=b"application/json")
+        super()._finish_whole(error_body(error.message, error.status))
 
     def _finish_whole(self, body: bytes) -> None:
         super()._finish_whole(self._translation.whole(body) if self._head.status < 300 else body)

@@ -10,13 +10,16 @@ from tollway.catalog.classification import Classification
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
+from tollway.gateway.abuse_checks import AbuseChecks
 from tollway.gateway.context import Contexts
+from tollway.gateway.dialects import Dialects
 from tollway.gateway.drains import Drains
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.origins import Origins
 from tollway.gateway.slots import Slots
+from tollway.gateway.transcripts import Transcripts
 from tollway.gateway.upstream_port import UpstreamClient
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.promotions import Promotions
@@ -70,9 +73,18 @@ class Client(Protocol):
         """The last bytes (b"" for none) and the proper end."""
         ...
 
+    def break_off(self, problem: Problem, request_id: str) -> None:
+        """The end of a stream that did not finish: one honest error event, and no [DONE]."""
+        ...
+
     def abort(self) -> None:
         """Break the connection, so that what was sent cannot look complete."""
         ...
+
+
+def nobody(_: str) -> frozenset[str]:
+    """Who serves a model, where the answer makes no difference."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +104,12 @@ class Services:
     anon_id_key: bytes
     catalog: Callable[[], CatalogSnapshot]
     upstreams: Mapping[str, Upstream]
+    hosted_upstreams: Mapping[str, Upstream]  # the same, as models reach them that the operator hosts there
     precedence: Precedence
     split: TrafficSplit | None  # None: there is none, or its second provider is not configured
     user_hashes: UserHashes
     rulebook: Rulebook
+    dialects: Dialects
     stream_comment: str  # instead of an upstream's, where that stays out of sight
     client: UpstreamClient
     retry_budget: RetryBudget
@@ -108,4 +122,7 @@ class Services:
     metrics: Metrics
     request_log: RequestLog
     api_metrics: MetricFeed | None = None  # None: nobody keeps records of requests
+    transcripts: Transcripts | None = None  # None: nobody's requests are kept
+    abuse: AbuseChecks | None = None  # None: nobody judges them
     loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call
+    serving: Callable[[str], frozenset[str]] = nobody  # model → inference providers whose namespaces allow it

@@ -2,7 +2,7 @@
 
 Its status stays, and of its words the error's message, code and type, redacted; but what speaks of the operator's
 account, or of who hosts a hidden model, does not, and what only the caller can mend says so. The first rule that
-applies counts. Source: response-path 3.1, 3.2, §14; request-path 12.5.6; guarantees U5, U6.
+applies counts. Source: response-path 3.1, 3.2, 5.12, §14; request-path 12.5.6; guarantees U5, U6.
 """
 
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from tollway.catalog.classification import ModelKind
 from tollway.errors import CATALOGUE, Code, Problem
 from tollway.gateway.reply import Reply
+from tollway.wire.dialects.refusal import reason_phrase
 from tollway.wire.token_estimate import tokens_asked
 from tollway.wire.upstream_error import read_error
 
@@ -44,6 +45,9 @@ def refusal_of(reply: Reply, kind: ModelKind, is_byok: bool) -> Problem:
     if readable is not None:
         code, text = readable
         return Problem(code, detail, status=status, shown=text, title=text, retry_after_s=wait)
+    if reply.candidate.upstream.provider.is_translated:
+        shown = told.message or reason_phrase(status)
+        return Problem(Code.VENDOR_ERROR, detail, status=status, shown=shown, retry_after_s=wait, extra=told.labels)
     return Problem(
         Code.UPSTREAM_ERROR, detail, status=status, shown=told.message, retry_after_s=wait, extra=told.labels
     )

@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tollway.billing.store import StoreUnavailableError
 from tollway.errors import Code, Problem
 from tollway.http.catalog import CatalogServices, add_catalog
+from tollway.http.catalog_details import DetailServices, add_catalog_details
+from tollway.http.cron import CronServices, add_cron
 from tollway.http.custom_upstreams import UpstreamServices, add_custom_upstreams
 from tollway.http.observation import Observation, add_observation
 from tollway.http.problems import problem_body
@@ -30,10 +32,12 @@ _PREFIXES = tuple(prefix.decode() for prefix in DROP_IN_PREFIXES)
 class ApiServices:
     """What the ASGI side needs. `checks` are the dependencies of readiness by name: True when well.
 
-    `custom_upstreams` None: the operator has turned them off.
+    `custom_upstreams` None: the operator has turned them off. `cron` None: nothing is synced here.
     """
 
     catalog: CatalogServices
+    details: DetailServices
+    cron: CronServices | None
     custom_upstreams: UpstreamServices | None
     checks: Mapping[str, Callable[[], Awaitable[bool]]]
     is_draining: Callable[[], bool]
@@ -46,6 +50,9 @@ def build_api(services: ApiServices) -> ASGIApp:
     api = FastAPI(title="Tollway", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_health(api, services)
     add_catalog(api, services.catalog)
+    add_catalog_details(api, services.details)
+    if services.cron is not None:
+        add_cron(api, services.cron)
     if services.custom_upstreams is not None:
         add_custom_upstreams(api, services.custom_upstreams)
     add_observation(api, services.observation)

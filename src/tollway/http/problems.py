@@ -30,6 +30,8 @@ def problem_body(problem: Problem, request_id: str, historic: bool) -> bytes:
         return encode({"error": entry.title})
     if shape is Shape.CODED:
         return encode({"error": {"code": entry.title, "message": message}})
+    if shape is Shape.NUMBERED:
+        return encode({"error": {"message": message, "code": problem.http_status, "type": "error"}})
     if shape is Shape.CREDITS:
         return encode({"error": {"title": problem.title or entry.title, "message": message, **problem.extra}})
     return encode({"error": general_error(problem, request_id)})

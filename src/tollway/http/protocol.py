@@ -16,9 +16,11 @@ from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Inbound
 from tollway.http.asgi import AsgiSide
 from tollway.http.client_address import Peer
+from tollway.http.dialect_responder import DialectResponder
 from tollway.http.edge import Edge
 from tollway.http.reader import BODY, DONE, HEAD, IDLE, RequestReader
 from tollway.http.responder import Responder
+from tollway.http.routes import CLIENT_DIALECTS
 from tollway.http.stall import Stall, unsent_bytes
 from tollway.ids import new_request_id
 
@@ -152,23 +154,18 @@ class GatewayProtocol(asyncio.Protocol):
             self._asgi.begin(reader, keep_alive)
             return
         path, drop_in = reader.route
-        responder = Responder(self.transport, keep_alive, reader.speaks_1_1, drop_in, edge.date_header, self._answered)
+        parts = self.transport, keep_alive, reader.speaks_1_1, drop_in, edge.date_header, self._answered
+        query, peer, body = reader.query, self._peer, reader.take_body()
+        new_dialect = CLIENT_DIALECTS.get(path)
+        if new_dialect is None:
+            dialect, responder = None, Responder(*parts)
+        else:
+            dialect, query = new_dialect(), b""  # it speaks of this dialect, which no upstream is asked in
+            responder = DialectResponder(dialect, *parts)
         self._responder = responder
         responder.paused = self._is_behind
-        peer = self._peer
-        edge.serve(
-            Inbound(
-                path,
-                reader.query,
-                reader.fields,
-                reader.take_body(),
-                peer.address,
-                drop_in,
-                peer.is_proxy,
-                reader.notes,
-            ),
-            responder,
-        )
+        fields, notes = reader.fields, reader.notes
+        edge.serve(Inbound(path, query, fields, body, peer.address, drop_in, peer.is_proxy, notes, dialect), responder)
 
     def _asgi_side(self) -> AsgiSide:
         side = AsgiSide(self._config, self._state, self.transport, self._answered)
@@ -222,9 +219,11 @@ class GatewayProtocol(asyncio.Protocol):
             return
         edge = self._edge
         edge.count_refusal(problem)
-        Responder(
-            self.transport, False, True, self._reader.is_historic, edge.date_header, lambda _: self._linger()
-        ).refuse(problem, new_request_id())
+        reader = self._reader
+        parts = self.transport, False, True, reader.is_historic, edge.date_header, lambda _: self._linger()
+        new_dialect = CLIENT_DIALECTS.get(reader.route[0]) if reader.route else None
+        responder = DialectResponder(new_dialect(), *parts) if new_dialect else Responder(*parts)
+        responder.refuse(problem, new_request_id())
 
     def _linger(self) -> None:
         self._doing = _LINGERING

@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from tollway.errors import Problem
 from tollway.gateway.services import ClientListener
 from tollway.http.problems import problem_body, problem_headers
+from tollway.wire.frames import error_frame
 
 SAFETY_HEADERS: Final = b"x-content-type-options: nosniff\r\ncache-control: no-store\r\n"
 _LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -120,6 +121,9 @@ class Responder:
             self._transport.write(data)
         self._over = True
         self._on_done(self._keep_alive)
+
+    def break_off(self, problem: Problem, request_id: str) -> None:
+        self.finish_stream(error_frame(problem.code.value, problem.shown or problem.entry.message, request_id))
 
     def abort(self) -> None:
         if not self._over and not self.gone:

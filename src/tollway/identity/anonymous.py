@@ -20,6 +20,11 @@ def anonymous_id(key: bytes, address: str) -> str:
     return PREFIX + hmac.new(key, address.encode(), sha256).hexdigest()[:ID_HEX_DIGITS]
 
 
+def is_anonymous_id(user_id: str) -> bool:
+    """Whether it looks like one of these; no account may have such an id (response-path 12.6)."""
+    return user_id.startswith(PREFIX)
+
+
 def anonymous_caller(key: bytes, address: str) -> Caller:
     """Somebody at that address. Belongs to no organization and has no money, whatever the headers say."""
     return Caller(anonymous_id(key, address), email="", is_anonymous=True)

@@ -13,13 +13,14 @@ from hashlib import sha256
 from typing import Final
 
 from tollway.identity.caller import Caller, Refusal, Role
-from tollway.identity.email_domains import is_blocked
+from tollway.identity.email_domains import is_blocked, read_domains
 from tollway.identity.keys import hash_key, is_well_formed
 from tollway.identity.owned import Owner, OwnerKind
 from tollway.identity.policy import OrganizationPolicy, policy_of
 from tollway.identity.store import IdentityStore, KeyRow, MembershipRow, UserRow
 from tollway.identity.tokens import TokenRules, pepper_matches, read_token
 from tollway.ids import is_uuid
+from tollway.settings import Settings
 
 STALE_AFTER_S: Final = 5.0  # the revocation bound of guarantees K4
 REFUSALS_KEPT_MAX: Final = 10_000
@@ -48,6 +49,19 @@ class Kept:
     verdict: Caller | Refusal
     until: float  # monotonic seconds
     generation: int  # of all that the database says about identities
+
+
+def rules_of(settings: Settings) -> AuthenticatorRules:
+    """Raises SettingsError for a secret that cannot be used."""
+    secret = settings.jwt_secret()
+    jwt = settings.jwt
+    return AuthenticatorRules(
+        pepper=settings.pepper(),
+        tokens=TokenRules(secret, jwt.environment, jwt.skew_s, jwt.expiry_skew_s) if secret else None,
+        cache_s=settings.timeouts.identity_cache_s,
+        callers_max=settings.limits.identities,
+        blocked_domains=read_domains(settings.blocked_email_domains),
+    )
 
 
 class Authenticator:

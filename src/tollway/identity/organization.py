@@ -17,7 +17,8 @@ class OrganizationSettings(Struct, frozen=True):
     """The settings that decide about requests; nothing set restricts nothing.
 
     Model lists name model ids (`vendor/name`) and namespaces (`vendor/*`), provider lists inference providers. The four
-    lists count on the plan `enterprise` only, `data_collection` on every plan.
+    lists count on the plan `enterprise` only, `data_collection` on every plan. `default_model`: what clients of members
+    begin with, if it is allowed.
     """
 
     model_allow_list: tuple[str, ...] = ()
@@ -25,6 +26,7 @@ class OrganizationSettings(Struct, frozen=True):
     model_deny_list: tuple[str, ...] = ()
     provider_deny_list: tuple[str, ...] = ()
     data_collection: Literal["allow", "deny"] | None = None
+    default_model: str | None = None
 
 
 NO_SETTINGS: Final = OrganizationSettings()

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from tollway.identity.sealing import Place, Sealed
+from tollway.wire.dialects.parameters import ModelOptions
 
 BYOK_KEYS: Final = "byok_keys"
 CUSTOM_UPSTREAMS: Final = "custom_upstreams"
@@ -65,16 +66,37 @@ class StoredUpstream(Struct, frozen=True):
         return secret_place(CUSTOM_UPSTREAMS, "sealed_headers", self.id, self.owner, self.provider_id)
 
 
+class StoredLlm(Struct, frozen=True):
+    """A custom LLM: a model that the operator has somewhere, for the organizations that are given it. `vendor` is whose
+    API it speaks. It is the deployment's, so whoever uses it sees nothing of where it is."""
+
+    vendor: str
+    base_url: str
+    sealed_key: Sealed
+    options: ModelOptions
+
+    @property
+    def place(self) -> Place:
+        return llm_place(self.options.public_id)
+
+
 class Owned(Struct, frozen=True):
-    """All that one owner has, in order of creation: `keys`; by provider id: `upstreams`."""
+    """All that one owner has, in order of creation: `keys`; by provider id: `upstreams`; and by public id the `llms`
+    that an organization was given."""
 
     keys: tuple[StoredKey, ...] = ()
     upstreams: dict[str, StoredUpstream] = {}
+    llms: dict[str, StoredLlm] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.keys or self.upstreams)
+        return bool(self.keys or self.upstreams or self.llms)
 
 
 def secret_place(table: str, column: str, row_id: str, owner: Owner, provider_id: str) -> Place:
     """Where a secret of that owner lies."""
     return Place(table, column, row_id, owner.kind.value, owner.id, provider_id)
+
+
+def llm_place(public_id: str) -> Place:
+    """Where the key of a custom LLM lies."""
+    return secret_place(CUSTOM_LLMS, "sealed_key", public_id, DEPLOYMENT, "")

@@ -1,7 +1,8 @@
 """Which models and inference providers a request may use, by its caller's organization and its model. Pure.
 
 Lists are compared by the model's full id and by its normalised id (up to the first `:`), case-sensitively; the only
-wildcard is a whole namespace, `vendor/*`. Source: request-path 9.6, 9.9, 9.13; README, decision 2.
+wildcard is a whole namespace, `vendor/*`. Where the operator says so a provider's namespace means what it serves, too,
+for catalog and requests alike. Source: request-path 9.6, 9.9, 9.13; catalog-and-clients B.7; README, decision 2.
 """
 
 from collections.abc import Iterable, Set
@@ -24,9 +25,11 @@ class OrganizationPolicy:
     denied_providers: tuple[str, ...]
     data_collection: str | None
 
-    def admits(self, model_id: str, required_providers: Iterable[str] = ()) -> bool:
-        """Whether members may use the model (its lower-cased full id), which needs all of `required_providers`."""
-        if self.allowed_models and not is_named(model_id, self.allowed_models):
+    def admits(self, model_id: str, required_providers: Iterable[str] = (), serving: Iterable[str] = ()) -> bool:
+        """Whether members may use the model (its lower-cased full id), which needs all of `required_providers`.
+        `serving`: providers whose namespaces allow it as well, because they serve it."""
+        allowed = self.allowed_models
+        if allowed and not is_named(model_id, allowed) and not any(f"{slug}/*" in allowed for slug in serving):
             return False
         if self.denied_models and is_named(model_id, self.denied_models):
             return False

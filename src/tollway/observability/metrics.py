@@ -23,6 +23,48 @@ class FreeUseMetrics:
         )
 
 
+class CatalogMetrics:
+    """Of the catalog's snapshots, and of what reads and writes them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.age = Gauge("tollway_catalog_age_seconds", "Age of the snapshot that is served.", registry=registry)
+        self.snapshot = Gauge("tollway_catalog_snapshot", "Id of the snapshot that is served.", registry=registry)
+        self.models = Gauge("tollway_catalog_models", "Models in the public list.", registry=registry)
+        self.providers = Gauge("tollway_catalog_providers", "Providers in the snapshot.", registry=registry)
+        self.mirrored = Gauge("tollway_catalog_mirror_snapshot", "Id of the last one mirrored.", registry=registry)
+        self.runs = Counter("tollway_catalog_syncs", "Runs of the sync, by outcome.", ["outcome"], registry=registry)
+        self.dropped = Counter(
+            "tollway_catalog_dropped", "Entries of sources that could not be read.", ["reason"], registry=registry
+        )
+        self.left_out = Gauge(
+            "tollway_catalog_left_out",
+            "Entries not listed, because clients trip over them.",
+            registry=registry,
+        )
+        self.mirror_failures = Counter(
+            "tollway_catalog_mirror_failures", "Writes to the mirror that failed.", registry=registry
+        )
+        self.mirror_misses = Counter(
+            "tollway_catalog_mirror_misses", "Copies in the mirror that could not be used.", registry=registry
+        )
+
+
+class AbuseMetrics:
+    """Of questions to the abuse service."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.verdicts = Counter(
+            "tollway_abuse_verdicts", "Verdicts of the abuse service; advisory.", ["verdict"], registry=registry
+        )
+        self.failures = Counter(
+            "tollway_abuse_failures",
+            "Questions the abuse service did not answer, or was not asked; their requests went on.",
+            ["kind"],
+            registry=registry,
+        )
+        self.reports = Counter("tollway_abuse_reports", "Cost reports that the abuse service took.", registry=registry)
+
+
 class ObservationMetrics:
     """Of records of requests, alerts and first-usage events."""
 
@@ -76,10 +118,17 @@ class Metrics:
             "tollway_drains", "Answers read to their end for a client that left.", registry=self.registry
         )
         self.free_use = FreeUseMetrics(self.registry)
+        self.catalog = CatalogMetrics(self.registry)
         self.observation = ObservationMetrics(self.registry)
         self.unusable_secrets = Counter(
             "tollway_unusable_secrets",
             "Requests refused because what their owner stored cannot be used.",
+            registry=self.registry,
+        )
+        self.abuse = AbuseMetrics(self.registry)
+        self.dropped_transcripts = Counter(
+            "tollway_dropped_transcripts",
+            "Requests to be kept with their answers that could not be.",
             registry=self.registry,
         )
         self.dropped_log_lines = Counter("tollway_dropped_log_lines", "Log lines dropped.", registry=self.registry)

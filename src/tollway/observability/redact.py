@@ -4,7 +4,7 @@ Every pattern is linear in the length of the text, because upstreams choose what
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 MASK: Final = "***"
 # Of a word; a character that is URL-encoded is no part of it. A token starts more rarely, else many starts in one long
@@ -29,6 +29,21 @@ _SECRETS: Final = re.compile(
 )
 
 
+# Fields whose value is a secret wherever they are (response-path 10.5), lower-cased.
+_SECRET_FIELDS: Final = frozenset(
+    {"apikey", "api_key", "authorization", "secretaccesskey", "accesskeyid", "sessiontoken"}
+)
+
+
 def redact(text: str) -> str:
     """`text` with every secret-looking part masked; its prefix stays, so that one can tell what it was."""
     return _SECRETS.sub(lambda match: next(group for group in match.groups() if group) + MASK, text)
+
+
+def redact_fields(tree: Any) -> Any:
+    """A copy of a JSON tree in which the values of fields that hold secrets are masked, at any depth."""
+    if isinstance(tree, dict):
+        return {name: MASK if name.lower() in _SECRET_FIELDS else redact_fields(one) for name, one in tree.items()}
+    if isinstance(tree, list):
+        return [redact_fields(one) for one in tree]
+    return tree

@@ -71,6 +71,17 @@ def configured(
     return {name: upstream for name, upstream in joined.items() if upstream is not None}
 
 
+def site(setting: str, base_url: str, settings: Settings, preset: Preset) -> Upstream:
+    """A place that is read without a key, as an upstream whose `head` is the start of a GET and what follows its path.
+
+    Raises SettingsError naming `setting`.
+    """
+    origin, path = locate(setting, base_url)
+    record = Provider(setting, setting, "pages", base_url, source="docs/reference/settings.md", checked="")
+    rest = rest_of_head(origin, None, _application(settings, preset))
+    return Upstream(setting, record, base_url, origin, (f"GET {path}".encode(), rest))
+
+
 def webhook(settings: Settings) -> Upstream | None:
     """Where notices are told, as an upstream whose `head` is complete but for the length; None: nowhere.
 
@@ -81,8 +92,8 @@ def webhook(settings: Settings) -> Upstream | None:
         return None
     token = secret_text("notices.token", notices.token, notices.token_file)
     if token:
-        _check_header_value("notices.token", token)
-    origin, path = _locate("notices.url", notices.url)
+        check_header_value("notices.token", token)
+    origin, path = locate("notices.url", notices.url)
     record = Provider("notices", "Notices", "webhook", notices.url, source="docs/reference/settings.md", checked="")
     head = (f"POST {path or '/'}".encode(), rest_of_head(origin, token, None))
     return Upstream("notices", record, notices.url, origin, head)
@@ -112,9 +123,9 @@ def _join(
     if one.generation_lookup is not None:
         record = replace(record, generation_lookup=one.generation_lookup)
     base_url = one.base_url or record.base_url
-    origin, path = _locate(f"providers.{name}.base_url", base_url, str(one.ca_file) if one.ca_file else None)
+    origin, path = locate(f"providers.{name}.base_url", base_url, str(one.ca_file) if one.ca_file else None)
     if key:
-        _check_header_value(f"providers.{name}.api_key", key)
+        check_header_value(f"providers.{name}.api_key", key)
     rest = rest_of_head(origin, key, application if record.identifies_application else None)
     return Upstream(
         id=name,
@@ -126,7 +137,8 @@ def _join(
     )
 
 
-def _locate(setting: str, base_url: str, authority: str | None = None) -> tuple[Origin, str]:
+def locate(setting: str, base_url: str, ca_file: str | None = None) -> tuple[Origin, str]:
+    """Where an address that the operator gave is, and the path there. Raises SettingsError, which names `setting`."""
     if not base_url:
         raise SettingsError(f"{setting}: must be set for this provider")
     try:
@@ -138,7 +150,7 @@ def _locate(setting: str, base_url: str, authority: str | None = None) -> tuple[
         raise SettingsError(f"{setting}: must be http(s)://host[:port][/path] without user, query or fragment")
     if not all("!" <= character <= "~" for character in parts.hostname + parts.path):
         raise SettingsError(f"{setting}: must be plain ASCII")
-    return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], authority), parts.path.rstrip("/")
+    return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], ca_file), parts.path.rstrip("/")
 
 
 def rest_of_head(origin: Origin, key: str | None, application: tuple[str, str] | None) -> bytes:
@@ -157,14 +169,14 @@ def rest_of_head(origin: Origin, key: str | None, application: tuple[str, str] |
         lines.append(f"Authorization: Bearer {key}")
     if application:
         referer, title = application
-        _check_header_value("http_referer", referer)
-        _check_header_value("x_title", title)
+        check_header_value("http_referer", referer)
+        check_header_value("x_title", title)
         lines += [f"HTTP-Referer: {referer}", f"X-Title: {title}"]
     rest = "".join(f"{line}\r\n" for line in lines)
     return f" HTTP/1.1\r\n{rest}".encode()
 
 
-def _check_header_value(setting: str, text: str) -> None:
+def check_header_value(setting: str, text: str) -> None:
     """It becomes part of a header as it stands. Raises SettingsError."""
     if not text.isascii() or not text.isprintable():
         raise SettingsError(f"{setting}: must be printable ASCII")

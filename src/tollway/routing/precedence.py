@@ -1,6 +1,6 @@
 """Which rule decides who serves a request; and the routes that callers bring along, which outrank the operator's.
 
-Source: request-path 8.1, 8.2, 12.2.
+Source: request-path 8.1 to 8.3, 12.2.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,13 +17,15 @@ from tollway.identity.base_url import BaseUrl, read_base_url
 from tollway.identity.extra_headers import ExtraHeaders, HeaderRule, read_extra_headers
 from tollway.identity.master_keys import sealing_keys
 from tollway.identity.outbound import OutboundRules, outbound_rules
-from tollway.identity.owned import Owned, StoredKey, StoredUpstream
+from tollway.identity.owned import Owned, StoredKey, StoredLlm, StoredUpstream
 from tollway.identity.sealing import SealError, SealingKeys, unseal
 from tollway.providers.custom import custom_upstream
+from tollway.providers.custom_llm import PROVIDERS, custom_llm
 from tollway.providers.own_keys import OwnKey, OwnKeyError, read_own_key
 from tollway.providers.registry import Origin, Upstream
 from tollway.routing.own_keys import KeyCandidates, gateway_for
-from tollway.settings import Settings
+from tollway.settings import Settings, SettingsError
+from tollway.wire.dialects.parameters import ModelOptions
 
 # What is assumed of models whose owner says nothing about them. They bound no money: nobody here pays for them.
 CONTEXT_LENGTH: Final = 200_000
@@ -45,8 +47,8 @@ class OwnRoute(Struct, frozen=True):
     """A way that the caller's side has for this model, and pays for.
 
     `upstream` serves it: an endpoint of theirs, with `model` as they have it; or, for a model of the catalog (`model`
-    is None), the gateway that takes `keys`. `is_byok`: nobody is charged here. `bypasses_access_check`: the
-    organization's lists and the balance do not count.
+    is None), the gateway that takes `keys`. `options`: it is a custom LLM, which the operator gave the organization.
+    `is_byok`: nobody is charged here. `bypasses_access_check`: the organization's lists and the balance do not count.
     """
 
     rule: Rule
@@ -55,6 +57,7 @@ class OwnRoute(Struct, frozen=True):
     model: Model | None = None
     upstream: Upstream | None = None
     keys: tuple[OwnKey, ...] = ()
+    options: ModelOptions | None = None
 
 
 def is_byok(own: OwnRoute | None) -> bool:
@@ -84,12 +87,15 @@ class Precedence:
         takes_custom_upstreams: bool,
         candidates: KeyCandidates | None = None,
         gateway: Upstream | None = None,
+        llm_prefix: str = "",
     ) -> None:
+        """llm_prefix: what the ids of custom LLMs begin with."""
         self._keys = keys
         self._outbound = outbound
         self._takes_custom_upstreams = takes_custom_upstreams
         self._candidates = candidates
         self._gateway = gateway
+        self._llm_prefix = llm_prefix
 
     def find(self, owned: Owned, model: str, id_of: Callable[[str], str] = normal_id) -> OwnRoute | Unusable | None:
         """The route of the first rule that matches `model` (in the caller's spelling), or why it cannot be taken.
@@ -102,8 +108,11 @@ class Precedence:
             if row is not None:
                 return self._custom_upstream(row, upstream_model)
         if owned.keys and self._candidates is not None:
-            return self._own_keys(owned.keys, self._candidates.of(id_of(model)))
-        return None
+            found = self._own_keys(owned.keys, self._candidates.of(id_of(model)))
+            if found is not None:
+                return found
+        llm = owned.llms.get(normal_id(model)) if owned.llms else None
+        return self._custom_llm(llm) if llm and llm.options.public_id.startswith(self._llm_prefix) else None
 
     def _own_keys(self, rows: tuple[StoredKey, ...], candidates: tuple[str, ...]) -> OwnRoute | Unusable | None:
         """With every key of a candidate, in order of creation; opened for each request and not kept."""
@@ -149,6 +158,29 @@ class Precedence:
         model = Model(f"{row.provider_id}/{asked.lower()}", sent, CONTEXT_LENGTH, COMPLETION_TOKENS_MAX, (offer,))
         return OwnRoute(Rule.CUSTOM_UPSTREAM, True, True, model, upstream)
 
+    def _custom_llm(self, row: StoredLlm) -> OwnRoute | Unusable:
+        """Nobody here is charged for it, but the operator pays its vendor."""
+        options = row.options
+        provider = PROVIDERS.get(row.vendor)
+        if provider is None:
+            why = "the vendor in its row is none that is known here"
+            return Unusable(Rule.CUSTOM_LLM, options.public_id, why, Code.INTERNAL_ERROR)
+        try:
+            upstream = custom_llm(provider, row.base_url, unseal(row.sealed_key, row.place, self._keys))
+        except SealError as error:
+            return Unusable(Rule.CUSTOM_LLM, options.public_id, str(error))
+        except SettingsError as error:
+            return Unusable(Rule.CUSTOM_LLM, options.public_id, str(error), Code.INTERNAL_ERROR)
+        offer = Offer(upstream.id, options.internal_id, FREE)
+        model = Model(
+            options.public_id,
+            options.public_id,
+            options.context_length or CONTEXT_LENGTH,
+            options.completion_tokens_max or COMPLETION_TOKENS_MAX,
+            (offer,),
+        )
+        return OwnRoute(Rule.CUSTOM_LLM, False, True, model, upstream, options=options)
+
     def _headers(self, row: StoredUpstream) -> ExtraHeaders | HeaderRule:
         """Raises SealError."""
         if row.sealed_headers is None:
@@ -166,4 +198,5 @@ def precedence_of(
         takes_custom_upstreams=settings.custom_upstreams.enabled,
         candidates=candidates,
         gateway=gateway_for(upstreams, preset.split.provider),
+        llm_prefix=preset.custom_llm_prefix,
     )

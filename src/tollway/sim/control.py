@@ -73,7 +73,8 @@ class Control:
     """Everything one request asked for.
 
     None means the model's own default. `cost` is JSON text, reported as it stands. `split` is a segment size in bytes.
-    `bytes` is the length of the line of `long_line`; `location` is where `redirect` points.
+    `bytes` is the length of the line of `long_line`; `location` is where `redirect` points. `tool` is the function that
+    `sim/toolsmith` calls, `arguments` the JSON object it is called with.
     """
 
     chunks: int | None = None
@@ -85,6 +86,8 @@ class Control:
     text: str | None = None
     cost: str | None = None
     usage: UsageMode | None = None
+    tool: str | None = None
+    arguments: str | None = None
     reasoning_tokens: int | None = None
     cached_tokens: int | None = None
     status: int | None = None
@@ -196,6 +199,11 @@ def _text(text: bytes) -> str:
     return value if isinstance(value, str) else text.decode()
 
 
+def _object(text: bytes) -> str:
+    msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    return text.decode()
+
+
 def _flag(text: bytes) -> bool:
     if text in (b"1", b"0"):
         return text == b"1"
@@ -254,6 +262,8 @@ _READERS: Final[Mapping[str, Callable[[bytes], object]]] = {
     "first_event_delay_ms": _milliseconds,
     "seed": _integer(0, 2**63 - 1),
     "text": _text,
+    "tool": _text,
+    "arguments": _object,
     "cost": _cost,
     "usage": _one_of(UsageMode),
     "reasoning_tokens": _integer(0, 10_000_000),

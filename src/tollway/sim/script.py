@@ -83,9 +83,9 @@ def write_script(request: ChatRequest, model: ScriptedModel, control: Control) -
     """The answer this model gives to this request."""
     reasoning_tokens = model.reasoning_tokens if control.reasoning_tokens is None else control.reasoning_tokens
     reasoning = Passage("reasoning", reasoning_tokens, _story(control.seed + 1, reasoning_tokens))
-    tool = _tool_to_call(request, model)
+    tool = _tool_to_call(request, model, control)
     if tool is not None and tool.function is not None:
-        arguments = _example_arguments(tool.function.parameters)
+        arguments = _arguments(control.arguments or _example_arguments(tool.function.parameters))
         script = Script((reasoning, arguments), "tool_calls", control.tokens_per_chunk, tool.function.name)
     else:
         script = Script((reasoning, _content(request, model, control)), "stop", control.tokens_per_chunk)
@@ -139,14 +139,20 @@ def _long_story(seed: int) -> Callable[[int], str]:
     return token_at
 
 
-def _tool_to_call(request: ChatRequest, model: ScriptedModel) -> Tool | None:
+def _tool_to_call(request: ChatRequest, model: ScriptedModel, control: Control) -> Tool | None:
+    """The first function, or the one that was asked for if it is among them."""
     if model.script != "toolsmith" or any(message.role == "tool" for message in request.messages):
         return None
-    return next((tool for tool in request.tools or () if tool.function is not None), None)
+    wanted = control.tool
+    offered = (tool for tool in request.tools or () if tool.function is not None)
+    return next((tool for tool in offered if wanted is None or (tool.function and tool.function.name == wanted)), None)
 
 
-def _example_arguments(parameters: dict[str, object] | None) -> Passage:
-    text = msgspec.json.encode(_example({"type": "object", **(parameters or {})})).decode()
+def _example_arguments(parameters: dict[str, object] | None) -> str:
+    return msgspec.json.encode(_example({"type": "object", **(parameters or {})})).decode()
+
+
+def _arguments(text: str) -> Passage:
     pieces = [text[start : start + _ARGUMENT_CHARACTERS] for start in range(0, len(text), _ARGUMENT_CHARACTERS)]
     return Passage("tool", len(pieces), pieces.__getitem__)
 

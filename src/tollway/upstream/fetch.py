@@ -1,6 +1,7 @@
 """One small request of the control plane over the same pools, time-outs and limits as everything that goes upstream."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from tollway.gateway.upstream_port import Failure, FailureKind
@@ -18,8 +19,9 @@ class _Collected:
 
     wanted = True
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, on_head: Callable[[AnswerHead], None] | None) -> None:
         self._most = most
+        self._on_head = on_head
         self.ended_as: Later[Failure | None] = Later()
         self.connection: Connection | None = None
         self.status = 0
@@ -33,6 +35,8 @@ class _Collected:
 
     def head_arrived(self, head: AnswerHead) -> None:
         self.status = head.status
+        if self._on_head:
+            self._on_head(head)
 
     def body_arrived(self, data: bytes) -> None:
         self.size += len(data)
@@ -64,6 +68,7 @@ async def fetch(
     body: bytes = b"",
     answer_s: float = ANSWER_S,
     body_bytes_max: int = BODY_BYTES_MAX,
+    on_head: Callable[[AnswerHead], None] | None = None,
     *,
     reuse: bool = True,
 ) -> tuple[int, bytes] | Failure:
@@ -72,13 +77,13 @@ async def fetch(
     Sent again over a new connection when a kept one turns out to be dead: to ask twice does no harm. Where it would,
     `reuse` is False, and the connection a new one.
     """
-    request, sink = head + b"\r\n", _Collected(body_bytes_max)
+    request, sink = head + b"\r\n", _Collected(body_bytes_max, on_head)
     kept = client.send_kept(upstream, request, body, sink, answer_s) if reuse else None
     if kept:
         answer = await _answer_over(kept, sink)
         if not (isinstance(answer, Failure) and answer.kind is FailureKind.STALE):
             return answer
-        sink = _Collected(body_bytes_max)
+        sink = _Collected(body_bytes_max, on_head)
     fresh = await client.send_fresh(upstream, request, body, sink, answer_s)
     return fresh if isinstance(fresh, Failure) else await _answer_over(fresh, sink)
 

@@ -78,6 +78,17 @@ def has_tools(body: JsonObject) -> bool:
     return bool(body.get("tools"))
 
 
+def prompt_texts(body: JsonObject) -> tuple[str | None, str | None]:
+    """The whole text of the last user message, and that of all system messages joined by line feeds; None for none."""
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        return None, None
+    known = [message for message in messages if isinstance(message, dict)]
+    user = next((_text_of(message) for message in reversed(known) if message.get("role") == "user"), None)
+    system = "\n".join(_text_of(message) for message in known if message.get("role") in _SYSTEM_ROLES)
+    return user, system or None
+
+
 def utf16_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 

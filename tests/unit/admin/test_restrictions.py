@@ -16,6 +16,8 @@ def test_nothing_takes_a_setting_away() -> None:
     given = {"model_allow_list": (), "data_collection": None, "provider_allow_list": None}
     assert check_settings(given) == given
     assert check_settings({"data_collection": "allow"}) == {"data_collection": "allow"}
+    assert check_settings({"default_model": " a/b "}) == {"default_model": "a/b"}
+    assert check_settings({"default_model": " "}) == check_settings({"default_model": None}) == {"default_model": None}
 
 
 @pytest.mark.parametrize("name", ["model_allow_list", "model_deny_list"])
@@ -35,7 +37,10 @@ def test_providers_are_named_one_by_one(entry: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "shown"),
     [
-        ({"default_model": "a/b"}, "default_model: is no setting of an organization"),
+        ({"favourite": "a/b"}, "favourite: is no setting of an organization"),
+        ({"default_model": "a/*"}, "default_model: must be one model, without a wildcard"),
+        ({"default_model": "A/b"}, "default_model: must be in lower case"),
+        ({"default_model": ("a/b",)}, "default_model: must be a model id"),
         ({"data_collection": "maybe"}, "data_collection: must be one of allow, deny"),
         ({"data_collection": ("deny",)}, "data_collection: must be one of allow, deny"),
         ({"model_allow_list": "a/b"}, "model_allow_list: must be a list"),

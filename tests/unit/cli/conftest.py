@@ -11,12 +11,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tollway.cli import byok, keys, ledger, organizations, secrets, upstreams, users
+from tollway.cli import byok, keys, ledger, llms, organizations, secrets, upstreams, users
 from tollway.cli import credits as credit_commands
 from tollway.cli.alerts import alerts
 from tollway.cli.explain import explain
 from tollway.cli.migrate import migrate
 from tollway.cli.reconcile import reconcile
+from tollway.cli.sync import sync
 from tollway.storage.migrations.run import migrate as run_migrations
 
 
@@ -89,10 +90,11 @@ def _application() -> typer.Typer:
         ("secrets", secrets.app),
         ("credits", credit_commands.app),
         ("upstreams", upstreams.app),
+        ("llms", llms.app),
         ("ledger", ledger.app),
     )
     for name, app in parts:
         root.add_typer(app, name=name)
-    for command in (migrate, reconcile, explain, alerts):
+    for command in (migrate, reconcile, explain, alerts, sync):
         root.command(command.__name__)(command)
     return root

@@ -11,6 +11,7 @@ FIELDS = (
     "model_deny_list",
     "provider_deny_list",
     "data_collection",
+    "default_model",
 )
 
 
@@ -43,6 +44,8 @@ def test_what_an_organization_allows_is_set_one_by_one(acme) -> None:
     assert acme("orgs", "show", "Acme").out.count("b/c, a/*") == 1
     away = ("--model-allow-list", "none", "--provider-allow-list", "none", "--provider-deny-list", "none")
     assert changed("--no-require-seats", "--data-collection", "none", *away) == {"plan": "enterprise"}
+    assert changed("--default-model", "b/c") == {"plan": "enterprise", "default_model": "b/c"}
+    assert changed("--default-model", "none") == {"plan": "enterprise"}
     assert changed("--model-deny-list", "a/*", "--plan", "teams") == {"plan": "teams", "model_deny_list": ["a/*"]}
 
 

@@ -1,7 +1,7 @@
 """Stand-ins for everything a stage may touch, and shortcuts for the values it reads."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,11 +19,13 @@ from tollway.catalog.snapshot import build_snapshot
 from tollway.deadlines import NEVER, Deadlines
 from tollway.errors import Problem
 from tollway.gateway.context import Contexts
+from tollway.gateway.dialects import dialects_of
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.origins import Origins
+from tollway.gateway.phases import PhaseMemory
 from tollway.gateway.services import ClientListener, Services
 from tollway.gateway.slots import Slots
 from tollway.gateway.upstream_port import Failure, ReplySink
@@ -50,6 +52,7 @@ from tollway.settings import Settings, parse
 from tollway.storage.memory.windows import MemoryWindows
 from tollway.storage.presets import load_preset
 from tollway.wire.answer_head import read_answer_head
+from tollway.wire.frames import error_frame
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PRICE = Price("test/1", NOW, Decimal("0.000002"), Decimal("0.000008"))
@@ -109,6 +112,9 @@ class FakeClient:
         assert self.started
         self.body += data
         self.endings += 1
+
+    def break_off(self, problem: Problem, request_id: str) -> None:
+        self.finish_stream(error_frame(problem.code.value, problem.shown or problem.entry.message, request_id))
 
     def abort(self) -> None:
         self.endings += 1
@@ -296,8 +302,8 @@ class FakeAuthenticator(Authenticator):
         return self.verdict
 
 
-def upstream(id_: str = "sim", **provider: Any) -> Upstream:
-    record = Provider(id=id_, name=id_, dialect="openai", base_url="", source="", checked="2026-11-20", **provider)
+def upstream(id_: str = "sim", dialect: str = "openai", **provider: Any) -> Upstream:
+    record = Provider(id=id_, name=id_, dialect=dialect, base_url="", source="", checked="2026-11-20", **provider)
     head = (b"POST /v1/chat/completions", b" HTTP/1.1\r\n")
     return Upstream(id_, record, "http://up.example/v1", Origin("http", "up.example", 80), head)
 
@@ -325,6 +331,32 @@ def exchange(body: bytes | None = None, headers: dict[bytes, bytes] | None = Non
     return made
 
 
+class FakePhases:
+    """Phases in memory. `failing`: raise StoreUnavailableError."""
+
+    def __init__(self, **known: str) -> None:
+        self.known = dict(known)
+        self.failing = False
+        self.asked: list[list[str]] = []
+
+    async def find(self, keys: Collection[str]) -> dict[str, str]:
+        self._check()
+        self.asked.append(list(keys))
+        return {key: self.known[key] for key in keys if key in self.known}
+
+    async def remember(self, phases: Mapping[str, str]) -> None:
+        self._check()
+        self.known = {**phases, **self.known}
+
+    async def forget(self, before: datetime, rows_max: int) -> int:
+        self._check()
+        return 0
+
+    def _check(self) -> None:
+        if self.failing:
+            raise StoreUnavailableError("phases")
+
+
 def services(**changes: Any) -> Services:
     """Everything, faked; name what a test looks at."""
     clock = changes.pop("clock", Clock())
@@ -347,9 +379,11 @@ def services(**changes: Any) -> Services:
         anon_id_key=b"anon-test-key",
         catalog=lambda: catalog,
         upstreams={"sim": upstream()},
+        hosted_upstreams=changes.get("upstreams", {"sim": upstream()}),
         precedence=Precedence(SEALING_KEYS, OutboundRules(), takes_custom_upstreams=True),
         split=None,
         rulebook=Rulebook(preset),
+        dialects=dialects_of(preset, PhaseMemory(FakePhases(), lambda: NOW)),
         stream_comment=preset.stream_comment,
         client=FakeUpstreams(),
         retry_budget=RetryBudget(settings.retries),

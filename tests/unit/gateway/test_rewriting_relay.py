@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.json import encode
+from msgspec.json import decode, encode
 from structlog.testing import capture_logs
 
 from tollway.billing.cost import reported_cost
@@ -24,6 +24,7 @@ from tollway.gateway.rewriting_relay import (
     Rewriting,
     RewritingRelay,
     TranslatingRelay,
+    Translation,
     disguise_of,
     disguised,
     relay_for,
@@ -36,6 +37,7 @@ from tollway.steps import Later
 from tollway.wire.answer_head import AnswerHead
 from tollway.wire.dialects.anthropic_answer_to_chat import AnthropicToChatStream
 from tollway.wire.dialects.chat_answer_to_anthropic import ChatToAnthropicStream
+from tollway.wire.dialects.provider_error import ProviderError
 from tollway.wire.rewrite import DONE, Disguise
 from tollway.wire.usage import Usage
 from unit.gateway.fakes import (
@@ -77,6 +79,9 @@ DISGUISED = partial(RewritingRelay, disguised(DISGUISE))
 class Upper:
     """A translation that shouts, event by event, and says its own ending."""
 
+    error: ProviderError | None = None
+    has_output = True
+
     def __init__(self) -> None:
         self.kept = b""
 
@@ -88,7 +93,7 @@ class Upper:
         return b'data: {"id":"a","model":"hidden","choices":[{"delta":{},"finish_reason":"stop"}]}\n\n' + DONE
 
 
-TRANSLATION = Rewriting(Upper, lambda body: body.replace(b"hi", b"HI"))
+TRANSLATION = Translation(Upper, lambda body: body.replace(b"hi", b"HI"))
 
 
 class Stage:
@@ -316,10 +321,10 @@ def test_a_translation_that_broke_off_is_not_closed() -> None:
 def test_a_whole_answer_is_translated_before_it_is_read() -> None:
     def scenario() -> None:
         answer = BODY.replace(b"hidden", b"vendor")
-        translated = Stage(partial(TranslatingRelay, Rewriting(Upper, lambda _: answer)))
+        translated = Stage(partial(TranslatingRelay, Translation(Upper, lambda _: answer)))
         translated.relay.whole_arrived(AnswerHead(200), b"{}")
         assert (translated.reply.facts.model, translated.reply.body) == ("vendor", answer)
-        refused = Stage(partial(TranslatingRelay, Rewriting(Upper, lambda _: answer)))
+        refused = Stage(partial(TranslatingRelay, Translation(Upper, lambda _: answer)))
         refused.relay.whole_arrived(AnswerHead(400), b"{}")
         assert refused.reply.body == b"{}"
 
@@ -332,7 +337,7 @@ def test_what_an_upstream_sends_is_bounded_whatever_is_made_of_it() -> None:
             return b""
 
     def scenario() -> None:
-        stage = Stage(partial(TranslatingRelay, Rewriting(Silent, bytes)))
+        stage = Stage(partial(TranslatingRelay, Translation(Silent, bytes)))
         stage.stream(*[b"x" * 1_000] * 12)
         assert stage.connection.is_abandoned
         assert stage.reply.failure
@@ -375,12 +380,51 @@ MESSAGES = b"".join(
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_an_upstream_of_another_dialect(size: int) -> None:
     def scenario() -> None:
-        stage = Stage(partial(TranslatingRelay, Rewriting(partial(AnthropicToChatStream, "a/b"), bytes)))
+        stage = Stage(partial(TranslatingRelay, Translation(partial(AnthropicToChatStream, "a/b"), bytes)))
         stage.stream(*[MESSAGES[at : at + size] for at in range(0, len(MESSAGES), size)])
         facts = stage.reply.facts
         assert (facts.model, facts.finish_reason, facts.usage) == ("a/b", "stop", Usage(3, 2))
         assert (stage.reply.failure, stage.reply.ending) == (None, DONE)
         assert b'"content":"hi"' in stage.client.body
+
+    play(scenario)
+
+
+FAILING = b'data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
+TO_CHAT = partial(TranslatingRelay, Translation(partial(AnthropicToChatStream, "a/b"), bytes))
+
+
+def test_a_stream_that_begins_with_an_error_is_a_refusal() -> None:
+    """So that it can be tried again, and the client sees a status (response-path 5.12)."""
+
+    def scenario() -> None:
+        stage = Stage(TO_CHAT)
+        stage.stream(FAILING)
+        reply = stage.reply
+        assert (reply.status, reply.streamed, reply.failure) == (529, False, None)
+        assert decode(reply.body)["error"]["message"] == "Overloaded"
+        assert not stage.client.started
+        assert stage.connection.is_abandoned
+        assert reply.has_error
+        stage.relay.ended()  # nothing more comes of it
+        assert stage.reply is reply
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("first", ["output", "comment"])
+def test_an_error_after_anything_was_told_is_an_event(first: str) -> None:
+    def scenario() -> None:
+        stage = Stage(TO_CHAT)
+        stage.stream(MESSAGES[: MESSAGES.index(b"event: content_block_stop")] if first == "output" else b"")
+        if first == "comment":
+            stage.clock.now += 16
+            stage.deadlines.sweep()
+        assert stage.client.started
+        stage.relay.body_arrived(FAILING)
+        stage.relay.ended()
+        assert b'"message":"Overloaded"' in stage.client.body
+        assert (stage.reply.status, stage.reply.has_error, stage.reply.told_error) == (200, True, True)
 
     play(scenario)
 

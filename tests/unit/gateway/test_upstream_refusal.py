@@ -1,10 +1,12 @@
 import pytest
 from msgspec.json import encode
+from msgspec.structs import replace
 
 from tollway.catalog.classification import PAID, Classification, ModelKind
 from tollway.errors import Code
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.upstream_refusal import refusal_of
+from tollway.providers.provider import MESSAGES, RESPONSES
 from unit.gateway.fakes import HOSTED, PRESET, candidate
 
 KINDS = Classification(PRESET)
@@ -22,6 +24,18 @@ def refused(status: int, body: bytes = ACME, sent: bytes = SHORT, wait: int | No
 def test_nobody_is_sent_elsewhere(status: int, is_byok: bool) -> None:
     problem = refusal_of(refused(status), STEALTH, is_byok)
     assert (problem.code, problem.http_status) == (Code.UPSTREAM_REDIRECT, 502)
+
+
+@pytest.mark.parametrize("status", [status for status in range(400, 600) if status != 402])
+@pytest.mark.parametrize("dialect", [MESSAGES, RESPONSES])
+def test_a_vendor_of_another_dialect_is_quoted_by_a_code_of_its_own(status: int, dialect: str) -> None:
+    reply = replace(refused(status), candidate=candidate(dialect=dialect))
+    problem = refusal_of(reply, PAID, False)
+    assert (problem.code, problem.http_status, problem.shown) == (Code.VENDOR_ERROR, status, "Acme says no sk-***")
+    silent = refusal_of(replace(reply, body=b"<html>"), PAID, False)
+    assert silent.shown
+    assert silent.shown != silent.entry.message
+    assert refusal_of(replace(reply, status=402), PAID, False).http_status == 503
 
 
 @pytest.mark.parametrize("status", [600, 777, 999])

@@ -8,6 +8,7 @@ from tollway.errors import Code
 from tollway.http import api as api_module
 from tollway.http.api import ApiServices, build_api
 from tollway.http.catalog import CatalogServices, Page
+from tollway.http.catalog_details import DetailServices
 from tollway.observability.metrics import Metrics
 from unit.http.asgi import SecretError, ask
 
@@ -24,14 +25,20 @@ def _broken() -> Page:
     raise SecretError("SELECT * FROM users; /srv/tollway.py")
 
 
+NOTHING: Any = None
+DETAILS = DetailServices(*[NOTHING] * 6)
+
+
 def catalog(public: Any) -> CatalogServices:
     nobody: Any = None
-    return CatalogServices(public, nobody, nobody)
+    return CatalogServices(public, nobody, nobody, nobody)
 
 
 def api_services(**changes: Any) -> ApiServices:
     given: dict[str, Any] = {
         "catalog": catalog(lambda: Page(b"{}", '"etag"')),
+        "details": DETAILS,
+        "cron": None,
         "custom_upstreams": None,
         "checks": {"database": _well},
         "is_draining": lambda: False,

@@ -86,3 +86,46 @@ def test_nothing_is_run_after_a_stop() -> None:
         return runs, len(asyncio.all_tasks()) - 1
 
     assert asyncio.run(run()) == (1, 0)
+
+
+def test_work_is_done_once_and_a_bug_in_it_goes_no_further() -> None:
+    done: list[str] = []
+
+    async def run() -> None:
+        background = Background()
+
+        async def work() -> None:
+            done.append("work")
+            background.start(more)  # what ends may start more
+
+        async def more() -> None:
+            await asyncio.sleep(0)
+            done.append("more")
+
+        async def broken() -> None:
+            raise BUG
+
+        background.start(work)
+        background.start(broken)
+        await background.stop()
+
+    with capture_logs() as lines:
+        asyncio.run(run())
+    assert done == ["work", "more"]
+    assert [line["event"] for line in lines] == ["internal_error"]
+
+
+def test_what_does_not_end_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tollway.http.background.END_S", 0.01)
+
+    async def run() -> tuple[bool, int]:
+        background = Background()
+
+        async def hang() -> None:
+            await asyncio.Event().wait()
+
+        task = background.start(hang)
+        await background.stop()
+        return task.cancelled(), len(asyncio.all_tasks()) - 1
+
+    assert asyncio.run(run()) == (True, 0)

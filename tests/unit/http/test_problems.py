@@ -30,6 +30,10 @@ def test_every_code_has_a_body_on_the_drop_in_prefixes(code: Code) -> None:
         (Problem(Code.OWN_KEY_REFUSED, shown="s", title="t"), {"error": "t", "message": "s"}),
         (Problem(Code.INTERNAL_ERROR), {"error": "Internal server error"}),
         (
+            Problem(Code.VENDOR_ERROR, status=418, shown="s", extra={"code": "c"}),
+            {"error": {"message": "s", "code": 418, "type": "error"}},
+        ),
+        (
             Problem(Code.SIGN_IN_REQUIRED),
             {"error": {"code": "PAID_MODEL_AUTH_REQUIRED", "message": "You need to sign in to use this model."}},
         ),

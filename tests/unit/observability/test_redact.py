@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollway.identity.keys import make_key
-from tollway.observability.redact import MASK, redact
+from tollway.observability.redact import MASK, redact, redact_fields
 
 BASE62 = string.ascii_letters + string.digits
 SECRET = "S3cr3tCanaryValue0123456789abcdef"
@@ -115,3 +115,28 @@ def test_redacting_twice_changes_nothing_more(parts: list[str]) -> None:
     once = redact(" ".join(parts))
     assert SECRET not in once
     assert redact(once) == once
+
+
+FIELDS = ("apiKey", "API_KEY", "Authorization", "secretAccessKey", "accesskeyid", "sessionToken")
+PLAIN = st.one_of(st.none(), st.integers(), st.text(max_size=5))
+SECRETS = st.recursive(
+    PLAIN,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        st.dictionaries(st.sampled_from(FIELDS), st.just(SECRET), min_size=1),
+        st.dictionaries(st.sampled_from(FIELDS), st.just({"parts": [SECRET]}), min_size=1),
+    ),
+)
+
+
+@given(SECRETS)
+def test_no_secret_field_survives_at_any_depth(tree: object) -> None:
+    masked = redact_fields(tree)
+    assert SECRET not in str(masked)
+    assert redact_fields(masked) == masked
+
+
+@given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner)))
+def test_other_fields_stay_as_they_are(tree: object) -> None:
+    assert redact_fields(tree) == tree

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from tollway.catalog.preset import Preset
 from tollway.errors import Code
 from tollway.identity.outbound import OutboundRules
-from tollway.identity.owned import Owned, Owner, OwnerKind, StoredKey, StoredUpstream
+from tollway.identity.owned import Owned, Owner, OwnerKind, StoredKey, StoredLlm, StoredUpstream
 from tollway.identity.sealing import seal
 from tollway.ids import random_bytes
+from tollway.providers.provider import MESSAGES, RESPONSES
 from tollway.routing.own_keys import KeyCandidates
 from tollway.routing.precedence import OwnRoute, Precedence, Rule, Unusable
+from tollway.wire.dialects.parameters import ModelOptions
 from unit.gateway.fakes import SEALING_KEYS, upstream
 
 UNOPENED = Code.CREDENTIAL_UNAVAILABLE
@@ -162,3 +164,78 @@ def test_no_candidate_no_key(model: str) -> None:
     """A key that could not even be opened is left alone."""
     broken = Owned((StoredKey("1", ANN, "anthropic", {}),))
     assert (KEYED.find(broken, model) is None) == (model.strip().lower() != "vendor/name")
+
+
+# custom LLMs
+
+PREFIXED = Precedence(SEALING_KEYS, OutboundRules(), takes_custom_upstreams=True, llm_prefix="in/")
+
+
+def llm(public_id: str = "in/gpt", vendor: str = "openai", url: str = "http://10.0.0.1/v1", **changes: Any) -> Owned:
+    options = ModelOptions(public_id, "gpt-x", changes.get("most", 0), changes.get("context", 0))
+    bare = StoredLlm(vendor, url, {}, options)
+    sealed = changes.get("sealed", seal("sk-fake", bare.place, SEALING_KEYS, random_bytes))
+    return Owned(llms={public_id: StoredLlm(vendor, url, sealed, options)})
+
+
+@pytest.mark.parametrize(
+    ("vendor", "dialect", "path", "line"),
+    [
+        ("anthropic", MESSAGES, b"POST /v1/messages", b"\r\nx-api-key: sk-fake\r\n"),
+        ("openai", RESPONSES, b"POST /v1/responses", b"\r\nAuthorization: Bearer sk-fake\r\n"),
+    ],
+)
+def test_a_model_that_the_organization_was_given(vendor: str, dialect: str, path: bytes, line: bytes) -> None:
+    route = PREFIXED.find(llm(vendor=vendor), " IN/gpt ")
+    assert isinstance(route, OwnRoute)
+    assert route.upstream
+    assert route.model
+    assert (route.rule, route.is_byok, route.bypasses_access_check) == (Rule.CUSTOM_LLM, False, True)
+    before, after = route.upstream.head
+    assert (route.upstream.provider.dialect, before) == (dialect, path)
+    assert line in after
+    assert after.count(b"sk-fake") == 1
+    assert not route.upstream.origin.is_guarded  # the operator says where it is
+    assert not route.upstream.takes_query
+    assert (route.model.id, route.model.offers[0].upstream_model, route.upstream.id) == ("in/gpt", "gpt-x", "custom")
+    assert route.model.offers[0].price.is_free
+
+
+def test_the_rows_bounds_are_the_models() -> None:
+    route = PREFIXED.find(llm(most=7, context=9), "in/gpt")
+    assert isinstance(route, OwnRoute)
+    assert route.model
+    assert (route.model.completion_tokens_max, route.model.context_length) == (7, 9)
+
+
+def test_only_ids_with_the_prefix_are_custom_llms() -> None:
+    assert PREFIXED.find(llm("out/gpt"), "out/gpt") is None
+    assert isinstance(ALL.find(llm("out/gpt"), "out/gpt"), OwnRoute)
+    assert PREFIXED.find(llm(), "in/other") is None
+
+
+def test_what_the_organization_brings_along_comes_first() -> None:
+    given = llm("vendor/name")
+    theirs = Owned((key("bedrock", AWS),), {}, given.llms)
+    route = KEYED.find(theirs, "vendor/name")
+    assert isinstance(route, OwnRoute)
+    assert route.rule is Rule.OWN_KEYS
+    without = KEYED.find(Owned((key("google"),), {}, given.llms), "vendor/name")
+    assert isinstance(without, OwnRoute)
+    assert without.rule is Rule.CUSTOM_LLM
+
+
+@pytest.mark.parametrize(
+    ("owned_", "code"),
+    [
+        (llm(vendor="xai"), Code.INTERNAL_ERROR),
+        (llm(url="nowhere"), Code.INTERNAL_ERROR),
+        (llm(sealed={"version": 1}), Code.CREDENTIAL_UNAVAILABLE),
+        (llm(sealed=llm("in/other").llms["in/other"].sealed_key), Code.CREDENTIAL_UNAVAILABLE),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_nobody_elses_to_serve(owned_: Owned, code: Code) -> None:
+    route = PREFIXED.find(owned_, "in/gpt")
+    assert isinstance(route, Unusable)
+    assert (route.rule, route.provider_id, route.code) == (Rule.CUSTOM_LLM, "in/gpt", code)
+    assert "sk-fake" not in route.reason

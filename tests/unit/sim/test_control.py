@@ -116,6 +116,8 @@ def test_every_control_can_be_given() -> None:
         ("replay", '"../secret"'),
         ("status", "99"),
         ("text", "{}"),
+        ("arguments", "[1]"),
+        ("arguments", '"text"'),
         ("key", "null"),
     ],
 )

@@ -76,6 +76,15 @@ def test_a_toolsmith_calls_then_quotes() -> None:
     assert script("sim/toolsmith").finish_reason == "stop"
 
 
+def test_a_toolsmith_calls_what_it_is_told_to() -> None:
+    tools = [*TOOLS, Tool(Function("read", {"properties": {"path": {"type": "string"}}}))]
+    told = Control(tool="read", arguments='{"path":"/a b"}')
+    call = script("sim/toolsmith", told, tools=tools)
+    assert (call.tool_name, call.text("tool")) == ("read", '{"path":"/a b"}')
+    assert script("sim/toolsmith", Control(tool="read"), tools=tools).text("tool") == '{"path":"stand-in"}'
+    assert script("sim/toolsmith", told, tools=TOOLS).tool_name is None  # it is not offered
+
+
 def test_text_is_said_as_it_is() -> None:
     said = script(control=Control(text=" é  x\ny "))
     assert said.text("content") == " é  x\ny "

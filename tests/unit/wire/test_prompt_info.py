@@ -10,7 +10,9 @@ from tollway.wire.prompt_info import (
     has_middle_out,
     has_tools,
     is_streaming,
+    max_tokens,
     prompt_info,
+    prompt_texts,
     utf16_length,
     utf16_prefix,
 )
@@ -74,3 +76,28 @@ def test_other_wishes() -> None:
     assert [has_tools({"tools": tools}) for tools in ([], [{}], None)] == [False, True, False]
     assert not has_middle_out({"transforms": "middle-out"})
     assert is_streaming({"stream": True})
+
+
+def test_whole_texts() -> None:
+    assert prompt_texts(TALK) == ("y" * 300, "be brief")
+    more = [{"role": "developer", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]
+    assert prompt_texts({"messages": [*TALK["messages"], *more]}) == ("y" * 300, "be brief\na\nb")
+
+
+@pytest.mark.parametrize("body", [{}, {"messages": "hi"}, {"messages": []}, {"messages": [1]}])
+def test_texts_that_are_not_there(body: JsonObject) -> None:
+    assert prompt_texts(body) == (None, None)
+
+
+@given(st.fixed_dictionaries({"messages": st.one_of(LEAVES, st.lists(st.one_of(LEAVES, MESSAGES)))}))
+def test_texts_never_raise(body: JsonObject) -> None:
+    prompt_texts(body)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [(7, 7), (7.0, 7), (0, 0), (7.5, None), (True, None), ("7", None), (None, None), (2**63, None)],
+)
+def test_tokens_as_they_were_written(written: object, expected: int | None) -> None:
+    assert max_tokens({"max_tokens": written}) == expected
+    assert max_tokens({}) is None

@@ -12,7 +12,6 @@ from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.gateway.upstream_refusal import refusal_of
 from tollway.routing.precedence import is_byok
 from tollway.wire.answer_head import headers_shown
-from tollway.wire.frames import error_frame
 
 _UPSTREAM_ERROR = Code.UPSTREAM_ERROR
 _CODES = {
@@ -57,8 +56,8 @@ def _refuse(exchange: Exchange, problem: Problem, told_error: bool = False) -> N
         client.refuse(problem, exchange.id)
     elif told_error:
         client.finish_stream(b"")
-    else:  # the stream was begun: one honest error event, and no [DONE]
-        client.finish_stream(error_frame(problem.code.value, problem.shown or problem.entry.message, exchange.id))
+    else:
+        client.break_off(problem, exchange.id)
 
 
 def _refuse_as_upstream(exchange: Exchange, reply: Reply) -> None:

@@ -23,8 +23,10 @@ def run(exchange: Exchange, services: Services) -> Caller | Problem | Awaitable[
         verdict = authenticator.verdict_of(notes.kept)
         if verdict.__class__ is Caller:
             return verdict
-    headers = exchange.inbound.headers
+    headers, dialect = exchange.inbound.headers, exchange.inbound.dialect
     credential = read_bearer(headers.get(b"authorization", b""))
+    if dialect is not None:
+        credential = credential or dialect.credential(headers)
     if not credential:
         return None
     named = headers.get(b"x-tollway-organizationid") or headers.get(b"x-kilocode-organizationid")

@@ -14,13 +14,13 @@ from tollway.gateway.services import Services
 from tollway.identity.policy import forbids_collection
 
 
-def run(exchange: Exchange, _: Services) -> dict[str, Any] | Problem | None:
+def run(exchange: Exchange, services: Services) -> dict[str, Any] | Problem | None:
     if exchange.own is not None and exchange.own.bypasses_access_check:
         return None
     policy, model_id, kind = exchange.caller.policy, exchange.model.id, exchange.kind
     config = None
     if policy is not None:
-        if not policy.admits(model_id, kind.required_providers):
+        if not policy.admits(model_id, kind.required_providers, services.serving(model_id)):
             return Problem(Code.MODEL_NOT_ALLOWED, model_id)
         config = policy.provider_config
     if kind.is_hosted_free and forbids_collection(config or exchange.request.body.get("provider")):

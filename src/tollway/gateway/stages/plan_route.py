@@ -24,7 +24,10 @@ _HOSTED_MODEL, _DEFAULT, _SPLIT = Rule.HOSTED_MODEL, Rule.DEFAULT, Rule.SPLIT
 
 def run(exchange: Exchange, services: Services) -> Plan | Problem:
     model, split, own = exchange.model, services.split, exchange.own
-    upstreams, rule = services.upstreams, _HOSTED_MODEL if exchange.kind.is_hosted_free else _DEFAULT
+    if exchange.kind.is_hosted_free:
+        upstreams, rule = services.hosted_upstreams, _HOSTED_MODEL
+    else:
+        upstreams, rule = services.upstreams, _DEFAULT
     if own is not None:
         rule = own.rule
         if own.upstream is not None:

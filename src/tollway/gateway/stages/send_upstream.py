@@ -4,8 +4,9 @@ Tries again only while the client has received nothing, within the rules of `rou
 upstream has seen stands, also when later ones came to nothing, because it may have been billed. Refuses:
 upstream_unreachable, upstream_timeout, upstream_broken, upstream_error, upstream_redirect, overloaded, client_gone,
 upstream_unavailable (they all keep failing, and are left alone for a while), journal_unavailable (nothing is sent that
-could not be accounted for), service_unavailable (an endpoint of the caller's is where it may not be); own_key_refused,
-context_length_exceeded, stealth_model_error in place of the upstream's.
+could not be accounted for), service_unavailable (an endpoint of the caller's is where it may not be),
+unsupported_content (its dialect has no word for it); own_key_refused, vendor_error, context_length_exceeded,
+stealth_model_error in place of the upstream's.
 """
 
 import asyncio
@@ -18,23 +19,21 @@ from msgspec.structs import replace
 from tollway import ids
 from tollway.billing.store import JournalUnavailableError
 from tollway.errors import Code, Problem
+from tollway.gateway.copying_sink import CopyingSink
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.opening import opening_entry
+from tollway.gateway.outgoing import Outgoing, outgoing
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.report_refusal import report_refusal
-from tollway.gateway.rewriting_relay import relay_for
 from tollway.gateway.services import Services
-from tollway.gateway.upstream_port import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind, ReplySink
 from tollway.observability.logs import get_log
-from tollway.providers.custom import shape
 from tollway.providers.extra_headers import with_headers
-from tollway.providers.rule import Attempt, Draft
 from tollway.routing.breaker import Breaker
 from tollway.routing.fallback import Tried, pause_before_retry
 from tollway.routing.plan import Candidate
 from tollway.routing.precedence import is_byok
 from tollway.steps import Later
-from tollway.wire.json_body import JsonObject
 
 _log = get_log()
 _encode: Final = Encoder().encode
@@ -57,12 +56,18 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
         if isinstance(admitted, Problem):
             return standing or admitted
         candidate, breaker, turn = admitted
+        sending = outgoing(exchange, services, candidate)
+        if not isinstance(sending, Outgoing):
+            sending = sending if isinstance(sending, Problem) else await sending
+            if isinstance(sending, Problem):
+                breaker.end(turn, None, now)
+                return standing or sending
         try:
             if exchange.hold is not None:
                 services.funds.open(exchange.id, opening_entry(exchange, candidate))
         except JournalUnavailableError as error:
             return standing or Problem(Code.JOURNAL_UNAVAILABLE, str(error), retry_after_s=1)
-        reply = await _attempt(exchange, services, candidate, retries + 1, fresh)
+        reply = await _attempt(exchange, services, candidate, sending, retries + 1, fresh)
         now = services.deadlines.now()
         if breaker.end(turn, _is_failure(exchange, reply), now):
             _log.warning("upstream_left_alone", provider=candidate.upstream.id, model=candidate.offer.upstream_model)
@@ -96,9 +101,7 @@ def _admit(
 ) -> tuple[Candidate, Breaker, int] | Problem:
     """The next candidate that is not left alone, its breaker, and the turn of this attempt."""
     candidates, breakers = exchange.plan.candidates, services.breakers
-    owner = ""
-    if is_byok(exchange.own):  # nobody's endpoint or key touches another's breaker
-        owner = f"{exchange.caller.organization_id or exchange.caller.user_id} {exchange.model.id}"
+    owner = _breaker_owner(exchange) if exchange.own is not None else ""
     count = len(candidates)
     first = retries % count
     candidate = candidates[first]
@@ -117,10 +120,19 @@ def _admit(
     return Problem(Code.UPSTREAM_UNAVAILABLE, "all candidates are left alone", retry_after_s=max(1, ceil(wait_s)))
 
 
-async def _attempt(exchange: Exchange, services: Services, candidate: Candidate, number: int, fresh: bool) -> Reply:
+def _breaker_owner(exchange: Exchange) -> str:
+    """Nobody's endpoint or key touches another's breaker; a custom LLM has one for all who were given it."""
+    if is_byok(exchange.own):
+        return f"{exchange.caller.organization_id or exchange.caller.user_id} {exchange.model.id}"
+    return exchange.model.id
+
+
+async def _attempt(
+    exchange: Exchange, services: Services, candidate: Candidate, sending: Outgoing, number: int, fresh: bool
+) -> Reply:
     settings, timeouts, upstream = services.settings, services.settings.timeouts, candidate.upstream
     request_id = exchange.id.encode()
-    relay = relay_for(exchange, services)(
+    relay = sending.relay(
         exchange.client,
         candidate,
         services.deadlines,
@@ -131,8 +143,7 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         Later(loop=services.loop),
         services.relays.note,
     )
-    shaped, headers = _shape(exchange, services, candidate)
-    body = _encode(shaped)
+    body, headers = _encode(sending.body), sending.headers
     before, after = upstream.head
     head = b"%b%b%bX-Request-Id: %b-%d\r\nContent-Length: %d\r\n\r\n" % (
         before,
@@ -143,8 +154,10 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         len(body),
     )
     headers_s = timeouts.stream_headers_s if exchange.request.stream else timeouts.answer_s
-    kept = None if fresh else services.client.send_kept(upstream, head, body, relay, headers_s)
-    sent = kept or await services.client.send_fresh(upstream, head, body, relay, headers_s)
+    copy = None if services.transcripts is None else services.transcripts.copy_for(exchange.caller, body)
+    sink: ReplySink = relay if copy is None else CopyingSink(relay, copy)
+    kept = None if fresh else services.client.send_kept(upstream, head, body, sink, headers_s)
+    sent = kept or await services.client.send_fresh(upstream, head, body, sink, headers_s)
     if isinstance(sent, Failure):
         reply = Reply(candidate, 0, NO_FACTS, failure=sent)
     else:
@@ -159,34 +172,7 @@ async def _attempt(exchange: Exchange, services: Services, candidate: Candidate,
         report_refusal(exchange, services, reply)
         if exchange.kind.entry is not None:
             reply = replace(reply, sent_body=body)
-    return reply
-
-
-def _shape(exchange: Exchange, services: Services, candidate: Candidate) -> tuple[JsonObject, dict[str, str] | None]:
-    """Body and further headers for one candidate: its model id, its names for the user and for the task, then the rules
-    of the model's family and of the provider, or what the caller's own endpoint takes.
-
-    Source: request-path 2.5, 11.1, 11.2, 11.5 to 11.10, 12.6.
-    """
-    request, upstream, offer, caller = exchange.request, candidate.upstream, candidate.offer, exchange.caller
-    asked, wanted = request.model, offer.upstream_model
-    model = asked if asked == wanted or asked.lower() == wanted.lower() else wanted
-    user = services.user_hashes.user(upstream.id, upstream.base_url, caller.user_id)
-    body = {**exchange.prepared, "model": model, "user": user, "safety_identifier": user}
-    task_id = exchange.context.task_id
-    if task_id:
-        hashes, base_url = services.user_hashes, upstream.base_url
-        body["prompt_cache_key"] = hashes.prompt_cache_key(upstream.id, base_url, caller.user_id, task_id)
-    if exchange.own is not None and exchange.own.model is not None:
-        return shape(body, stream=request.stream), None
-    recipe = services.rulebook.recipe(exchange.model.id, offer, upstream.provider)
-    if not recipe.rules:
-        return body, None
-    own_keys = exchange.own.keys if exchange.own is not None else None
-    draft, attempt = Draft(body), Attempt(recipe.target, request.stream, ids.new_id, own_keys)
-    for rule in recipe.rules:
-        draft = rule(draft, attempt)
-    return draft.body, draft.headers
+    return reply if copy is None else replace(reply, copy=copy)
 
 
 def _failed_try(reply: Reply, exchange: Exchange) -> Tried | None:

@@ -76,17 +76,19 @@ class SqlPrices:
         if not missing:
             return 0
 
-        def work(connection: Connection) -> int:
-            added = sum(insert_missing(connection, prices, _values(row)) for row in missing)
-            if added:
-                connection.execute(_BUMP)
-            return added
-
-        return await self._database.write(work)
+        return await self._database.write(lambda connection: add_prices(connection, missing))
 
     async def revision(self) -> int:
         """A number that grows whenever prices are added."""
         return await self._database.read(lambda connection: int(connection.execute(_REVISION).scalar_one()))
+
+
+def add_prices(connection: Connection, rows: Iterable[PriceRow]) -> int:
+    """Insert the missing ones inside a transaction; how many were."""
+    added = sum(insert_missing(connection, prices, _values(row)) for row in rows)
+    if added:
+        connection.execute(_BUMP)
+    return added
 
 
 def _values(row: PriceRow) -> dict[str, Any]:

@@ -27,11 +27,12 @@ class SqlEndpoints:
         )
 
     async def replace_endpoints(self, endpoints: Endpoints) -> None:
-        rows = [{"model_id": model, "tags": tags} for model, tags in endpoints.items()]
+        await self._database.write(lambda connection: put_endpoints(connection, endpoints))
 
-        def work(connection: Connection) -> None:
-            connection.execute(_FORGET)
-            if rows:
-                insert_all_missing(connection, model_endpoints, rows)
 
-        await self._database.write(work)
+def put_endpoints(connection: Connection, endpoints: Endpoints) -> None:
+    """The same inside a transaction."""
+    rows = [{"model_id": model, "tags": tags} for model, tags in endpoints.items()]
+    connection.execute(_FORGET)
+    if rows:
+        insert_all_missing(connection, model_endpoints, rows)

@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, bindparam, select
 
-from tollway.identity.owned import Owned, Owner, OwnerKind, StoredKey, StoredUpstream
+from tollway.identity.owned import Owned, Owner, OwnerKind, StoredKey, StoredLlm, StoredUpstream
 from tollway.identity.upstream_models import read_models
+from tollway.storage.sql.llm_tables import custom_llm_organizations, custom_llms
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
+from tollway.wire.dialects.parameters import ModelOptions
 
 _KEYS: Final = select(byok_keys.c.id, byok_keys.c.provider_id, byok_keys.c.sealed_key).order_by(
     byok_keys.c.created_at, byok_keys.c.id
@@ -19,6 +21,25 @@ _UPSTREAMS: Final = select(
     custom_upstreams.c.sealed_key,
     custom_upstreams.c.sealed_headers,
     custom_upstreams.c.model_metadata,
+)
+_LLMS: Final = (
+    select(
+        custom_llms.c.vendor,
+        custom_llms.c.base_url,
+        custom_llms.c.sealed_key,
+        custom_llms.c.public_id,
+        custom_llms.c.internal_id,
+        custom_llms.c.completion_tokens_max,
+        custom_llms.c.context_length,
+        custom_llms.c.verbosity,
+        custom_llms.c.reasoning_effort,
+        custom_llms.c.included_tools,
+        custom_llms.c.excluded_tools,
+        custom_llms.c.supports_image_input,
+        custom_llms.c.force_reasoning,
+    )
+    .join(custom_llm_organizations, custom_llm_organizations.c.public_id == custom_llms.c.public_id)
+    .where(custom_llm_organizations.c.organization_id == bindparam("owner_id"))
 )
 
 
@@ -50,4 +71,14 @@ def read_owned(connection: Connection, owner: Owner) -> Owned:
             )
             for row in connection.execute(upstreams, values)
         },
+        _llms(connection, owner.id) if owner.kind is OwnerKind.ORGANIZATION else {},
     )
+
+
+def _llms(connection: Connection, organization_id: str) -> dict[str, StoredLlm]:
+    """That the organization was given. Who acts for it is a member, so the membership needs no look of its own."""
+    found = {}
+    for vendor, base_url, sealed_key, *options in connection.execute(_LLMS, {"owner_id": organization_id}):
+        llm = StoredLlm(vendor, base_url, sealed_key, ModelOptions(*options))
+        found[llm.options.public_id] = llm
+    return found

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, select
 
 from tollway.clock import utc_now
+from tollway.gateway.phases import PhaseMemory
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.insertion import insert_all_missing
 from tollway.storage.sql.response_tables import response_phases
@@ -49,3 +50,7 @@ class SqlPhases:
     async def forget(self, before: datetime, rows_max: int) -> int:
         found = {"before": before, "rows_max": rows_max}
         return await self._database.write(lambda connection: connection.execute(_FORGET, found).rowcount)
+
+
+def phase_memory(database: Database) -> PhaseMemory:
+    return PhaseMemory(SqlPhases(database), utc_now)

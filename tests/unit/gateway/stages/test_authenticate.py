@@ -1,8 +1,10 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from tollway.errors import Code, Problem
+from tollway.gateway.client_dialects import ClientDialect, MessagesClient, ResponsesClient
 from tollway.gateway.stages import authenticate
 from tollway.identity.caller import Caller, Refusal
 from unit.gateway.fakes import CALLER, FakeAuthenticator, exchange, services, settled
@@ -26,6 +28,29 @@ def test_who_it_is(later: bool) -> None:
     assert run(FakeAuthenticator(Refusal("revoked", "user-1"), later), KEY) is None
     assert run(FakeAuthenticator(later=later), {}) is None
     assert run(FakeAuthenticator(later=later), {b"authorization": b"Basic x"}) is None
+
+
+@pytest.mark.parametrize(
+    ("dialect", "headers", "asked"),
+    [
+        (None, {b"x-api-key": b"key"}, []),
+        (ResponsesClient(), {b"x-api-key": b"key"}, []),
+        (MessagesClient(), {b"x-api-key": b" key "}, ["key"]),
+        (MessagesClient(), {**KEY, b"x-api-key": b"other"}, ["key"]),
+        (MessagesClient(), {}, []),
+    ],
+)
+def test_a_dialect_has_a_header_of_its_own(
+    dialect: ClientDialect | None, headers: dict[bytes, bytes], asked: list[str]
+) -> None:
+    async def work() -> None:
+        authenticator = FakeAuthenticator(later=True)
+        one = exchange(headers=headers)
+        one.inbound = replace(one.inbound, dialect=dialect)
+        await settled(authenticate.run(one, services(authenticator=authenticator)))
+        assert [credential for credential, _ in authenticator.asked] == asked
+
+    asyncio.run(work())
 
 
 @pytest.mark.parametrize("name", [b"x-tollway-organizationid", b"x-kilocode-organizationid"])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.json import encode
 from msgspec.structs import replace
 
 from tollway.billing.ledger import Outcome
@@ -19,6 +20,7 @@ from tollway.gateway.exchange import Exchange
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.reply import Reply
 from tollway.gateway.stages import send_upstream
+from tollway.gateway.transcripts import Transcripts
 from tollway.gateway.upstream_port import Failure, FailureKind, ReplySink
 from tollway.identity.caller import Caller
 from tollway.observability.logs import RequestLog
@@ -28,10 +30,11 @@ from tollway.providers.user_hashes import CUSTOM
 from tollway.routing.plan import Candidate, Plan
 from tollway.routing.precedence import OwnRoute, Rule
 from tollway.routing.split import TrafficSplit
-from tollway.settings import parse
+from tollway.settings import RequestLogSettings, parse
 from tollway.wire.answer import Answer
 from tollway.wire.answer_head import AnswerHead
 from tollway.wire.chat import parse_chat
+from tollway.wire.dialects.parameters import ModelOptions
 from unit.gateway.fakes import (
     CALLER,
     HOLD,
@@ -131,6 +134,28 @@ def test_how_often_it_is_tried(scripts: list[Play], attempts: int) -> None:
     assert upstreams.scripts == []
     if scripts[-1] is GOOD:
         assert (reply.status, reply.failure) == (200, None)
+
+
+KEEPS = Transcripts(RequestLogSettings(email_suffixes=("@example.com",)), store=None)
+
+
+@pytest.mark.parametrize(
+    ("scripts", "response"),
+    [
+        ([GOOD], encode(BODY)),
+        ([answers(500, {"a": 1}), GOOD], encode(BODY)),
+        ([answers(400, {"error": "no"})], encode({"error": "no"})),
+        ([answers(500, {"a": 1}), REFUSED, REFUSED], encode({"a": 1})),  # the last one that was seen stands
+        ([breaks(FailureKind.BROKEN)], EVENT),
+        ([REFUSED, REFUSED, REFUSED], b""),
+    ],
+)
+def test_the_copy_is_of_the_attempt_that_stands(scripts: list[Play], response: bytes) -> None:
+    reply, upstreams, _ = send(*scripts, transcripts=KEEPS)
+    assert isinstance(reply, Reply)
+    assert reply.copy is not None
+    assert (reply.copy.response, reply.copy.request) == (response, upstreams.sent[-1][2])
+    assert send(*scripts)[0].copy is None  # nobody's are kept by default
 
 
 def test_without_a_hold_the_journal_is_not_told() -> None:
@@ -459,6 +484,22 @@ def test_an_own_endpoint_fails_for_its_owner_alone() -> None:
     assert isinstance(asyncio.run(send_upstream.run(ready(), everything)), Reply)
     one.caller = Caller("user-2", "bob@example.com")
     assert isinstance(asyncio.run(send_upstream.run(one, everything)), Reply)
+
+
+def test_a_custom_llm_fails_for_all_who_have_it_and_for_no_other() -> None:
+    """They all are of one provider, and several may have the same name at their vendors."""
+    everything = services(client=FakeUpstreams(*[answers(500, {})] * 10, GOOD), settings=ONCE)
+
+    def asked(public_id: str, user_id: str) -> Reply | Problem:
+        one = ready()
+        one.own = OwnRoute(Rule.CUSTOM_LLM, False, True, model(), options=ModelOptions(public_id, "x"))
+        one.model, one.caller = model(id_=public_id), Caller(user_id, "x@example.com")
+        return asyncio.run(send_upstream.run(one, everything))
+
+    for _ in range(10):
+        asked("in/one", "user-1")
+    assert isinstance(asked("in/one", "user-2"), Problem)
+    assert isinstance(asked("in/two", "user-1"), Reply)
 
 
 def test_one_who_leaves_counts_against_nobody() -> None:

@@ -14,10 +14,12 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from tollway.admin.records import SOFT_DELETED
 from tollway.admin.store import Erasure
 from tollway.identity.caller import Role
+from tollway.storage.sql.admin.erased_usage import forget_particulars
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
 from tollway.storage.sql.observation_tables import analytics_events, api_metrics
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
 from tollway.storage.sql.tables import api_keys, free_model_usage, member_limits, memberships, organizations, users
+from tollway.storage.sql.transcript_tables import request_log
 
 DELETED_NAME: Final = "Deleted User"
 
@@ -38,16 +40,19 @@ FATES: Final[Mapping[str, Fate]] = {
     "member_limits": Fate.DELETE,
     "byok_keys": Fate.DELETE,  # their own; an organization's stay, whoever made them
     "custom_upstreams": Fate.DELETE,
+    "request_log": Fate.DELETE,  # also those for an organization: they hold what the user wrote
     "free_model_usage": Fate.UNLINK,
     "api_metrics": Fate.UNLINK,
     "analytics_events": Fate.DELETE,
-    "usage": Fate.KEEP,
+    "usage": Fate.KEEP,  # what it says besides money goes: erased_usage.py
+    "subscriptions": Fate.KEEP,  # they belong to the books
+    "subscription_events": Fate.KEEP,
     "credit_transactions": Fate.KEEP,
 }
 
 _DELETE: Final = tuple(
     delete(table).where(table.c.user_id == bindparam("erased"))
-    for table in (analytics_events, byok_keys, custom_upstreams, member_limits, memberships)
+    for table in (analytics_events, byok_keys, custom_upstreams, member_limits, memberships, request_log)
 )
 _REVOKE: Final = (
     update(api_keys)
@@ -102,6 +107,7 @@ class SqlErasure(SqlSubject):
                 return Erasure.LAST_OWNER
             for statement in (*_DELETE, *_UNLINK):
                 connection.execute(statement, who)
+            forget_particulars(connection, user_id)
             connection.execute(_REVOKE, {**who, "now": now})
             connection.execute(_ANONYMISE, {**who, **_pseudonym(user_id, pepper, now)})
             bump_identity(connection)

@@ -2,6 +2,7 @@
 
 from tollway.storage.sql.admin.audit import SqlAudit
 from tollway.storage.sql.admin.credits import SqlCredits
+from tollway.storage.sql.admin.custom_llms import SqlLlms
 from tollway.storage.sql.admin.erasure import SqlErasure
 from tollway.storage.sql.admin.keys import SqlKeys
 from tollway.storage.sql.admin.organizations import SqlOrganizations
@@ -10,5 +11,7 @@ from tollway.storage.sql.admin.upstreams import SqlUpstreams
 from tollway.storage.sql.admin.users import SqlUsers
 
 
-class SqlAdmin(SqlUsers, SqlOrganizations, SqlKeys, SqlCredits, SqlOwnKeys, SqlUpstreams, SqlErasure, SqlAudit):
+class SqlAdmin(
+    SqlUsers, SqlOrganizations, SqlKeys, SqlCredits, SqlOwnKeys, SqlUpstreams, SqlLlms, SqlErasure, SqlAudit
+):
     """`SqlAdmin(database)`."""

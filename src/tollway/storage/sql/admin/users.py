@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from tollway.admin.records import Page, User
+from tollway.identity.anonymous import is_anonymous_id
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import users
@@ -27,6 +28,9 @@ _BLOCK: Final = (
 
 class SqlUsers(SqlSubject):
     async def add_user(self, user: User, pepper: str) -> bool:
+        """Whoever names the id: an account that looks like nobody's is a bug, and ValueError (response-path 12.6)."""
+        if is_anonymous_id(user.id):
+            raise ValueError("no account may have an id like those of callers without one")
         row = {
             "id": user.id,
             "email": user.email,

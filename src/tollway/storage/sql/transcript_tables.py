@@ -1,0 +1,23 @@
+"""The table of requests and answers that an operator has kept (response-path 10.2)."""
+
+from typing import Final
+
+from sqlalchemy import JSON, Column, Integer, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from tollway.storage.sql.tables import metadata
+from tollway.storage.sql.types import UtcInstant
+
+request_log: Final = Table(
+    "request_log",
+    metadata,
+    Column("id", Text, primary_key=True),  # the request's
+    Column("created_at", UtcInstant, nullable=False, index=True),
+    Column("user_id", Text, nullable=False, index=True),
+    Column("organization_id", Text),
+    Column("provider_id", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("status_code", Integer, nullable=False),
+    Column("request", JSON().with_variant(JSONB(), "postgresql"), nullable=False),  # secrets masked
+    Column("response", Text, nullable=False),
+)

@@ -1,0 +1,213 @@
+"""Vectors of response-path §16.8 that need a gateway: errors, retries and the row of a custom LLM."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from flow.accounts import Accounts
+from flow.conversation import Answer, ask
+from flow.llms import MemberAccount, give_llm, member_of_new_organization
+from flow.programs import Gateway
+from tollway.admin.llm_records import LlmFields
+from tollway.storage.sql.admin.store import SqlAdmin
+from tollway.storage.sql.database import Database
+from tollway.storage.sql.tables import usage, usage_metadata
+from vectors.conftest import settings_for_scripts
+from vectors.scripted import LAST_CHUNK, STREAM_HEAD, ScriptedUpstream, chunk, stream, whole
+from vectors.test_response_custom_llm_anthropic import C1, C3_EVENTS, PUBLIC_ID, V104, stream_of
+from vectors.world import PATH
+
+ERROR = b'{"type":"error","error":{"type":"rate_limit_error","message":"Slow down."}}'
+MESSAGES = [{"role": "user", "content": "hi"}]
+VENDORS = {"anthropic": "kilo-internal/v-anthropic", "openai": "kilo-internal/v-openai"}
+
+
+class Llms:
+    """A gateway whose custom LLMs are at a scripted upstream."""
+
+    def __init__(self, gateway: Gateway, upstream: ScriptedUpstream) -> None:
+        self.gateway, self.upstream = gateway, upstream
+        self.accounts = Accounts(gateway.config)
+        self.member: MemberAccount = member_of_new_organization(self.accounts)
+        self._give(PUBLIC_ID, "anthropic", "claude-sonnet-4-5")
+        self._give(VENDORS["anthropic"], "anthropic", "claude-x")
+        self._give(VENDORS["openai"], "openai", "gpt-5.2")
+
+    def _give(self, public_id: str, vendor: str, internal_id: str) -> None:
+        fields = LlmFields(public_id, vendor, f"{self.upstream.url}/v1", internal_id)
+        give_llm(self.accounts, self.gateway.config, self.member.organization_id, public_id, fields)
+
+    def ask(self, model: str, is_stream: bool, *pieces: bytes | None) -> Answer:
+        self.upstream.say(*pieces)
+        body = {"model": model, "messages": MESSAGES, "stream": is_stream}
+        return ask(self.gateway, self.member, body, PATH)
+
+    def row(self, answer: Answer) -> Any:
+        rows = (
+            select(usage, usage_metadata.c.status_code, usage_metadata.c.is_byok, usage_metadata.c.attempts)
+            .join(usage_metadata, usage_metadata.c.id == usage.c.id)
+            .where(usage.c.id == answer.request_id)
+        )
+
+        async def work(_: SqlAdmin, database: Database) -> Any:
+            return await database.read(lambda connection: connection.execute(rows).one())
+
+        return self.accounts.run(work)
+
+
+@pytest.fixture(scope="module")
+def llms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Llms]:
+    """Failures are tried again, without much waiting."""
+    folder: Path = tmp_path_factory.mktemp("llms")
+    upstream = ScriptedUpstream()
+    top = "retries.backoff_s = 0.01\nretries.budget_min = 1000"
+    program = Gateway(folder, settings_for_scripts(folder, upstream.url, top))
+    yield Llms(program, upstream)
+    assert program.stop() == 0
+    upstream.close()
+
+
+both_vendors = pytest.mark.parametrize("vendor", VENDORS)
+
+
+@pytest.mark.parametrize("vendor", [pytest.param(one, id=f"response:V125-{one}") for one in VENDORS])
+def test_a_vendor_that_keeps_refusing_is_asked_three_times(llms: Llms, vendor: str) -> None:
+    asked = llms.upstream.asked
+    for _ in range(2):
+        llms.upstream.say(whole(429, ERROR))
+    answer = llms.ask(VENDORS[vendor], False, whole(429, ERROR))
+    assert (answer.status, answer.json) == (429, {"error": {"message": "Slow down.", "code": 429, "type": "error"}})
+    assert llms.upstream.asked - asked == 3
+
+
+@pytest.mark.parametrize("vendor", [pytest.param(one, id=f"response:V126-{one}") for one in VENDORS])
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
+def test_a_refusal_is_told_in_the_vendors_words(llms: Llms, vendor: str, is_stream: bool) -> None:
+    asked = llms.upstream.asked
+    refusal = b'{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}'
+    answer = llms.ask(VENDORS[vendor], is_stream, whole(401, refusal))
+    assert answer.status == 401
+    assert answer.json == {"error": {"message": "invalid x-api-key", "code": 401, "type": "error"}}
+    assert llms.upstream.asked - asked == 1
+    assert llms.row(answer).cost_microdollars == 0
+
+
+@both_vendors
+def test_a_refusal_without_words_is_told_by_its_status(llms: Llms, vendor: str) -> None:
+    answer = llms.ask(VENDORS[vendor], False, whole(404, b""))
+    assert answer.json == {"error": {"message": "Not Found", "code": 404, "type": "error"}}
+
+
+@both_vendors
+def test_the_operators_empty_account_is_not_the_callers(llms: Llms, vendor: str) -> None:
+    answer = llms.ask(VENDORS[vendor], False, whole(402, ERROR))
+    assert answer.status == 503
+    assert b"Slow down" not in answer.body
+
+
+@pytest.mark.parametrize("vendor", [pytest.param(one, id=f"response:V127-{one}") for one in VENDORS])
+def test_a_stream_that_is_refused_at_once_is_no_stream(llms: Llms, vendor: str) -> None:
+    answer = llms.ask(VENDORS[vendor], True, whole(400, b'{"error":{"message":"No such tool."}}'))
+    assert answer.status == 400
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json == {"error": {"message": "No such tool.", "code": 400, "type": "error"}}
+
+
+HI: dict[str, list[dict[str, Any]]] = {
+    "anthropic": [
+        {"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}},
+    ],
+    "openai": [
+        {"type": "response.created", "response": {"id": "resp_1"}},
+        {"type": "response.output_item.added", "output_index": 0, "item": {"type": "message", "id": "m"}},
+        {"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "content_index": 0, "delta": "Hi"},
+    ],
+}
+
+
+@pytest.mark.parametrize("vendor", [pytest.param(one, id=f"response:V128-{one}") for one in VENDORS])
+@pytest.mark.parametrize("end", [b"", LAST_CHUNK], ids=["cut", "ended"])
+def test_a_stream_that_breaks_does_not_look_complete(llms: Llms, vendor: str, end: bytes) -> None:
+    answer = llms.ask(VENDORS[vendor], True, STREAM_HEAD, chunk(stream_of(HI[vendor])), end)
+    assert answer.status == 200
+    assert answer.text == "Hi"
+    assert len(answer.errors) == 1
+    assert not answer.is_done
+    row = llms.row(answer)
+    assert (row.has_error, row.cost_microdollars) == (True, 0)
+
+
+@both_vendors
+def test_a_stream_that_breaks_looks_complete_in_no_dialect(llms: Llms, vendor: str) -> None:
+    """Whatever the client speaks, at a vendor that speaks either."""
+    for path, last in (("/v1/messages", "error"), ("/v1/responses", "response.failed")):
+        llms.upstream.say(STREAM_HEAD, chunk(stream_of(HI[vendor])))
+        body = {"model": VENDORS[vendor], "stream": True, "max_tokens": 9, "messages": MESSAGES, "input": "hi"}
+        answer = ask(llms.gateway, llms.member, body, path)
+        told = [json.loads(data) for data in answer.data]
+        assert answer.whole
+        assert told[-1]["type"] == last
+        assert b"Hi" in answer.body
+        assert not {"message_stop", "response.completed"} & {event["type"] for event in told}
+
+
+@both_vendors
+def test_an_error_that_a_stream_begins_with_is_a_status(llms: Llms, vendor: str) -> None:
+    """And of the kind that is tried again (response-path 5.12)."""
+    asked = llms.upstream.asked
+    failures: dict[str, list[dict[str, Any]]] = {
+        "anthropic": [{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}],
+        "openai": [
+            {"type": "response.created", "response": {"id": "resp_1"}},
+            {"type": "error", "code": "server_error", "message": "Overloaded"},
+        ],
+    }
+    failing = stream(stream_of(failures[vendor]))
+    llms.upstream.say(*failing)
+    llms.upstream.say(*failing)
+    answer = llms.ask(VENDORS[vendor], True, *failing)
+    status = {"anthropic": 529, "openai": 500}[vendor]
+    assert (answer.status, answer.json["error"]) == (
+        status,
+        {"message": "Overloaded", "code": status, "type": "error"},
+    )
+    assert llms.upstream.asked - asked == 3
+
+
+@pytest.mark.parametrize("public_id", [pytest.param(PUBLIC_ID, id="response:V131")])
+def test_the_row_of_a_custom_llm(llms: Llms, public_id: str) -> None:
+    llms.upstream.say(*stream(stream_of(C3_EVENTS), 100))
+    asked = llms.upstream.asked
+    answer = ask(llms.gateway, llms.member, {**C1, "model": public_id}, PATH)
+    assert answer.body == V104
+    row = llms.row(answer)
+    assert (row.cost_microdollars, row.provider_id, row.is_byok) == (0, "custom", None)
+    assert (row.prompt_tokens, row.completion_tokens) == (35, 42)
+    assert (row.cached_tokens, row.cache_write_tokens) == (20, 5)
+    assert (row.model, row.upstream_model, row.has_error) == (PUBLIC_ID, "claude-sonnet-4-5", False)
+    assert llms.upstream.asked - asked == 1  # nothing is looked up
+    assert llms.accounts.differences() == ()
+
+
+def test_nobody_else_has_it(llms: Llms) -> None:
+    """An organization that it was not given to, and its own members acting for themselves."""
+    others = member_of_new_organization(llms.accounts)
+    body = {"model": PUBLIC_ID, "messages": MESSAGES}
+    assert ask(llms.gateway, others, body, PATH).status == 404
+    alone = MemberAccount(llms.member.user_id, llms.member.email, llms.member.key, llms.member.key_id)
+    assert ask(llms.gateway, alone, body, PATH).status == 404
+
+
+def test_what_its_dialect_has_no_word_for_is_refused_before_it_is_asked(llms: Llms) -> None:
+    asked = llms.upstream.asked
+    image = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "not a url"}}]}]
+    answer = ask(llms.gateway, llms.member, {"model": PUBLIC_ID, "messages": image}, PATH)
+    assert answer.status == 400
+    assert answer.json == {"error": {"message": "Unsupported content part: image_url", "code": 400, "type": "error"}}
+    assert llms.upstream.asked == asked
