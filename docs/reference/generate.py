@@ -22,6 +22,7 @@ from tollway.http.catalog import CatalogServices
 from tollway.http.catalog_details import DetailServices
 from tollway.http.cron import CronServices
 from tollway.http.custom_upstreams import UpstreamServices
+from tollway.http.management.call import Access, ManagementServices
 from tollway.http.problems import error_type
 from tollway.http.routes import HOT_ROUTES
 from tollway.observability.metrics import Metrics
@@ -380,22 +381,29 @@ def routes() -> Iterator[tuple[str, str]]:
     """(methods, path) of every route."""
     for path, _ in HOT_ROUTES.values():
         yield "POST", path
+    for route in served():
+        yield ", ".join(sorted(route.methods or ())), route.path
+
+
+def served() -> Iterator[Route]:
+    """Every route of the ASGI side."""
     unused: Any = None
+    upstreams = UpstreamServices(*[unused] * 5)
+    management = ManagementServices(**dict.fromkeys(ManagementServices.__slots__) | {"upstreams": upstreams})
     services = ApiServices(
         CatalogServices(*[unused] * 4),
         DetailServices(*[unused] * 6),
         CronServices(unused, unused),
-        UpstreamServices(*[unused] * 5),
+        upstreams,
         {},
         lambda: False,
         Metrics(),
+        management=management,
     )
     api: Any = build_api(services)
     while not hasattr(api, "routes"):
         api = api._app
-    for route in api.routes:
-        if isinstance(route, Route):
-            yield ", ".join(sorted(route.methods or ())), route.path
+    yield from (route for route in api.routes if isinstance(route, Route))
 
 
 def _routes() -> Iterator[str]:
@@ -405,11 +413,23 @@ def _routes() -> Iterator[str]:
         " all others by an ordinary ASGI application. Every answer carries `x-request-id`. A path that is not listed is"
         " answered as `not_found`, under the drop-in prefixes as `invalid_path` ([errors](errors.md)).\n"
     )
+    told = {(", ".join(sorted(route.methods or ())), route.path): _told_by(route) for route in served()}
     rows = []
     for methods, path in routes():
-        who, what = _ROUTE_NOTES[path]  # KeyError: a new route says here who may call it
+        who, what = told.get((methods, path)) or _ROUTE_NOTES[path]  # KeyError: a new route says who may call it
         rows.append((methods, f"`{path}`", who, what))
     yield from _table(("Method", "Path", "Who may call", "Answer"), rows)
+
+
+def _told_by(route: Route) -> tuple[str, str] | None:
+    """What routes say of themselves, if they do."""
+    extra = getattr(route, "openapi_extra", None) or {}
+    if "x-access" not in extra:
+        return None
+    who = Access[extra["x-access"].upper()].value
+    if "{organization_id}" in route.path:
+        who = who.partition(";")[0]
+    return who, str(getattr(route, "description", "")).partition(" Who may call:")[0]
 
 
 # Commands

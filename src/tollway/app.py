@@ -118,7 +118,7 @@ class Worker:
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
         self._verify_at = 0.0  # monotonic seconds
         self._journals_are_well = True  # all that are dead could be read
-        addresses = ClientAddresses(
+        self._addresses = addresses = ClientAddresses(
             settings.trusted_proxies, settings.client_ip_header, settings.rate_limit_ipv6_prefix
         )
         self._windows = open_windows(settings, preset.free, metrics)
@@ -216,6 +216,7 @@ class Worker:
                 checks={"database": self._database_answers, "journal": self._journal_is_well},
                 is_draining=lambda: self.edge.draining,
                 metrics=services.metrics,
+                management=self._management.api(callers, self._addresses),
                 observation=self._operations.observation,
             )
         )

@@ -42,6 +42,7 @@ from tollway.providers.registry import Upstream
 from tollway.settings import Settings, secret_text
 from tollway.storage.lock import open_lock
 from tollway.storage.sql.admin.store import SqlAdmin
+from tollway.storage.sql.assigned_llms import SqlAssignedLlms
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.offered import SqlOffered
 from tollway.upstream.client import HttpUpstreams
@@ -112,7 +113,9 @@ class CatalogFeed:
 
     def pages(self, callers: Callers) -> CatalogServices:
         offered = SqlOffered(self._database) if self._settings.custom_upstreams.enabled else None
-        pages = ModelPages(lambda: self._listing, self.classification, offered, self.serving)
+        pages = ModelPages(
+            lambda: self._listing, self.classification, offered, self.serving, SqlAssignedLlms(self._database)
+        )
         return CatalogServices(
             public=lambda: self._public,
             own=pages.own,

@@ -32,6 +32,7 @@ class Code(StrEnum):
     FORBIDDEN = "forbidden"
     INSUFFICIENT_CREDITS = "insufficient_credits"
     CONFLICT = "conflict"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     REQUEST_TIMEOUT = "request_timeout"
     BODY_TOO_LARGE = "body_too_large"
     URI_TOO_LONG = "uri_too_long"
@@ -178,6 +179,7 @@ CATALOGUE: Final[Mapping[Code, Entry]] = {
         "Low Credit Warning!",
     ),
     Code.CONFLICT: Entry(409, Fault.CALLER, False, "This is already in use or already running."),
+    Code.IDEMPOTENCY_KEY_REUSED: Entry(422, Fault.CALLER, False, "This Idempotency-Key was used for another request."),
     Code.REQUEST_TIMEOUT: Entry(408, Fault.CALLER, True, "The request did not arrive in time."),
     Code.BODY_TOO_LARGE: Entry(413, Fault.CALLER, False, "The request body is too large."),
     Code.URI_TOO_LONG: Entry(414, Fault.CALLER, False, "The request line is too long."),

@@ -37,9 +37,9 @@ def is_uuid(text: str) -> bool:
         return False
 
 
-def random_text(length: int) -> str:
-    """`length` secret base62 characters."""
-    return "".join(secrets.choice(BASE62) for _ in range(length))
+def random_text(length: int, alphabet: str = BASE62) -> str:
+    """`length` secret characters, base62 ones if nothing else is said."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
 def random_bytes(length: int) -> bytes:

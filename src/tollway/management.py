@@ -5,8 +5,11 @@ Besides `app.py` the only file that names concrete adapters.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
+from tollway.admin import own_keys
+from tollway.admin.answers import Answers
+from tollway.admin.device_logins import DeviceLogins
 from tollway.admin.ownership import Actor
 from tollway.admin.probe_limits import ProbeLimits
 from tollway.admin.upstream_changes import Sealer
@@ -16,7 +19,9 @@ from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, utc_now
 from tollway.http.callers import Callers
+from tollway.http.client_address import ClientAddresses, address_of
 from tollway.http.custom_upstreams import UpstreamServices
+from tollway.http.management.call import ManagementServices
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.master_keys import sealing_keys
 from tollway.identity.outbound import outbound_rules
@@ -24,7 +29,12 @@ from tollway.ids import random_bytes
 from tollway.providers.registry import load_providers
 from tollway.settings import Settings
 from tollway.storage.sql.admin.store import SqlAdmin
+from tollway.storage.sql.admin.usage import SqlUsageListing
+from tollway.storage.sql.answers import SqlAnswers
+from tollway.storage.sql.budgets import spent
 from tollway.storage.sql.database import Database
+from tollway.storage.sql.device_logins import SqlDeviceLogins
+from tollway.storage.sql.explanation import explain
 from tollway.storage.sql.offered import SqlOffered
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.probe import Prober
@@ -64,11 +74,39 @@ class Management:
         share = max(settings.custom_upstreams.probes_per_hour // (settings.instances * settings.workers), 1)
         return UpstreamServices(
             callers=callers,
-            desk=lambda caller: self.desk(Actor(caller.user_id)),
+            desk=self.desk,
             ask=self.prober,
             limits=ProbeLimits(share, lambda: int(monotonic() * 1000)),
             offered=SqlOffered(self.database),
         )
+
+    def api(self, callers: Callers, addresses: ClientAddresses) -> ManagementServices | None:
+        """None: the operator has turned it off."""
+        settings, database = self.settings, self.database
+        if not settings.management_api:
+            return None
+        pepper = settings.pepper()
+        return ManagementServices(
+            callers=callers,
+            store=SqlAdmin(database),
+            usage=SqlUsageListing(database),
+            answers=Answers(SqlAnswers(database), self._sealer.keys, random_bytes),
+            device_logins=DeviceLogins(SqlDeviceLogins(database), pepper),
+            explain=partial(explain, database),
+            spent=partial(spent, database),
+            own_keys=self.own_keys,
+            upstreams=self.custom_upstreams(callers),
+            pepper=pepper,
+            app_url=settings.app_url,
+            body_bytes_max=settings.limits.management_body_bytes,
+            address_of=partial(address_of, addresses),
+            now=utc_now,
+        )
+
+    def own_keys(self, actor: Actor) -> own_keys.Desk:
+        """The use cases of own keys on behalf of `actor`, now."""
+        provider_ids = self.preset.own_keys.provider_ids
+        return own_keys.Desk(SqlAdmin(self.database), self._sealer.keys, random_bytes, provider_ids, actor, utc_now())
 
     @cached_property
     def _sealer(self) -> Sealer:

@@ -59,6 +59,9 @@ class Limits(Section):
     headers_bytes: int = Field(32_768, gt=0, description="All request headers together in bytes; over it 431.")
     headers_count: int = Field(100, gt=0, description="Number of request headers; over it 431.")
     completion_body_bytes: int = Field(20 * 1024**2, gt=0, description="Body of a completion request; over it 413.")
+    management_body_bytes: int = Field(
+        256 * 1024, gt=0, description="Body of a request to the management API in bytes; over it 413."
+    )
     api_body_bytes: int = Field(1024**2, gt=0, description="Body of any other request in bytes; over it 413.")
     upstream_headers_bytes: int = Field(65_536, gt=0, description="Headers of an upstream's answer in bytes.")
     upstream_body_bytes: int = Field(64 * 1024**2, gt=0, description="Body of a non-streamed upstream answer in bytes.")
@@ -377,6 +380,7 @@ class Settings(Section):
     hold_policy: Literal["partial", "strict"] = Field(
         "partial", description="partial: hold what is left; strict: all or 402."
     )
+    management_api: bool = Field(True, description="Serve /api/admin/v1, the account routes and the login of devices.")
     store_prompt_prefixes: bool = Field(
         False, description="Store the first 100 characters of personal requests' prompts; never organizations'."
     )

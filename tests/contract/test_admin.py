@@ -140,7 +140,7 @@ async def test_a_lost_commit_acknowledgement_cannot_double(
     member = Member("acme", "u1", "u1@example.com", Role.OWNER, None)
     steps: list[tuple[Callable, object]] = [
         (lambda: admin.add_user(_user(1), "pepper"), True),
-        (lambda: admin.add_organization(ACME), None),
+        (lambda: admin.add_organization(ACME), True),
         (lambda: admin.add_member(member, "m1", START), True),
         (lambda: admin.add_key(key), True),
         (

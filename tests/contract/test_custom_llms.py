@@ -10,9 +10,11 @@ from contract.commit_fault import CommitFault
 from contract.scenario import START
 from contract.test_owned import ACME, ACME_ID, ANN, SEALED, add_owners
 from tollway.admin.llm_records import CustomLlm, LlmFields
+from tollway.admin.model_page import AssignedLlm
 from tollway.admin.records import AuditEntry, Page
 from tollway.identity.owned import Owned, Owner, OwnerKind, StoredLlm
 from tollway.storage.sql.admin.store import SqlAdmin
+from tollway.storage.sql.assigned_llms import SqlAssignedLlms
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.wire.dialects.parameters import ModelOptions
@@ -109,3 +111,15 @@ async def test_a_commit_that_nobody_confirms_changes_nothing_about_the_answer(
     with CommitFault(database, 1, committed=committed):
         assert await changes[change]() in (True, None)
     assert len(await admin.list_llms()) == (change != "remove")
+
+
+async def test_a_catalog_shows_an_organization_what_it_was_given_and_nothing_secret(database: Database) -> None:
+    admin, assigned = SqlAdmin(database), SqlAssignedLlms(database)
+    await add_owners(database)
+    for id_ in ("in/gpt", "in/another", "in/nobodys"):
+        assert await admin.add_llm(replace(ROW, public_id=id_), SEALED)
+    for number, id_ in enumerate(("in/gpt", "in/another")):
+        await admin.assign_llm(id_, ACME_ID, True, audit(str(number)))
+    shown = [AssignedLlm(id_, "GPT", 1_000, 100, True, ("a", "b"), ()) for id_ in ("in/another", "in/gpt")]
+    assert await assigned.assigned(ACME_ID) == tuple(shown)
+    assert await assigned.assigned("22222222-2222-4222-8222-222222222222") == ()

@@ -10,7 +10,7 @@ from contract.commit_fault import CommitFault
 from contract.observed import measured, metric
 from contract.scenario import START
 from contract.test_owned import ACME_ID, add, add_owners, endpoint, key
-from tollway.admin.records import CreditTransaction, Member, User
+from tollway.admin.records import AuditEntry, CreditTransaction, Member, User
 from tollway.admin.store import Erasure
 from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.identity.authenticator import Authenticator, AuthenticatorRules
@@ -20,8 +20,10 @@ from tollway.identity.store import KeyRow
 from tollway.storage.sql.admin.erasure import FATES, Fate
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.api_metrics import row_of
+from tollway.storage.sql.audit_tables import audit_log
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.identity import SqlIdentity
+from tollway.storage.sql.management_tables import device_logins, invitations, stored_answers
 from tollway.storage.sql.observation_tables import analytics_events, api_metrics
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
 from tollway.storage.sql.tables import (
@@ -61,9 +63,39 @@ async def prepare(database: Database) -> SqlAdmin:
         await add(database, analytics_events, _event(name))
         await add(database, custom_upstreams, endpoint(f"u1-{name}", user_id=name))
         await add(database, custom_upstreams, endpoint(f"u2-{name}", user_id=name, provider_id="two"))
+        await add(database, invitations, _invitation(name))
+        await add(database, device_logins, _login(name))
+        await add(database, stored_answers, _answer(name))
     await add(database, byok_keys, key("acmes", user_id=None, organization_id=ACME_ID))
     await add(database, custom_upstreams, endpoint("a1", user_id=None, organization_id=ACME_ID))
     return admin
+
+
+def _invitation(name: str) -> dict[str, Any]:
+    about = {"organization_id": ACME_ID, "user_id": name, "email": "eve@example.com", "role": "member"}
+    return {**about, "id": name, "token_hash": name, "created_at": START, "expires_at": LATER}
+
+
+def _login(name: str) -> dict[str, Any]:
+    return {"code_hash": name, "status": "approved", "user_id": name, "address_hash": "00", "expires_at": LATER}
+
+
+def _answer(name: str) -> dict[str, Any]:
+    about = {"scope": name, "key_hash": "00", "user_id": name, "claim": "c", "body_hash": "00"}
+    return {**about, "created_at": START}
+
+
+async def test_nothing_asks_them_or_names_their_address_any_more(database: Database) -> None:
+    """D-14; addresses go out of what the audit log tells, whole ones only."""
+    admin = await prepare(database)
+    await add(database, invitations, {**_invitation("bob"), "id": "x", "token_hash": "x", "email": "ann@example.com"})
+    for number, message in enumerate(("Removed user ann@example.com", "Removed user xann@example.com")):
+        entry = AuditEntry(f"a{number}", ACME_ID, "bob", "organization.member.remove", message, START)
+        await add(database, audit_log, {name: getattr(entry, name) for name in entry.__slots__})
+    await admin.erase_user("ann", "fresh", LATER)
+    assert [row.id for row in await rows(database, invitations)] == ["bob"]
+    told = [row.message for row in await rows(database, audit_log)]
+    assert told == ["Removed user deleted+ann@deleted.invalid", "Removed user xann@example.com"]
 
 
 def _event(name: str) -> dict[str, Any]:

@@ -15,13 +15,14 @@ from flow.programs import Gateway
 from flow.usage_rows import usage_of
 from tollway.admin.credits import NewCredit, Owner, add_credit, show_balance
 from tollway.admin.keys import revoke_key
+from tollway.admin.members import remove_member, set_daily_limit
+from tollway.admin.office import Office
 from tollway.admin.organizations import (
     NewOrganization,
     add_member,
     create_organization,
-    remove_member,
-    set_daily_limit,
 )
+from tollway.admin.ownership import OPERATOR
 from tollway.admin.users import block_user
 from tollway.errors import Problem
 from tollway.identity.caller import Role
@@ -158,7 +159,7 @@ def test_a_blocked_user_is_refused(gateway: Gateway, accounts: Accounts, account
 
 def test_a_removed_member_is_refused(gateway: Gateway, accounts: Accounts, account: Account, organization: str) -> None:
     async def remove(store: SqlAdmin) -> bool | Problem:
-        return await remove_member(store, organization, account.user_id) or True
+        return await remove_member(Office(store, OPERATOR, now()), organization, account.user_id) or True
 
     check_revocation(gateway, bearer(account, organization), lambda: run(accounts, remove))
     assert ask(gateway, bearer(account))[0] == 200  # still somebody, only no member any more
@@ -211,7 +212,7 @@ def test_an_organization_one_is_no_member_of(gateway: Gateway, account: Account,
 
 
 def test_the_members_daily_limit(gateway: Gateway, accounts: Accounts, account: Account, organization: str) -> None:
-    run(accounts, lambda store: set_daily_limit(store, organization, account.user_id, 1))
+    run(accounts, lambda store: set_daily_limit(Office(store, OPERATOR, now()), organization, account.user_id, 1))
     assert ask(gateway, bearer(account, organization))[0] == 200  # partly covered: one request's excess at most
     assert ask(gateway, bearer(account, organization))[0] == 402
     assert ask(gateway, bearer(account))[0] == 200  # on their own account they may
@@ -221,7 +222,7 @@ def test_the_members_daily_limit(gateway: Gateway, accounts: Accounts, account: 
 
 
 def test_a_daily_limit_of_nothing(gateway: Gateway, accounts: Accounts, account: Account, organization: str) -> None:
-    run(accounts, lambda store: set_daily_limit(store, organization, account.user_id, 0))
+    run(accounts, lambda store: set_daily_limit(Office(store, OPERATOR, now()), organization, account.user_id, 0))
     assert ask(gateway, bearer(account, organization))[0] == 402
 
 

@@ -10,7 +10,10 @@ from flow.accounts import Account, Accounts
 from flow.commands import tollway
 from flow.programs import Gateway
 from flow.test_identity import SECONDS_MAX, ask, balance_of, bearer, organization, run
-from tollway.admin.organizations import add_member, set_daily_limit
+from tollway.admin.members import set_daily_limit
+from tollway.admin.office import Office
+from tollway.admin.organizations import add_member
+from tollway.admin.ownership import OPERATOR
 from tollway.identity.caller import Role
 
 __all__ = ["organization"]  # the fixture: an organization with credits, in which the account is a member
@@ -68,7 +71,10 @@ def test_what_is_refused_costs_nothing(
 def test_paid_by_seat_the_members_limit_does_not_count(
     gateway: Gateway, accounts: Accounts, account: Account, organization: str
 ) -> None:
-    run(accounts, lambda store: set_daily_limit(store, organization, account.user_id, 0))
+    run(
+        accounts,
+        lambda store: set_daily_limit(Office(store, OPERATOR, datetime.now(UTC)), organization, account.user_id, 0),
+    )
 
     def is_served() -> bool:
         return ask(gateway, bearer(account, organization))[0] == 200

@@ -21,6 +21,7 @@ _SIM = "sockets and bytes of the stand-in; tests/flow/test_sim.py speaks to it f
 _CLIENT = "a command; tests/flow/test_client_commands.py runs it, on a terminal and without one"
 _RUN = "a part of a command; tests/flow/test_run.py runs it, on a terminal and without one"
 _SQL = "SQL; tests/contract runs it on SQLite and PostgreSQL"
+_WIRE = "the management API; tests/flow/test_management_access.py, test_account.py and tests/vectors ask it on the wire"
 _REDIS = "Redis; tests/contract runs it against a real server"
 _SCHEMA = "schema; tests/contract/test_schema.py builds it on both databases and compares"
 
@@ -30,6 +31,10 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "__main__.py": _TOGETHER,
     "admin/llm_records.py": _WORDS,
     "admin/records.py": _WORDS,
+    "admin/device_logins.py": _WIRE,
+    "admin/invitations.py": _WIRE,
+    "admin/key_changes.py": _WIRE,
+    "admin/office.py": _WORDS,
     "admin/store.py": _WORDS,
     "admin/upstream_records.py": _WORDS,
     "app.py": _TOGETHER,
@@ -46,6 +51,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "cli/sim.py": _TOGETHER,
     "cli/start.py": _TOGETHER,
     "cli/supervisor.py": _TOGETHER,
+    "cli/usage.py": "a command; tests/flow/test_management_guide.py runs it",
     "cli/worker.py": _TOGETHER,
     "gateway/dialects.py": _WORDS,
     "cli/auth.py": _CLIENT,
@@ -66,7 +72,21 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "gateway/reply.py": _WORDS,
     "gateway/services.py": _WORDS,
     "gateway/upstream_port.py": _WORDS,
+    "http/account.py": _WIRE,
     "http/asgi.py": _EDGE,
+    "http/device_login.py": _WIRE,
+    "http/explained.py": _WORDS,
+    "http/management/api.py": _WIRE,
+    "http/management/call.py": _WIRE,
+    "http/management/keys.py": _WIRE,
+    "http/management/members.py": _WIRE,
+    "http/management/organizations.py": _WIRE,
+    "http/management/own_keys.py": _WIRE,
+    "http/management/records.py": _WIRE,
+    "http/management/table.py": _WIRE,
+    "http/management/upstreams.py": _WIRE,
+    "http/management/usage.py": _WIRE,
+    "http/management/users.py": _WIRE,
     "http/listener.py": _EDGE,
     "http/routes.py": _WORDS,
     "http/server.py": _EDGE,
@@ -123,6 +143,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/announcements.py": _SQL,
     "storage/sql/alerts.py": _SQL,
     "storage/sql/api_metrics.py": _SQL,
+    "storage/sql/assigned_llms.py": _SQL,
     "storage/sql/audit_tables.py": _SCHEMA,
     "storage/sql/billing.py": _SQL,
     "storage/sql/bonuses.py": _SQL,
@@ -172,4 +193,12 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "upstream/model_list.py": "tests/vectors/test_catalog_fastrouter.py asks real connections through it",
     "upstream/question.py": "every request of tests/unit/upstream/test_device_login.py goes through it",
     "wire/dialects/provider_error.py": _WORDS,
+    "storage/migrations/versions/r0015_management.py": _SCHEMA,
+    "storage/sql/admin/invitations.py": _SQL,
+    "storage/sql/admin/members.py": _SQL,
+    "storage/sql/admin/usage.py": _SQL,
+    "storage/sql/answers.py": _SQL,
+    "storage/sql/device_logins.py": _SQL,
+    "storage/sql/explanation.py": "tests/flow/test_explain.py and test_account.py compare what it tells with the books",
+    "storage/sql/management_tables.py": _SCHEMA,
 }

@@ -21,13 +21,15 @@ from flow.programs import Gateway
 from flow.raw import ask, request
 from tollway.admin.credits import NewCredit, Owner, add_credit
 from tollway.admin.keys import NewKey, create_key
+from tollway.admin.members import set_daily_limit
+from tollway.admin.office import Office
 from tollway.admin.organizations import (
     NewOrganization,
     add_member,
     change_organization,
     create_organization,
-    set_daily_limit,
 )
+from tollway.admin.ownership import OPERATOR
 from tollway.admin.records import OrganizationChange
 from tollway.admin.users import NewUser, create_user
 from tollway.billing.ledger import BudgetKind, BudgetRef, Hold, HoldRefused
@@ -96,7 +98,7 @@ class World:
 
     async def limit(self, microdollars: int) -> None:
         limit = Microdollars(microdollars)
-        await _done(set_daily_limit(self._store, self._organization, self._user, limit))
+        await _done(set_daily_limit(Office(self._store, OPERATOR, START), self._organization, self._user, limit))
 
     async def require_seats(self) -> None:
         change = OrganizationChange(require_seats=True)

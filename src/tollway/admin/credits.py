@@ -71,6 +71,46 @@ async def add_credit(store: AdminStore, order: NewCredit, now: datetime) -> Cred
     return Credited(credit, balance)
 
 
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money that goes back to who paid it."""
+
+    owner: Owner
+    amount_microdollars: int
+    description: str = ""
+
+
+async def refund_credit(store: AdminStore, order: Refund, now: datetime) -> Credited | Problem:
+    """A transaction below 0 with its ledger entry: at most what is left and not held by open requests.
+
+    Refuses: bad_request, not_found, conflict (so much is not left).
+    """
+    amount = check_amount("amount", order.amount_microdollars, least=1)
+    if isinstance(amount, Problem):
+        return amount
+    description = check_text("description", order.description, most=TEXT_CHARS_MAX)
+    if isinstance(description, Problem):
+        return description
+    account = await _find_account(store, order.owner)
+    if isinstance(account, Problem):
+        return account
+    credit = CreditTransaction(
+        id=new_id(),
+        user_id=account.user_id,
+        organization_id=account.organization_id,
+        amount_microdollars=-amount,
+        is_free=False,
+        description=description or None,
+        credit_category=None,
+        expiry_date=None,
+        created_at=now,
+    )
+    balance = await store.refund_credit(account.budget, credit)
+    if balance is None:
+        return Problem(Code.CONFLICT, "not so much is left", shown="So much is not left on the account")
+    return Credited(credit, balance)
+
+
 async def list_credits(store: AdminStore, owner: Owner, page: Page) -> tuple[CreditTransaction, ...] | Problem:
     """Newest first. Refuses: bad_request, not_found."""
     checked = check_page(page)

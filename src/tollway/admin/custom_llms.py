@@ -11,8 +11,9 @@ from typing import Final
 
 from tollway.admin.fields import bad, check_reference, check_text, missing
 from tollway.admin.llm_records import CustomLlm, LlmFields
+from tollway.admin.office import SETTINGS_CHANGE
 from tollway.admin.organizations import find_organization
-from tollway.admin.own_keys import KEY_CHARS_MAX, SETTINGS_CHANGE
+from tollway.admin.own_keys import KEY_CHARS_MAX
 from tollway.admin.ownership import OPERATOR
 from tollway.admin.records import AuditEntry
 from tollway.admin.store import AdminStore

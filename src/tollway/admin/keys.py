@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tollway.admin.fields import bad, check_amount, check_page, check_reference, check_text, missing
 from tollway.admin.organizations import find_organization
-from tollway.admin.records import ApiKey, Page
+from tollway.admin.records import ApiKey, AuditEntry, Page
 from tollway.admin.store import AdminStore, KeyStore
 from tollway.admin.users import show_user
 from tollway.errors import Code, Problem
@@ -45,7 +45,9 @@ class KeyFilter:
     organization: str | None = None
 
 
-async def create_key(store: AdminStore, order: NewKey, pepper: bytes, now: datetime) -> CreatedKey | Problem:
+async def create_key(
+    store: AdminStore, order: NewKey, pepper: bytes, now: datetime, audit: AuditEntry | None = None
+) -> CreatedKey | Problem:
     """Refuses: bad_request (label, limit, expiry), not_found (user, organization), forbidden (no member)."""
     label = check_text("label", order.label)
     if isinstance(label, Problem):
@@ -74,7 +76,7 @@ async def create_key(store: AdminStore, order: NewKey, pepper: bytes, now: datet
         revoked_at=None,
         created_at=now,
     )
-    if not await store.add_key(row):
+    if not await store.add_key(row, audit):
         return Problem(Code.FORBIDDEN, f"{order.user!r} is not a member of {order.organization!r}")
     return CreatedKey(key, _shown(row))
 

@@ -1,20 +1,19 @@
 """Organizations and their members."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tollway.admin.fields import (
-    DAILY_LIMIT_MICRODOLLARS_MAX,
     bad,
-    check_amount,
     check_page,
     check_reference,
     check_text,
     missing,
 )
-from tollway.admin.records import Member, Organization, OrganizationChange, Page, User
+from tollway.admin.records import AuditEntry, Member, Organization, OrganizationChange, Page, User
 from tollway.admin.restrictions import check_settings
-from tollway.admin.store import AdminStore, OrganizationStore, Removal
+from tollway.admin.store import AdminStore, AuditOf, OrganizationStore
 from tollway.admin.users import show_user
 from tollway.errors import Code, Problem
 from tollway.identity.caller import Role
@@ -58,7 +57,7 @@ async def find_organization(store: OrganizationStore, id_or_name: str) -> Organi
     return found[0]
 
 
-async def show_organization(store: OrganizationStore, id_or_name: str) -> OrganizationDetails | Problem:
+async def show_organization(store: AdminStore, id_or_name: str) -> OrganizationDetails | Problem:
     organization = await find_organization(store, id_or_name)
     if isinstance(organization, Problem):
         return organization
@@ -71,11 +70,20 @@ async def list_organizations(store: OrganizationStore, page: Page) -> tuple[Orga
 
 
 async def change_organization(
-    store: OrganizationStore, id_or_name: str, change: OrganizationChange, now: datetime
+    store: OrganizationStore,
+    id_or_name: str,
+    change: OrganizationChange,
+    now: datetime,
+    audit: AuditOf | None = None,
 ) -> Organization | Problem:
-    """Plan, seats and settings; only what is named changes. Refuses: bad_request, not_found."""
-    if change.plan is None and change.require_seats is None and not change.settings:
+    """Name, plan, seats and settings; only what is named changes. Refuses: bad_request, not_found."""
+    if change == OrganizationChange():
         return Problem(Code.BAD_REQUEST, shown="name what is to be changed")
+    if change.name is not None:
+        name = check_text("name", change.name, least=1)
+        if isinstance(name, Problem):
+            return name
+        change = replace(change, name=name)
     if change.plan is not None and change.plan not in PLANS:
         return bad("plan", f"must be one of {', '.join(PLANS)}")
     settings = check_settings(change.settings)
@@ -84,12 +92,17 @@ async def change_organization(
     found = await find_organization(store, id_or_name)
     if isinstance(found, Problem):
         return found
-    changed = await store.change_organization(found.id, replace(change, settings=settings), now)
+    changed = await store.change_organization(found.id, replace(change, settings=settings), now, audit)
     return changed or missing("organization", id_or_name)
 
 
 async def add_member(
-    store: AdminStore, id_or_name: str, id_or_email: str, role: Role, now: datetime
+    store: AdminStore,
+    id_or_name: str,
+    id_or_email: str,
+    role: Role,
+    now: datetime,
+    audit: Callable[[Member], AuditEntry] | None = None,
 ) -> Member | Problem:
     """Refuses: not_found, conflict (a member already)."""
     found = await _find_both(store, id_or_name, id_or_email)
@@ -97,44 +110,9 @@ async def add_member(
         return found
     organization, user = found
     member = Member(organization.id, user.id, user.email, role, None)
-    if not await store.add_member(member, new_id(), now):
+    if not await store.add_member(member, new_id(), now, audit(member) if audit else None):
         return Problem(Code.CONFLICT, f"{user.email!r} is already a member of {organization.name!r}")
     return member
-
-
-async def remove_member(store: AdminStore, id_or_name: str, id_or_email: str) -> Problem | None:
-    """Membership and daily limit end. Refuses: not_found, conflict (the last owner)."""
-    found = await _find_both(store, id_or_name, id_or_email)
-    if isinstance(found, Problem):
-        return found
-    organization, user = found
-    match await store.remove_member(organization.id, user.id):
-        case Removal.NO_MEMBER:
-            return _no_member(user, organization)
-        case Removal.LAST_OWNER:
-            return Problem(Code.CONFLICT, shown="An organization needs at least one owner")
-        case Removal.DONE:
-            return None
-
-
-async def set_daily_limit(
-    store: AdminStore, id_or_name: str, id_or_email: str, limit_microdollars: int | None
-) -> Member | Problem:
-    """What the member may spend per UTC day; None lifts it. Refuses: bad_request, not_found."""
-    if limit_microdollars is not None:
-        limit = check_amount("limit", limit_microdollars, most=DAILY_LIMIT_MICRODOLLARS_MAX)
-        if isinstance(limit, Problem):
-            return limit
-    found = await _find_both(store, id_or_name, id_or_email)
-    if isinstance(found, Problem):
-        return found
-    organization, user = found
-    for member in await store.list_members(organization.id):
-        if member.user_id == user.id:
-            changed = replace(member, daily_limit_microdollars=limit_microdollars)
-            await store.set_daily_limit(changed, new_id())
-            return changed
-    return _no_member(user, organization)
 
 
 async def _find_both(store: AdminStore, id_or_name: str, id_or_email: str) -> tuple[Organization, User] | Problem:
@@ -143,7 +121,3 @@ async def _find_both(store: AdminStore, id_or_name: str, id_or_email: str) -> tu
         return organization
     user = await show_user(store, id_or_email)
     return user if isinstance(user, Problem) else (organization, user)
-
-
-def _no_member(user: User, organization: Organization) -> Problem:
-    return Problem(Code.NOT_FOUND, f"{user.email!r} is not a member of {organization.name!r}")

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from tollway.admin.fields import bad, check_reference
+from tollway.admin.office import SETTINGS_CHANGE
 from tollway.admin.ownership import Actor, check_access
 from tollway.admin.records import AuditEntry, StoredOwnKey
 from tollway.admin.store import AdminStore
@@ -20,7 +21,7 @@ from tollway.ids import new_id
 from tollway.providers.own_keys import OwnKeyError, last_four, read_own_key
 
 KEY_CHARS_MAX: Final = 8_192
-SETTINGS_CHANGE: Final = "organization.settings.change"
+
 _NOT_FOUND: Final = "BYOK key not found"
 
 
@@ -55,7 +56,9 @@ async def add_own_key(desk: Desk, owner: Owner, provider_id: str, text: str) -> 
     row = StoredOwnKey(new_id(), owner, provider, key.last_four, True, desk.now, desk.now, desk.actor.name)
     sealed = _seal(desk, row, key.text)
     if not await desk.store.add_own_key(row, sealed, _audit(desk, owner, "Added", provider)):
-        return Problem(Code.CONFLICT, f"there is a key for {provider} already", shown=f"{provider} has a key already")
+        return Problem(
+            Code.CONFLICT, f"there is a key for {provider} already", shown="A key for this provider already exists"
+        )
     return row
 
 

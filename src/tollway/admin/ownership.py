@@ -13,18 +13,24 @@ from tollway.identity.owned import Owner, OwnerKind
 MANAGERS: Final = frozenset({Role.OWNER, Role.BILLING_MANAGER})
 NO_ACCESS: Final = "You do not have access to this organization"
 NO_ROLE: Final = "You do not have the required organizational role to access this feature"
+_NO_MEMBER: Final = Problem(Code.FORBIDDEN, "no member", shown=NO_ACCESS)
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does it. `user_id` None: the operator, who may do everything."""
+    """Who does it. `user_id` None: the operator, who may do everything. So may users with `is_admin`."""
 
     user_id: str | None = None
+    is_admin: bool = False
 
     @property
     def name(self) -> str:
         """For the audit log."""
         return self.user_id or "operator"
+
+    @property
+    def may_all(self) -> bool:
+        return self.user_id is None or self.is_admin
 
 
 OPERATOR: Final = Actor()
@@ -46,12 +52,19 @@ async def check_access(store: AdminStore, actor: Actor, owner: Owner, *, to_chan
 
     Refuses: forbidden.
     """
-    if actor.user_id is None or owner == Owner(OwnerKind.USER, actor.user_id):
+    if actor.may_all or owner == Owner(OwnerKind.USER, str(actor.user_id)):
         return None
-    members = await store.list_members(owner.id) if owner.kind is OwnerKind.ORGANIZATION else ()
-    role = next((member.role for member in members if member.user_id == actor.user_id), None)
-    if role is None:
-        return Problem(Code.FORBIDDEN, "no member", shown=NO_ACCESS)
+    role = await role_of(store, actor, owner.id) if owner.kind is OwnerKind.ORGANIZATION else _NO_MEMBER
+    if isinstance(role, Problem):
+        return role
     if to_change and role not in MANAGERS:
         return Problem(Code.FORBIDDEN, f"a {role}", shown=NO_ROLE)
     return None
+
+
+async def role_of(store: AdminStore, actor: Actor, organization_id: str) -> Role | Problem:
+    """As whom they act for the organization; one who may do everything is an owner. Refuses: forbidden."""
+    if actor.may_all:
+        return Role.OWNER
+    members = await store.list_members(organization_id)
+    return next((member.role for member in members if member.user_id == actor.user_id), _NO_MEMBER)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from tollway.identity.caller import Role
 from tollway.identity.organization import NO_SETTINGS, OrganizationSettings
 from tollway.identity.owned import Owner
 
+Setting: TypeAlias = tuple[str, ...] | str | int | bool | None  # of an organization, as it is entered
 SOFT_DELETED: Final = "soft-deleted at "  # how the reason begins why a deleted user is blocked
 
 
@@ -19,6 +20,7 @@ class User:
     name: str
     blocked_reason: str | None
     created_at: datetime
+    is_admin: bool = False  # may do everything; set by command alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Organization:
     created_at: datetime
     require_seats: bool = False
     settings: OrganizationSettings = NO_SETTINGS
+    stored: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # all settings, as they lie
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,17 @@ class OrganizationChange:
 
     plan: str | None = None
     require_seats: bool | None = None
-    settings: Mapping[str, tuple[str, ...] | str | None] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Founder:
+    """Who makes an organization and owns it; nobody belongs to more than `organizations_max` when they make one."""
+
+    user_id: str
+    membership_id: str
+    organizations_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,37 @@ class Member:
     email: str
     role: Role
     daily_limit_microdollars: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """An organization as one of its members has it."""
+
+    organization: Organization
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Somebody is asked to become a member. One that was revoked has expired. `invited_by` None: by the operator."""
+
+    id: str
+    organization_id: str
+    email: str
+    role: Role
+    invited_by: str | None
+    created_at: datetime
+    expires_at: datetime
+    accepted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyScope:
+    """Whose keys are meant: those of both, where both are named. `is_personal`: only those of no organization."""
+
+    user_id: str | None = None
+    organization_id: str | None = None
+    is_personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

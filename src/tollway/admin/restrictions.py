@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from tollway.admin.fields import bad
+from tollway.admin.preferences import PREFERENCE_NAMES, check_preferences
+from tollway.admin.records import Setting
 from tollway.errors import Problem
 from tollway.identity.organization import SETTING_NAMES
 
@@ -16,13 +18,15 @@ MODEL_LISTS: Final = frozenset({"model_allow_list", "model_deny_list"})
 DEFAULT_MODEL: Final = "default_model"
 PROVIDER_LISTS: Final = frozenset({"provider_allow_list", "provider_deny_list"})
 
-Value = tuple[str, ...] | str | None
 
-
-def check_settings(settings: Mapping[str, Value]) -> dict[str, Value] | Problem:
+def check_settings(settings: Mapping[str, Setting]) -> dict[str, Setting] | Problem:
     """The settings as they are stored: entries trimmed, each once, in their order. Refuses: bad_request."""
-    checked: dict[str, Value] = {}
+    checked = check_preferences({name: value for name, value in settings.items() if name in PREFERENCE_NAMES})
+    if isinstance(checked, Problem):
+        return checked
     for name, value in settings.items():
+        if name in PREFERENCE_NAMES:
+            continue
         found = _check(name, value)
         if isinstance(found, Problem):
             return found
@@ -30,7 +34,7 @@ def check_settings(settings: Mapping[str, Value]) -> dict[str, Value] | Problem:
     return checked
 
 
-def _check(name: str, value: Value) -> Value | Problem:
+def _check(name: str, value: Setting) -> Setting | Problem:
     if name not in SETTING_NAMES:
         return bad(name, "is no setting of an organization")
     if value is None:
@@ -42,7 +46,7 @@ def _check(name: str, value: Value) -> Value | Problem:
     return value if value in DATA_COLLECTION else bad(name, f"must be one of {', '.join(DATA_COLLECTION)}")
 
 
-def _check_model(name: str, value: str) -> Value | Problem:
+def _check_model(name: str, value: str) -> Setting | Problem:
     """Empty removes it."""
     named = value.strip()
     if "*" in named:

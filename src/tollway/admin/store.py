@@ -4,9 +4,10 @@ Ids and instants are drawn by the use case, so that a transaction may be run aga
 All methods raise StoreUnavailableError when the database cannot answer.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 from tollway.admin.llm_records import LlmStore
 from tollway.admin.records import (
@@ -14,7 +15,11 @@ from tollway.admin.records import (
     ApiKey,
     AuditEntry,
     CreditTransaction,
+    Founder,
+    Invitation,
+    KeyScope,
     Member,
+    Membership,
     Organization,
     OrganizationChange,
     Page,
@@ -23,6 +28,7 @@ from tollway.admin.records import (
 )
 from tollway.admin.upstream_records import UpstreamStore
 from tollway.billing.ledger import BudgetRef
+from tollway.identity.caller import Role
 from tollway.identity.owned import Owner
 from tollway.identity.sealing import Sealed
 from tollway.identity.store import KeyRow
@@ -37,19 +43,33 @@ class UserStore(Protocol):
 
     async def list_users(self, page: Page) -> tuple[User, ...]: ...
 
+    async def set_admin(self, user_id: str, is_admin: bool, now: datetime) -> User | None:
+        """None when there is no such user."""
+        ...
+
     async def set_blocked(self, user_id: str, reason: str | None, now: datetime) -> User | None:
         """None when there is no such user."""
         ...
 
 
 class Removal(Enum):
+    """How a change of a membership ended. CHANGED: somebody else changed the role in the meantime."""
+
     DONE = "done"
     NO_MEMBER = "no member"
     LAST_OWNER = "last owner"
+    CHANGED = "changed"
+
+
+AuditOf: TypeAlias = Callable[[Organization, Organization], AuditEntry | None]  # of what it was and what it is
 
 
 class OrganizationStore(Protocol):
-    async def add_organization(self, organization: Organization) -> None: ...
+    async def add_organization(
+        self, organization: Organization, founder: Founder | None = None, audit: AuditEntry | None = None
+    ) -> bool:
+        """With its founder as owner. False when they belong to as many as they may."""
+        ...
 
     async def find_organizations(self, id_or_name: str) -> tuple[Organization, ...]:
         """The one with this id, else all with this name; deleted ones are not found."""
@@ -58,26 +78,46 @@ class OrganizationStore(Protocol):
     async def list_organizations(self, page: Page) -> tuple[Organization, ...]: ...
 
     async def change_organization(
-        self, organization_id: str, change: OrganizationChange, now: datetime
+        self, organization_id: str, change: OrganizationChange, now: datetime, audit: AuditOf | None = None
     ) -> Organization | None:
         """Only what the change names, so that changes at the same time all last. None when there is none."""
         ...
 
-    async def add_member(self, member: Member, membership_id: str, now: datetime) -> bool:
+    async def list_memberships(self, user_id: str) -> tuple[Membership, ...]:
+        """Of organizations that are not deleted, newest first."""
+        ...
+
+    async def delete_organization(self, organization_id: str, now: datetime, audit: AuditEntry | None) -> None:
+        """It is not found any more, and its stored secrets are gone. Once more changes nothing."""
+        ...
+
+
+class MemberStore(Protocol):
+    async def add_member(
+        self, member: Member, membership_id: str, now: datetime, audit: AuditEntry | None = None
+    ) -> bool:
         """False when the user is a member already."""
         ...
 
     async def list_members(self, organization_id: str) -> tuple[Member, ...]: ...
 
-    async def remove_member(self, organization_id: str, user_id: str) -> Removal: ...
+    async def remove_member(
+        self, organization_id: str, user_id: str, role: Role | None = None, audit: AuditEntry | None = None
+    ) -> Removal:
+        """`role`: that the member must have, if any."""
+        ...
 
-    async def set_daily_limit(self, member: Member, limit_id: str) -> None:
+    async def change_role(self, member: Member, role: Role, now: datetime, audit: AuditEntry | None) -> Removal:
+        """From the role that `member` has to `role`."""
+        ...
+
+    async def set_daily_limit(self, member: Member, limit_id: str, audit: AuditEntry | None = None) -> None:
         """Set, or with None lift, what the member may spend per UTC day."""
         ...
 
 
 class KeyStore(Protocol):
-    async def add_key(self, key: KeyRow) -> bool:
+    async def add_key(self, key: KeyRow, audit: AuditEntry | None = None) -> bool:
         """False when the user is not a member of the key's organization."""
         ...
 
@@ -87,10 +127,55 @@ class KeyStore(Protocol):
         """None when there is no such key. A revoked key keeps the time it was first revoked."""
         ...
 
+    async def list_keys_in(self, page: Page, scope: KeyScope) -> tuple[ApiKey, ...]: ...
+
+    async def find_key(self, key_id: str, scope: KeyScope) -> ApiKey | None: ...
+
+    async def change_key(
+        self, key_id: str, scope: KeyScope, values: Mapping[str, Any], audit: AuditEntry | None
+    ) -> ApiKey | None:
+        """Columns of a key that is in the scope and not revoked; None when there is none."""
+        ...
+
+
+class Inviting(Enum):
+    DONE = "done"
+    PENDING = "pending"
+    MEMBER = "member"
+
+
+class InvitationStore(Protocol):
+    """Of organizations that are not deleted."""
+
+    async def add_invitation(self, invitation: Invitation, token_hash: str, audit: AuditEntry | None) -> Inviting: ...
+
+    async def list_invitations(self, organization_id: str, page: Page) -> tuple[Invitation, ...]: ...
+
+    async def revoke_invitation(
+        self, organization_id: str, invitation_id: str, now: datetime, audit: Callable[[Invitation], AuditEntry]
+    ) -> Invitation | None:
+        """None when there is no such one that is pending."""
+        ...
+
+    async def accept_invitation(
+        self,
+        token_hash: str,
+        user: User,
+        membership_id: str,
+        now: datetime,
+        audit: Callable[[Invitation], AuditEntry],
+    ) -> Member | None:
+        """Once; None when nobody of that address is asked by it, or not any more."""
+        ...
+
 
 class CreditStore(Protocol):
     async def add_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance:
         """Transaction row, ledger entry and budget together. Raises MoneyOverflowError beyond 64 bits."""
+        ...
+
+    async def refund_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance | None:
+        """The same with an amount below 0; None, and nothing done, when less is available."""
         ...
 
     async def list_credits(self, account: BudgetRef, page: Page) -> tuple[CreditTransaction, ...]: ...
@@ -130,6 +215,7 @@ class Erasure(Enum):
     DONE = "done"
     NO_USER = "no user"
     LAST_OWNER = "last owner"
+    SUBSCRIBED = "subscribed"
 
 
 class ErasureStore(Protocol):
@@ -139,6 +225,16 @@ class ErasureStore(Protocol):
 
 
 class AdminStore(
-    UserStore, OrganizationStore, KeyStore, CreditStore, OwnKeyStore, UpstreamStore, LlmStore, ErasureStore, Protocol
+    UserStore,
+    OrganizationStore,
+    MemberStore,
+    InvitationStore,
+    KeyStore,
+    CreditStore,
+    OwnKeyStore,
+    UpstreamStore,
+    LlmStore,
+    ErasureStore,
+    Protocol,
 ):
     """All of it, as the command line and the management API hold it."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from tollway.admin.fields import bad, check_reference
-from tollway.admin.own_keys import SETTINGS_CHANGE
+from tollway.admin.office import SETTINGS_CHANGE
 from tollway.admin.ownership import Actor, check_access
 from tollway.admin.records import AuditEntry
 from tollway.admin.store import AdminStore

@@ -1,5 +1,6 @@
 """Users: create, list, show, block, unblock, delete."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,6 +12,10 @@ from tollway.errors import Code, Problem
 from tollway.ids import new_id, random_text
 
 PEPPER_CHARS: Final = 32
+_KEPT: Final[Mapping[Erasure, str]] = {
+    Erasure.LAST_OWNER: "An organization needs at least one owner",
+    Erasure.SUBSCRIBED: "The user has an active subscription. Cancel the subscription before deleting the account.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +62,33 @@ async def unblock_user(store: UserStore, id_or_email: str, now: datetime) -> Use
     return await _set_blocked(store, id_or_email, None, now)
 
 
+async def set_admin(store: UserStore, id_or_email: str, *, is_admin: bool, now: datetime) -> User | Problem:
+    """Whether the user may do everything that the operator may. For commands alone: nobody is made one over HTTP.
+
+    Refuses: not_found, and bad_request for an account that was deleted.
+    """
+    user = await show_user(store, id_or_email)
+    if isinstance(user, Problem):
+        return user
+    if user.blocked_reason and user.blocked_reason.startswith(SOFT_DELETED):
+        return bad("user", "was deleted")
+    return await store.set_admin(user.id, is_admin, now) or missing("user", id_or_email)
+
+
 async def delete_user(store: AdminStore, id_or_email: str, now: datetime) -> User | Problem:
     """Nothing of theirs opens anything from now on, and what tells who they were is gone; the books stay as they are.
 
     Own keys, custom upstreams, memberships and limits are deleted, API keys revoked; the row stays under a pseudonym,
-    with a fresh pepper. Once more changes nothing. Refuses: not_found, conflict (the only owner of an organization).
+    with a fresh pepper. Once more changes nothing. Refuses: not_found, conflict (the only owner of
+    an organization, an active subscription).
     Source: catalog-and-clients F.6; guarantees P3.
     """
     user = await show_user(store, id_or_email)
     if isinstance(user, Problem):
         return user
-    if await store.erase_user(user.id, random_text(PEPPER_CHARS), now) is Erasure.LAST_OWNER:
-        return Problem(Code.CONFLICT, shown="An organization needs at least one owner")
+    done = await store.erase_user(user.id, random_text(PEPPER_CHARS), now)
+    if done in _KEPT:
+        return Problem(Code.CONFLICT, done.value, shown=_KEPT[done])
     return await show_user(store, user.id)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tollway.admin import credits as use_cases
-from tollway.admin.credits import Credited, NewCredit, Owner
+from tollway.admin.credits import Credited, NewCredit, Owner, Refund
 from tollway.admin.records import AccountBalance, CreditTransaction, Page
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
@@ -86,11 +86,31 @@ def list_(
         write_table(found, _COLUMNS, "There are no credits.")
 
 
+@app.command()
+def refund(
+    amount: Amount,
+    user: arguments.OfUser = None,
+    organization: arguments.OfOrganization = None,
+    description: Description = "",
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Record that money was given back: at most what is left."""
+    order = Refund(_owner(user, organization), amount, description)
+
+    async def work(admin: Administration) -> Credited | Problem:
+        return await use_cases.refund_credit(admin.store, order, admin.now)
+
+    _write(administer(work), as_json)
+
+
 def _credit(order: NewCredit, as_json: bool) -> None:
     async def work(admin: Administration) -> Credited | Problem:
         return await use_cases.add_credit(admin.store, order, admin.now)
 
-    credited = administer(work)
+    _write(administer(work), as_json)
+
+
+def _write(credited: Credited, as_json: bool) -> None:
     if as_json:
         write_json({**fields_of(credited.transaction), "balance": credited.balance})
     else:

@@ -1,21 +1,21 @@
 """`tollway explain`: one request from the books: who served it, what it cost, and every step of the arithmetic."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tollway.catalog.model import Price
 from tollway.cli.database import Administration, administer
-from tollway.cli.output import fields_of, write_json
+from tollway.cli.output import write_json
 from tollway.errors import Code, Problem
-from tollway.money import EXACT, MICRODOLLARS_PER_USD, format_usd
+from tollway.money import EXACT, format_usd
 from tollway.settings import load
-from tollway.storage.sql.catalog import SqlPrices
-from tollway.storage.sql.entries import Entry, entries_of
-from tollway.storage.sql.usage import SqlUsage, UsageRow
+from tollway.storage.sql import explanation
+from tollway.storage.sql.entries import Entry
+from tollway.storage.sql.explanation import Explained, Line
+from tollway.storage.sql.usage import UsageRow
 
 _BASES = {
     "reported": "the upstream reported it",
@@ -33,17 +33,6 @@ _RULES = {
     "hosted_model": "a free model at the gateway that hosts it",
     "default": "no rule above it applies: the model's providers in their order",
 }
-_DERIVED = frozenset({"units", "is_free"})  # fields of a price that say again what the others say
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """One class of tokens: how many, at which price in USD, worth how much in USD, all exact."""
-
-    what: str
-    count: int
-    price_usd: Decimal
-    worth_usd: Decimal
 
 
 def explain(
@@ -52,20 +41,15 @@ def explain(
 ) -> None:
     """Show how a request was routed, priced, held and charged, from stored facts alone."""
 
-    async def work(admin: Administration) -> tuple[UsageRow, Price | None, tuple[Entry, ...]] | Problem:
-        row = await SqlUsage(admin.database).find(request_id)
-        if row is None:
-            return Problem(Code.NOT_FOUND, _not_here(request_id))
-        price = await SqlPrices(admin.database).find(row.price_version)
-        entries = await admin.database.read(lambda connection: entries_of(connection, request_id))
-        return row, price.price if price else None, entries
+    async def work(admin: Administration) -> Explained | Problem:
+        found = await explanation.explain(admin.database, request_id)
+        return found or Problem(Code.NOT_FOUND, _not_here(request_id))
 
-    row, price, entries = administer(work)
-    lines = list(_arithmetic(row, price))
+    found = administer(work)
     if as_json:
-        write_json(_as_json(row, price, entries, lines))
+        write_json(found.as_fields)
         return
-    for heading, told in _told(row, price, entries, lines):
+    for heading, told in _told(found.row, found.price, found.entries, found.lines):
         for place, text in enumerate(told):
             typer.echo(f"{heading if place == 0 else '':<12}{text}")
 
@@ -75,27 +59,8 @@ def _not_here(request_id: str) -> str:
     return f"request {request_id} is not in the books (what has just ended may still be in {journals})"
 
 
-def _arithmetic(row: UsageRow, price: Price | None) -> Iterator[_Line]:
-    """Tokens by class times their price; the sum, rounded half up once, is the list cost."""
-    if price is None:
-        return
-    cached = price.prompt_usd if price.cached_usd is None else price.cached_usd
-    written = price.prompt_usd if price.cache_write_usd is None else price.cache_write_usd
-    plain = row.prompt_tokens - row.cached_tokens - row.cache_write_tokens
-    with localcontext(EXACT):
-        for what, count, usd in (
-            ("prompt", plain, price.prompt_usd),
-            ("cached", row.cached_tokens, cached),
-            ("cache write", row.cache_write_tokens, written),
-            ("completion", row.completion_tokens, price.completion_usd),
-            ("request", int(bool(row.prompt_tokens or row.completion_tokens)), price.request_usd),
-        ):
-            if count and usd:
-                yield _Line(what, count, usd, count * usd)
-
-
 def _told(
-    row: UsageRow, price: Price | None, entries: tuple[Entry, ...], lines: list[_Line]
+    row: UsageRow, price: Price | None, entries: tuple[Entry, ...], lines: list[Line]
 ) -> Iterator[tuple[str, list[str]]]:
     yield "Request", [f"{row.id}, {row.created_at:%Y-%m-%d %H:%M:%S} UTC, {row.latency_ms} ms"]
     yield "Caller", [_caller(row)]
@@ -144,7 +109,7 @@ def _price(row: UsageRow, price: Price | None) -> str:
     return f"{row.price_version}, in force since {price.effective_from:%Y-%m-%d}"
 
 
-def _sum(row: UsageRow, lines: list[_Line]) -> list[str]:
+def _sum(row: UsageRow, lines: list[Line]) -> list[str]:
     if not lines:
         return [f"list cost {format_usd(row.list_cost_microdollars)}"]
     with localcontext(EXACT):
@@ -180,15 +145,3 @@ def _charge(row: UsageRow) -> list[str]:
 
 def _entry(one: Entry) -> str:
     return f"{one.kind}: {format_usd(one.amount_microdollars)} from {one.debit} to {one.credit}"
-
-
-def _as_json(row: UsageRow, price: Price | None, entries: tuple[Entry, ...], lines: list[_Line]) -> dict[str, Any]:
-    return {
-        "request": fields_of(row),
-        "price": None
-        if price is None
-        else {name: value for name, value in fields_of(price).items() if name not in _DERIVED},
-        "arithmetic": [fields_of(line) for line in lines],
-        "list_cost_usd": f"{Decimal(row.list_cost_microdollars) / MICRODOLLARS_PER_USD:f}",
-        "entries": [fields_of(one) for one in entries],
-    }

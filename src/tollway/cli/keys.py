@@ -1,12 +1,16 @@
 """`tollway keys`: API keys. A key is printed once, when it is made."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from msgspec import UNSET
 
-from tollway.admin import keys
+from tollway.admin import key_changes, keys
+from tollway.admin.key_changes import KeyChange, KeyDesk
 from tollway.admin.keys import CreatedKey, KeyFilter, NewKey
+from tollway.admin.office import Office
+from tollway.admin.ownership import OPERATOR
 from tollway.admin.records import ApiKey, Page
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
@@ -78,6 +82,37 @@ def list_(
         write_table(found, _COLUMNS, "There are no keys.")
 
 
+@app.command("set")
+def set_(
+    key: Annotated[str, typer.Argument(help="Id of the key.", metavar="ID")],
+    label: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    limit: Annotated[
+        str | None, typer.Option("--limit", help="USD it may spend in all, or none.", metavar="USD")
+    ] = None,
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Change what a key is for and what it may spend."""
+    change = KeyChange(UNSET if label is None else label, UNSET if limit is None else arguments.read_limit(limit))
+
+    async def work(admin: Administration) -> ApiKey | Problem:
+        return await key_changes.change_key(_desk(admin), key, change)
+
+    _write(fields_of(administer(work)), as_json)
+
+
+@app.command()
+def rotate(
+    key: Annotated[str, typer.Argument(help="Id of the key.", metavar="ID")], as_json: arguments.AsJson = False
+) -> None:
+    """Give a key another secret. It is shown now and never again; the old one ends within seconds."""
+
+    async def work(admin: Administration) -> CreatedKey | Problem:
+        return await key_changes.rotate_key(_desk(admin), key)
+
+    made = administer(work)
+    _write({"key": made.key, **fields_of(made.api_key)}, as_json)
+
+
 @app.command()
 def revoke(
     key: Annotated[str, typer.Argument(help="Id of the key.", metavar="ID")], as_json: arguments.AsJson = False
@@ -92,3 +127,14 @@ def revoke(
         write_json(revoked)
     else:
         write_record(fields_of(revoked))
+
+
+def _desk(admin: Administration) -> KeyDesk:
+    return KeyDesk(Office(admin.store, OPERATOR, admin.now), None, admin.pepper())
+
+
+def _write(fields: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        write_json(fields)
+    else:
+        write_record(fields)

@@ -5,9 +5,15 @@ from typing import Annotated, Any
 import typer
 from msgspec import to_builtins
 
-from tollway.admin import organizations
+from tollway.admin import invitations, members, organization_changes, organizations
+from tollway.admin.fields import check_page
+from tollway.admin.invitations import Invited
+from tollway.admin.members import MemberChange
+from tollway.admin.office import Office
 from tollway.admin.organizations import NewOrganization, OrganizationDetails
-from tollway.admin.records import Member, Organization, OrganizationChange, Page
+from tollway.admin.ownership import OPERATOR
+from tollway.admin.preferences import read_preferences
+from tollway.admin.records import AuditEntry, Member, Organization, OrganizationChange, Page, Setting
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
 from tollway.cli.output import fields_of, write_json, write_record, write_table
@@ -78,6 +84,7 @@ def set_(
     model_deny_list: _ModelList = None,
     provider_allow_list: _ProviderList = None,
     provider_deny_list: _ProviderList = None,
+    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
     data_collection: Annotated[
         str | None, typer.Option(help="allow, deny, or none: callers decide.", metavar="TEXT")
     ] = None,
@@ -93,16 +100,20 @@ def set_(
         "provider_allow_list": provider_allow_list,
         "provider_deny_list": provider_deny_list,
     }
-    settings: dict[str, tuple[str, ...] | str | None] = {
-        name: arguments.read_list(text) for name, text in texts.items() if text is not None
-    }
-    for name, text in {"data_collection": data_collection, "default_model": default_model}.items():
-        if text is not None:
-            settings[name] = None if text == "none" else text
-    change = OrganizationChange(plan, require_seats, settings)
+    settings: dict[str, Setting] = {name: arguments.read_list(text) for name, text in texts.items() if text is not None}
+    if data_collection is not None:
+        settings["data_collection"] = None if data_collection == "none" else data_collection
+    if default_model is not None:
+        settings["default_model"] = next(iter(arguments.read_list(default_model)), None)
+    change = OrganizationChange(plan, require_seats, settings, name)
 
     async def work(admin: Administration) -> Organization | Problem:
-        return await organizations.change_organization(admin.store, organization, change, admin.now)
+        found = await organizations.find_organization(admin.store, organization)
+        if isinstance(found, Problem):
+            return found
+        return await organizations.change_organization(
+            admin.store, found.id, change, admin.now, organization_changes.audit_of(_office(admin))
+        )
 
     _write(_fields_of(administer(work)), as_json)
 
@@ -127,7 +138,7 @@ def remove_member(organization: arguments.Organization, user: arguments.User) ->
     """End a membership, and the daily limit that went with it."""
 
     async def work(admin: Administration) -> Problem | None:
-        return await organizations.remove_member(admin.store, organization, user)
+        return await members.remove_member(_office(admin), organization, user)
 
     administer(work)
 
@@ -143,16 +154,92 @@ def set_limit(
     amount = arguments.read_limit(limit)  # here, because to typer a parsed None is a missing argument
 
     async def work(admin: Administration) -> Member | Problem:
-        return await organizations.set_daily_limit(admin.store, organization, user, amount)
+        return await members.set_daily_limit(_office(admin), organization, user, amount)
 
     _write(fields_of(administer(work)), as_json)
+
+
+@app.command("set-role")
+def set_role(
+    organization: arguments.Organization,
+    user: arguments.User,
+    role: Annotated[Role, typer.Argument(help="What the member may do.")],
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Change what a member may do."""
+
+    async def work(admin: Administration) -> Member | Problem:
+        return await members.change_member(_office(admin), organization, user, MemberChange(role))
+
+    _write(fields_of(administer(work)), as_json)
+
+
+@app.command()
+def invite(
+    organization: arguments.Organization,
+    email: Annotated[str, typer.Argument(help="E-mail address.")],
+    role: Annotated[Role, typer.Option(help="What the member may do.")] = Role.MEMBER,
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Ask somebody to become a member. The token is shown now and never again; nothing is sent."""
+
+    async def work(admin: Administration) -> Invited | Problem:
+        found = await organizations.find_organization(admin.store, organization)
+        if isinstance(found, Problem):
+            return found
+        return await invitations.invite(_office(admin), found.id, email, role, admin.pepper())
+
+    made = administer(work)
+    _write({"token": made.token, **fields_of(made.invitation)}, as_json)
+
+
+@app.command("audit-log")
+def audit_log(
+    organization: arguments.Organization,
+    limit: arguments.Limit = 100,
+    before: arguments.Before = None,
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Show who changed what, newest first."""
+
+    async def work(admin: Administration) -> tuple[AuditEntry, ...] | Problem:
+        found = await organizations.find_organization(admin.store, organization)
+        if isinstance(found, Problem):
+            return found
+        page = check_page(Page(limit, before))
+        if isinstance(page, Problem):
+            return page
+        return await admin.store.list_audit(found.id, page)
+
+    found = administer(work)
+    if as_json:
+        write_json(found)
+    else:
+        write_table(found, ("created_at", "actor", "action", "message"), "There are no entries.")
+
+
+@app.command()
+def delete(organization: arguments.Organization) -> None:
+    """Nobody acts for it any more, and its stored secrets are gone; the books stay."""
+
+    async def work(admin: Administration) -> Problem | None:
+        found = await organizations.find_organization(admin.store, organization)
+        if isinstance(found, Problem):
+            return found
+        return await organization_changes.delete_organization(_office(admin), found)
+
+    administer(work)
+
+
+def _office(admin: Administration) -> Office:
+    return Office(admin.store, OPERATOR, admin.now)
 
 
 def _fields_of(organization: Organization) -> dict[str, Any]:
     """Its fields in one row, the settings among them."""
     fields = fields_of(organization)
-    del fields["settings"]
-    return {**fields, **to_builtins(organization.settings)}
+    del fields["settings"], fields["stored"]
+    return {**fields, **to_builtins(organization.settings), **to_builtins(read_preferences(organization.stored))}
 
 
 def _write(fields: dict[str, Any], as_json: bool) -> None:

@@ -12,7 +12,7 @@ from tollway.cli.output import fields_of, write_json, write_record, write_table
 from tollway.errors import Problem
 
 app = typer.Typer(help="Users.", no_args_is_help=True)
-_COLUMNS = ("id", "email", "name", "blocked_reason", "created_at")
+_COLUMNS = ("id", "email", "name", "is_admin", "blocked_reason", "created_at")
 
 
 @app.command()
@@ -73,6 +73,20 @@ def unblock(user: arguments.User, as_json: arguments.AsJson = False) -> None:
 
     async def work(admin: Administration) -> User | Problem:
         return await users.unblock_user(admin.store, user, admin.now)
+
+    _write(administer(work), as_json)
+
+
+@app.command()
+def admin(
+    user: arguments.User,
+    on: Annotated[bool, typer.Option("--on/--off", help="Whether the user may do everything.")],
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Let a user manage everything over HTTP, or no longer. There is no other way to make one."""
+
+    async def work(admin: Administration) -> User | Problem:
+        return await users.set_admin(admin.store, user, is_admin=on, now=admin.now)
 
     _write(administer(work), as_json)
 

@@ -12,10 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tollway.billing.store import StoreUnavailableError
 from tollway.errors import Code, Problem
+from tollway.http.account import add_account
 from tollway.http.catalog import CatalogServices, add_catalog
 from tollway.http.catalog_details import DetailServices, add_catalog_details
 from tollway.http.cron import CronServices, add_cron
 from tollway.http.custom_upstreams import UpstreamServices, add_custom_upstreams
+from tollway.http.device_login import add_device_login
+from tollway.http.management.api import add_management
+from tollway.http.management.call import ManagementServices
+from tollway.http.management.table import ROOT as MANAGEMENT
 from tollway.http.observation import Observation, add_observation
 from tollway.http.problems import problem_body
 from tollway.http.routes import DROP_IN_PREFIXES, HOT_ROUTES
@@ -32,7 +37,7 @@ _PREFIXES = tuple(prefix.decode() for prefix in DROP_IN_PREFIXES)
 class ApiServices:
     """What the ASGI side needs. `checks` are the dependencies of readiness by name: True when well.
 
-    `custom_upstreams` None: the operator has turned them off. `cron` None: nothing is synced here.
+    `custom_upstreams`, `management` None: the operator has turned them off. `cron` None: nothing is synced here.
     """
 
     catalog: CatalogServices
@@ -42,6 +47,7 @@ class ApiServices:
     checks: Mapping[str, Callable[[], Awaitable[bool]]]
     is_draining: Callable[[], bool]
     metrics: Metrics
+    management: ManagementServices | None = None
     observation: Observation | None = None  # None: its routes let nobody in
 
 
@@ -55,6 +61,10 @@ def build_api(services: ApiServices) -> ASGIApp:
         add_cron(api, services.cron)
     if services.custom_upstreams is not None:
         add_custom_upstreams(api, services.custom_upstreams)
+    if services.management is not None:
+        add_management(api, services.management)
+        add_account(api, services.management)
+        add_device_login(api, services.management)
     add_observation(api, services.observation)
     api.add_exception_handler(HTTPException, _http_problem)
     api.add_exception_handler(RequestValidationError, _invalid_request)
@@ -97,7 +107,7 @@ async def _http_problem(request: Request, error: Any) -> Response:
     if error.status_code == 405:
         return _answer(Problem(Code.METHOD_NOT_ALLOWED), request, error.headers)
     if error.status_code == 404:
-        return _answer(Problem(Code.NOT_FOUND), request, historic=True)
+        return _answer(Problem(Code.NOT_FOUND), request, historic=not path.startswith(MANAGEMENT))
     return _answer(Problem(Code.BAD_REQUEST, status=error.status_code), request, error.headers)
 
 
@@ -111,7 +121,8 @@ async def _store_unavailable(request: Request, error: Exception) -> Response:
 
 async def _internal_error(request: Request, error: Exception) -> Response:
     _log.error("internal_error", error=error, request_id=request.state.request_id)
-    return _answer(Problem(Code.INTERNAL_ERROR), request, historic=True)
+    historic = not request.url.path.startswith(MANAGEMENT)
+    return _answer(Problem(Code.INTERNAL_ERROR), request, historic=historic)
 
 
 def _answer(

@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final, TypeAlias
 
 from msgspec import Struct
+from starlette.requests import Request
 
 from tollway.wire.address import IpAddress, canonical_address, limiting_key, read_address
 
@@ -32,6 +33,12 @@ class Peer(Struct, frozen=True):
     address: str
     key: str
     is_proxy: bool
+
+
+def address_of(addresses: "ClientAddresses", request: Request) -> str:
+    """Of a request to the ASGI side; "" when nobody can know it."""
+    peer = addresses.peer(request.client.host if request.client else "")
+    return (addresses.behind_proxy(dict(request.scope["headers"])) or "") if peer.is_proxy else peer.address
 
 
 class ClientAddresses:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from tollway.admin.ownership import MANAGERS, check_access
+from tollway.admin.ownership import MANAGERS, Actor, check_access
 from tollway.admin.probe_limits import ProbeLimits
 from tollway.admin.upstream_probes import Asking, discover_models, entered_place, stored_place, try_upstream
 from tollway.admin.upstream_records import CustomUpstream, NewUpstream, UpstreamChange
@@ -26,7 +26,6 @@ from tollway.admin.upstreams import (
 )
 from tollway.errors import Code, Problem
 from tollway.http.callers import Callers, Denied
-from tollway.identity.caller import Caller
 from tollway.identity.offered import OfferedStore, listed
 from tollway.identity.owned import Owner, OwnerKind
 from tollway.wire.json_body import BodyError, decode_object
@@ -42,26 +41,30 @@ _PLACE: Final = frozenset({"base_url", "api_key", "extra_headers"})
 
 @dataclass(frozen=True, slots=True)
 class UpstreamServices:
-    """`desk(caller)`: the use cases on behalf of one caller."""
+    """`desk(actor)`: the use cases on behalf of one caller."""
 
     callers: Callers
-    desk: Callable[[Caller], UpstreamDesk]
+    desk: Callable[[Actor], UpstreamDesk]
     ask: Asking
     limits: ProbeLimits
     offered: OfferedStore
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """One request, once it is known whose rows it is about. `body` is empty where there is none."""
+class UpstreamCall:
+    """One request, once it is known whose rows it is about. `body` is empty where there is none.
 
-    caller: Caller
+    `manages`: whether the caller may change them.
+    """
+
+    user_id: str
     owner: Owner
     desk: UpstreamDesk
     body: dict[str, Any]
+    manages: bool
 
 
-Handler = Callable[[UpstreamServices, _Call, str], Awaitable[Response | Problem]]
+Handler = Callable[[UpstreamServices, UpstreamCall, str], Awaitable[Response | Problem]]
 
 
 def add_custom_upstreams(api: FastAPI, services: UpstreamServices) -> None:
@@ -71,14 +74,14 @@ def add_custom_upstreams(api: FastAPI, services: UpstreamServices) -> None:
 
         api.add_api_route(f"{ROOT}{path}", route, methods=[method], name=handler.__name__)
 
-    add("GET", "", _list)
-    add("POST", "", _create)
-    add("GET", "/models", _models)
-    add("POST", "/discover", _discover)
-    add("GET", "/{upstream_id}", _show)
-    add("PATCH", "/{upstream_id}", _change)
-    add("DELETE", "/{upstream_id}", _delete)
-    add("POST", "/{upstream_id}/test", _test)
+    add("GET", "", answer_list)
+    add("POST", "", answer_create)
+    add("GET", "/models", answer_models)
+    add("POST", "/discover", answer_discover)
+    add("GET", "/{upstream_id}", answer_show)
+    add("PATCH", "/{upstream_id}", answer_change)
+    add("DELETE", "/{upstream_id}", answer_delete)
+    add("POST", "/{upstream_id}/test", answer_test)
 
 
 async def _answer(services: UpstreamServices, request: Request, handler: Handler, upstream_id: str) -> Response:
@@ -92,7 +95,8 @@ async def _answer(services: UpstreamServices, request: Request, handler: Handler
         return _refusal(Problem(Code.BAD_REQUEST, shown="body: must be a JSON object"))
     organization = caller.organization_id
     owner = Owner(OwnerKind.ORGANIZATION, organization) if organization else Owner(OwnerKind.USER, caller.user_id)
-    result = await handler(services, _Call(caller, owner, services.desk(caller), body), upstream_id)
+    desk, manages = services.desk(Actor(caller.user_id)), caller.role is None or caller.role in MANAGERS
+    result = await handler(services, UpstreamCall(caller.user_id, owner, desk, body, manages), upstream_id)
     if request.method != "GET":
         await services.callers.heed_changes()
     return _refusal(result) if isinstance(result, Problem) else result
@@ -103,45 +107,46 @@ def _refusal(problem: Problem) -> Response:
     return JSONResponse({"error": problem.shown or problem.entry.message}, problem.http_status, headers)
 
 
-async def _list(_: UpstreamServices, call: _Call, __: str) -> Response | Problem:
+async def answer_list(_: UpstreamServices, call: UpstreamCall, __: str) -> Response | Problem:
     found = await list_upstreams(call.desk, call.owner)
-    return found if isinstance(found, Problem) else JSONResponse([_shown(one, call.caller) for one in found])
+    return found if isinstance(found, Problem) else JSONResponse([_shown(one, call.manages) for one in found])
 
 
-async def _models(services: UpstreamServices, call: _Call, _: str) -> Response:
+async def answer_models(services: UpstreamServices, call: UpstreamCall, _: str) -> Response:
     """Without an organization: of all that the caller belongs to as well."""
-    offered = await services.offered.offered(call.caller.user_id, call.caller.organization_id)
+    organization = call.owner.id if call.owner.kind is OwnerKind.ORGANIZATION else None
+    offered = await services.offered.offered(call.user_id, organization)
     return JSONResponse({"data": listed(offered)})
 
 
-async def _show(_: UpstreamServices, call: _Call, upstream_id: str) -> Response | Problem:
+async def answer_show(_: UpstreamServices, call: UpstreamCall, upstream_id: str) -> Response | Problem:
     found = await find_upstream(call.desk, call.owner, upstream_id, to_change=False)
-    return found if isinstance(found, Problem) else JSONResponse(_shown(found.upstream, call.caller))
+    return found if isinstance(found, Problem) else JSONResponse(_shown(found.upstream, call.manages))
 
 
-async def _create(_: UpstreamServices, call: _Call, __: str) -> Response | Problem:
+async def answer_create(_: UpstreamServices, call: UpstreamCall, __: str) -> Response | Problem:
     refused = _unknown(call.body, _FIELDS)
     if refused is not None:
         return refused
     order = NewUpstream(**dict.fromkeys(_NEEDED) | call.body)
     made = await create_upstream(call.desk, call.owner, order)
-    return made if isinstance(made, Problem) else JSONResponse(_shown(made, call.caller), status_code=201)
+    return made if isinstance(made, Problem) else JSONResponse(_shown(made, call.manages), status_code=201)
 
 
-async def _change(_: UpstreamServices, call: _Call, upstream_id: str) -> Response | Problem:
+async def answer_change(_: UpstreamServices, call: UpstreamCall, upstream_id: str) -> Response | Problem:
     refused = _unknown(call.body, _FIELDS)
     if refused is not None:
         return refused
     changed = await change_upstream(call.desk, call.owner, upstream_id, UpstreamChange(**call.body))
-    return changed if isinstance(changed, Problem) else JSONResponse(_shown(changed, call.caller))
+    return changed if isinstance(changed, Problem) else JSONResponse(_shown(changed, call.manages))
 
 
-async def _delete(_: UpstreamServices, call: _Call, upstream_id: str) -> Response | Problem:
+async def answer_delete(_: UpstreamServices, call: UpstreamCall, upstream_id: str) -> Response | Problem:
     removed = await delete_upstream(call.desk, call.owner, upstream_id)
     return removed if isinstance(removed, Problem) else JSONResponse({"success": True})
 
 
-async def _test(services: UpstreamServices, call: _Call, upstream_id: str) -> Response | Problem:
+async def answer_test(services: UpstreamServices, call: UpstreamCall, upstream_id: str) -> Response | Problem:
     row = await find_upstream(call.desk, call.owner, upstream_id)
     if isinstance(row, Problem):
         return row
@@ -157,7 +162,7 @@ async def _test(services: UpstreamServices, call: _Call, upstream_id: str) -> Re
     return JSONResponse({"success": tested.success, "message": tested.message})
 
 
-async def _discover(services: UpstreamServices, call: _Call, _: str) -> Response | Problem:
+async def answer_discover(services: UpstreamServices, call: UpstreamCall, _: str) -> Response | Problem:
     """Of a stored upstream (`id`), or of one whose address and key are in the body: a stored key goes nowhere else."""
     refused = await check_access(call.desk.store, call.desk.actor, call.owner, to_change=True)
     refused = refused or services.limits.take(call.owner)
@@ -186,7 +191,7 @@ def _unknown(body: dict[str, Any], known: frozenset[str]) -> Problem | None:
     return Problem(Code.BAD_REQUEST, shown=f"body: may only have {', '.join(sorted(known))}")
 
 
-def _shown(one: CustomUpstream, caller: Caller) -> dict[str, Any]:
+def _shown(one: CustomUpstream, manages: bool) -> dict[str, Any]:
     """Members who manage nothing see neither the address nor the names of headers."""
     shown = {
         "id": one.id,
@@ -199,7 +204,7 @@ def _shown(one: CustomUpstream, caller: Caller) -> dict[str, Any]:
         "updated_at": _instant(one.updated_at),
         "created_by": one.created_by,
     }
-    if caller.role is None or caller.role in MANAGERS:
+    if manages:
         shown |= {"base_url": one.base_url, "extra_header_names": list(one.header_names)}
     return shown
 

@@ -2,6 +2,8 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime
 
+from tollway.admin.members import remove_member, set_daily_limit
+from tollway.admin.office import Office
 from tollway.admin.organizations import (
     NewOrganization,
     add_member,
@@ -9,10 +11,9 @@ from tollway.admin.organizations import (
     create_organization,
     find_organization,
     list_organizations,
-    remove_member,
-    set_daily_limit,
     show_organization,
 )
+from tollway.admin.ownership import OPERATOR
 from tollway.admin.records import Member, Organization, OrganizationChange, Page
 from tollway.admin.users import NewUser, create_user
 from tollway.errors import Code, Problem
@@ -74,10 +75,10 @@ def test_members_come_and_go(store: SqlAdmin, now: datetime) -> None:
         assert _code(await add_member(store, "Acme", "who", Role.OWNER, now)) is Code.NOT_FOUND
         assert _code(await add_member(store, "Who", "eve@example.com", Role.OWNER, now)) is Code.NOT_FOUND
 
-        assert await remove_member(store, "Acme", "bob@example.com") is None
-        assert _code(await remove_member(store, "Acme", "bob@example.com")) is Code.NOT_FOUND
-        assert _code(await remove_member(store, "Who", "bob@example.com")) is Code.NOT_FOUND
-        last = await remove_member(store, "Acme", "ann@example.com")
+        assert await remove_member(Office(store, OPERATOR, now), "Acme", "bob@example.com") is None
+        assert _code(await remove_member(Office(store, OPERATOR, now), "Acme", "bob@example.com")) is Code.NOT_FOUND
+        assert _code(await remove_member(Office(store, OPERATOR, now), "Who", "bob@example.com")) is Code.NOT_FOUND
+        last = await remove_member(Office(store, OPERATOR, now), "Acme", "ann@example.com")
         assert isinstance(last, Problem)
         assert (last.code, last.shown) == (Code.CONFLICT, "An organization needs at least one owner")
 
@@ -91,13 +92,18 @@ def test_a_daily_limit_is_set_and_lifted(store: SqlAdmin, now: datetime) -> None
         await create_user(store, NewUser("eve@example.com"), now)
         await add_member(store, "Acme", "ann@example.com", Role.MEMBER, now)
         for limit in (0, 2_000_000_000, None):
-            changed = await set_daily_limit(store, "Acme", "ann@example.com", limit)
+            changed = await set_daily_limit(Office(store, OPERATOR, now), "Acme", "ann@example.com", limit)
             assert isinstance(changed, Member)
             assert changed.daily_limit_microdollars == limit
         for limit in (-1, 2_000_000_001):
-            assert _code(await set_daily_limit(store, "Acme", "ann@example.com", limit)) is Code.BAD_REQUEST
-        assert _code(await set_daily_limit(store, "Acme", "eve@example.com", 1)) is Code.NOT_FOUND
-        assert _code(await set_daily_limit(store, "Acme", "who", 1)) is Code.NOT_FOUND
+            assert (
+                _code(await set_daily_limit(Office(store, OPERATOR, now), "Acme", "ann@example.com", limit))
+                is Code.BAD_REQUEST
+            )
+        assert (
+            _code(await set_daily_limit(Office(store, OPERATOR, now), "Acme", "eve@example.com", 1)) is Code.NOT_FOUND
+        )
+        assert _code(await set_daily_limit(Office(store, OPERATOR, now), "Acme", "who", 1)) is Code.NOT_FOUND
 
     asyncio.run(scenario())
 

@@ -37,10 +37,7 @@ def test_providers_are_named_one_by_one(entry: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "shown"),
     [
-        ({"favourite": "a/b"}, "favourite: is no setting of an organization"),
-        ({"default_model": "a/*"}, "default_model: must be one model, without a wildcard"),
-        ({"default_model": "A/b"}, "default_model: must be in lower case"),
-        ({"default_model": ("a/b",)}, "default_model: must be a model id"),
+        ({"telemetry": "a/b"}, "telemetry: is no setting of an organization"),
         ({"data_collection": "maybe"}, "data_collection: must be one of allow, deny"),
         ({"data_collection": ("deny",)}, "data_collection: must be one of allow, deny"),
         ({"model_allow_list": "a/b"}, "model_allow_list: must be a list"),

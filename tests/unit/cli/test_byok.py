@@ -60,7 +60,7 @@ def test_refusals(acme, file: str, tmp_path: Path) -> None:
     acme("byok", "add", "anthropic", *ann)
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     for words, line in (
-        (("add", "anthropic", *ann), "anthropic has a key already"),
+        (("add", "anthropic", *ann), "A key for this provider already exists"),
         (("add", "bedrock", *ann), "key: the key for bedrock is not an object of AWS credentials"),
         (("add", "who", *ann), "provider: must be one of anthropic, bedrock,"),
         (("add", "openai", "--key-file", file), "name a user or an organization"),

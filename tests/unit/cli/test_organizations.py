@@ -10,6 +10,9 @@ FIELDS = (
     "provider_allow_list",
     "model_deny_list",
     "provider_deny_list",
+    "minimum_balance_microdollars",
+    "minimum_balance_alert_email",
+    "code_indexing_enabled",
     "data_collection",
     "default_model",
 )
@@ -73,9 +76,9 @@ def test_refusals_are_one_line_that_names_the_thing(acme) -> None:
             "model_deny_list: entry 2 must have 1 to 256 characters, without spaces",
         ),
         (["add-member", "Acme", "ann@example.com"], "'ann@example.com' is already a member of 'Acme'"),
-        (["remove-member", "Acme", "bob@example.com"], "'bob@example.com' is not a member of 'Acme'"),
+        (["remove-member", "Acme", "bob@example.com"], "User is not a member of this organization"),
         (["remove-member", "Acme", "ann@example.com"], "An organization needs at least one owner"),
-        (["set-limit", "Acme", "bob@example.com", "1"], "'bob@example.com' is not a member of 'Acme'"),
+        (["set-limit", "Acme", "bob@example.com", "1"], "User is not a member of this organization"),
         (["set-limit", "Acme", "ann@example.com", "2001"], "limit: must be between 0 and 2000000000 micro-dollars"),
     ):
         ended = acme("orgs", *words)

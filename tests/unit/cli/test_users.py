@@ -1,6 +1,6 @@
 def test_a_user_is_created_shown_and_listed(run) -> None:
     created = run("users", "create", "Ann@Example.com", "--name", "Ann", "--json").json
-    assert set(created) == {"id", "email", "name", "blocked_reason", "created_at"}
+    assert set(created) == {"id", "email", "name", "blocked_reason", "created_at", "is_admin"}
     assert created["email"] == "ann@example.com"
     assert created["created_at"].endswith("Z")
     for name in (created["id"], "ann@example.com"):
@@ -11,7 +11,7 @@ def test_a_user_is_created_shown_and_listed(run) -> None:
 def test_without_json_it_is_plain_aligned_text(run) -> None:
     run("users", "create", "ann@example.com", "--name", "[red]Ann")
     lines = run("users", "list").out.splitlines()
-    assert lines[0].split() == ["id", "email", "name", "blocked", "reason", "created", "at"]
+    assert lines[0].split() == ["id", "email", "name", "is", "admin", "blocked", "reason", "created", "at"]
     assert "[red]Ann" in lines[1]
     assert lines[1].index("ann@example.com") == lines[0].index("email")
     assert not any(line.endswith(" ") or "\x1b" in line for line in lines)
@@ -68,3 +68,11 @@ def test_a_deleted_user_is_a_pseudonym(run) -> None:
 
 def test_the_only_owner_stays(acme) -> None:
     assert acme("users", "delete", "ann@example.com").err == "tollway: An organization needs at least one owner\n"
+
+
+def test_administrators_are_made_and_unmade_here(run) -> None:
+    run("users", "create", "ann@example.com")
+    assert run("users", "admin", "ann@example.com", "--on", "--json").json["is_admin"] is True
+    assert run("users", "show", "ann@example.com", "--json").json["is_admin"] is True
+    assert run("users", "admin", "ann@example.com", "--off", "--json").json["is_admin"] is False
+    assert run("users", "admin", "ann@example.com").code == 2

@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Connection, Text, bindparam, case, select, up
 
 from tollway.billing.ledger import BUDGET_ORDER, BudgetKind, BudgetRef
 from tollway.money import MICRODOLLARS_MAX, Microdollars, checked
+from tollway.storage.sql.database import Database
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.packed import among, pack, rows
 from tollway.storage.sql.tables import budgets, ledger_accounts
@@ -84,6 +85,12 @@ class Budget(Struct, frozen=True):
 def read(connection: Connection, budget_id: str) -> Budget | None:
     row = connection.execute(_READ, {"budget_id": budget_id}).first()
     return None if row is None else Budget(*row)
+
+
+async def spent(database: Database, ref: BudgetRef) -> int:
+    """Micro-dollars so far; 0 of a budget that has no row yet."""
+    found = await database.read(lambda connection: read(connection, ref.id))
+    return 0 if found is None else found.spent
 
 
 def lock(connection: Connection, refs: Mapping[str, BudgetRef], now: datetime) -> dict[str, Budget]:

@@ -2,13 +2,16 @@
 
 from typing import Final
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from tollway.admin.records import AccountBalance, CreditTransaction, Page
-from tollway.billing.ledger import BudgetKind, BudgetRef
+from tollway.billing.ledger import PAYMENTS, BudgetKind, BudgetRef, EntryKind, Posting
+from tollway.money import Microdollars
 from tollway.storage.sql import budgets
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
 from tollway.storage.sql.credit_rows import book_credit
+from tollway.storage.sql.entries import post
+from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import credit_transactions
 
 _COLUMNS: Final = (
@@ -23,20 +26,12 @@ _COLUMNS: Final = (
     credit_transactions.c.created_at,
 )
 
+_ONE: Final = select(credit_transactions.c.id).where(credit_transactions.c.id == bindparam("id"))
+
 
 class SqlCredits(SqlSubject):
     async def add_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance:
-        row = {
-            "id": credit.id,
-            "user_id": credit.user_id,
-            "organization_id": credit.organization_id,
-            "amount_microdollars": credit.amount_microdollars,
-            "is_free": credit.is_free,
-            "description": credit.description,
-            "credit_category": credit.credit_category,
-            "expiry_date": credit.expiry_date,
-            "created_at": credit.created_at,
-        }
+        row = _row(credit)
 
         def work(connection: Connection) -> AccountBalance:
             credited = book_credit(connection, account, row)
@@ -44,6 +39,23 @@ class SqlCredits(SqlSubject):
                 return _balance(account, budgets.read(connection, account.id))
             bump_identity(connection)
             return _balance(account, credited)
+
+        return await self._database.write(work)
+
+    async def refund_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance | None:
+        posting = Posting(EntryKind.REFUND, account.id, PAYMENTS, Microdollars(-credit.amount_microdollars))
+
+        def work(connection: Connection) -> AccountBalance | None:
+            budget = budgets.lock(connection, {account.id: account}, credit.created_at)[account.id]
+            if connection.execute(_ONE, {"id": credit.id}).first() is not None:  # an earlier try of ours
+                return _balance(account, budget)
+            if budget.balance - budget.held + credit.amount_microdollars < 0:
+                return None
+            insert_missing(connection, credit_transactions, _row(credit))
+            refunded = budgets.credit(connection, account, credit.amount_microdollars, credit.created_at)
+            post(connection, credit.id, [posting], credit.created_at, memo=credit.description)
+            bump_identity(connection)
+            return _balance(account, refunded)
 
         return await self._database.write(work)
 
@@ -55,6 +67,20 @@ class SqlCredits(SqlSubject):
 
     async def account_balance(self, account: BudgetRef) -> AccountBalance:
         return _balance(account, await self._database.read(lambda connection: budgets.read(connection, account.id)))
+
+
+def _row(credit: CreditTransaction) -> dict[str, object]:
+    return {
+        "id": credit.id,
+        "user_id": credit.user_id,
+        "organization_id": credit.organization_id,
+        "amount_microdollars": credit.amount_microdollars,
+        "is_free": credit.is_free,
+        "description": credit.description,
+        "credit_category": credit.credit_category,
+        "expiry_date": credit.expiry_date,
+        "created_at": credit.created_at,
+    }
 
 
 def _of(account: BudgetRef) -> Select[tuple[object, ...]]:

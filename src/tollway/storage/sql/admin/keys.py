@@ -1,14 +1,15 @@
 """Rows of api_keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
-from tollway.admin.records import ApiKey, Page
+from tollway.admin.records import ApiKey, AuditEntry, KeyScope, Page
 from tollway.billing.ledger import BudgetKind
 from tollway.identity.store import KeyRow
+from tollway.storage.sql.admin.audit import write_audit
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, matches, newest_first
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import api_keys, budgets, memberships, organizations
@@ -49,7 +50,7 @@ _REVOKE: Final = (
 
 
 class SqlKeys(SqlSubject):
-    async def add_key(self, key: KeyRow) -> bool:
+    async def add_key(self, key: KeyRow, audit: AuditEntry | None = None) -> bool:
         row = {
             "id": key.id,
             "secret_hash": key.secret_hash,
@@ -67,7 +68,8 @@ class SqlKeys(SqlSubject):
         def work(connection: Connection) -> bool:
             if key.organization_id is not None and connection.execute(_MEMBER, who).first() is None:
                 return False
-            insert_missing(connection, api_keys, row)
+            if insert_missing(connection, api_keys, row):
+                write_audit(connection, audit)
             bump_identity(connection)
             return True
 
@@ -80,6 +82,38 @@ class SqlKeys(SqlSubject):
             lambda connection: tuple(_key(row) for row in connection.execute(statement, values).all())
         )
 
+    async def list_keys_in(self, page: Page, scope: KeyScope) -> tuple[ApiKey, ...]:
+        statement = newest_first(_SHOWN.where(*_is_in(scope)), api_keys, page)
+        return await self._database.read(
+            lambda connection: tuple(_key(row) for row in connection.execute(statement).all())
+        )
+
+    async def find_key(self, key_id: str, scope: KeyScope) -> ApiKey | None:
+        statement = _SHOWN.where(api_keys.c.id == key_id, *_is_in(scope))
+
+        def work(connection: Connection) -> ApiKey | None:
+            row = connection.execute(statement).first()
+            return None if row is None else _key(row)
+
+        return await self._database.read(work)
+
+    async def change_key(
+        self, key_id: str, scope: KeyScope, values: Mapping[str, Any], audit: AuditEntry | None
+    ) -> ApiKey | None:
+        which = (api_keys.c.id == key_id, *_is_in(scope))
+        change = update(api_keys).where(*which, api_keys.c.revoked_at.is_(None)).values(**values)
+
+        def work(connection: Connection) -> ApiKey | None:
+            if connection.execute(change).rowcount:
+                write_audit(connection, audit)
+                bump_identity(connection)
+            elif "revoked_at" not in values:
+                return None
+            row = connection.execute(_SHOWN.where(*which)).first()
+            return None if row is None else _key(row)
+
+        return await self._database.write(work)
+
     async def revoke_key(self, key_id: str, now: datetime) -> ApiKey | None:
         def work(connection: Connection) -> ApiKey | None:
             connection.execute(_REVOKE, {"key_id": key_id, "now": now})
@@ -88,6 +122,18 @@ class SqlKeys(SqlSubject):
             return None if row is None else _key(row)
 
         return await self._database.write(work)
+
+
+def _is_in(scope: KeyScope) -> tuple[Any, ...]:
+    """The scope is part of every statement."""
+    conditions: list[Any] = []
+    if scope.user_id is not None:
+        conditions.append(api_keys.c.user_id == scope.user_id)
+    if scope.organization_id is not None:
+        conditions.append(api_keys.c.organization_id == scope.organization_id)
+    if scope.is_personal:
+        conditions.append(api_keys.c.organization_id.is_(None))
+    return tuple(conditions)
 
 
 def _key(row: Sequence[Any]) -> ApiKey:

@@ -1,20 +1,27 @@
-"""Rows of organizations, memberships and member limits."""
+"""Rows of organizations."""
 
 from datetime import datetime
 from typing import Any, Final
 
 from msgspec import to_builtins
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
-from tollway.admin.records import Member, Organization, OrganizationChange, Page
-from tollway.admin.store import Removal
+from tollway.admin.records import (
+    AuditEntry,
+    Founder,
+    Membership,
+    Organization,
+    OrganizationChange,
+    Page,
+)
+from tollway.admin.store import AuditOf
 from tollway.identity.caller import Role
 from tollway.identity.organization import merge_settings, read_settings
+from tollway.storage.sql.admin.audit import write_audit
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
 from tollway.storage.sql.insertion import insert_missing
-from tollway.storage.sql.tables import member_limits, memberships, organizations, users
-
-DAILY: Final = "daily"
+from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
+from tollway.storage.sql.tables import memberships, organizations, users
 
 _COLUMNS: Final = (
     organizations.c.id,
@@ -28,40 +35,26 @@ _LISTED: Final = select(*_COLUMNS).where(organizations.c.deleted_at.is_(None))
 _BY_ID: Final = _LISTED.where(organizations.c.id == bindparam("id"))
 _BY_NAME: Final = _LISTED.where(organizations.c.name == bindparam("name")).order_by(organizations.c.id)
 _BY_ID_LOCKED: Final = _BY_ID.with_for_update()
-_LOCK: Final = select(organizations.c.id).where(organizations.c.id == bindparam("id")).with_for_update()
-_MEMBERS: Final = (
-    select(
-        memberships.c.organization_id,
-        memberships.c.user_id,
-        users.c.email,
-        memberships.c.role,
-        member_limits.c.limit_microdollars,
-    )
-    .join_from(memberships, users, users.c.id == memberships.c.user_id)
-    .outerjoin(
-        member_limits,
-        and_(
-            member_limits.c.organization_id == memberships.c.organization_id,
-            member_limits.c.user_id == memberships.c.user_id,
-            member_limits.c.limit_type == DAILY,
-        ),
-    )
-    .where(memberships.c.organization_id == bindparam("id"))
-    .order_by(users.c.email)
+_OF_USER: Final = (
+    select(memberships.c.role, *_COLUMNS)
+    .join_from(memberships, organizations, organizations.c.id == memberships.c.organization_id)
+    .where(memberships.c.user_id == bindparam("user_id"), organizations.c.deleted_at.is_(None))
+    .order_by(organizations.c.created_at.desc(), organizations.c.id)
 )
-_MEMBERSHIP_ID: Final = select(memberships.c.id).where(
-    memberships.c.organization_id == bindparam("organization_id"), memberships.c.user_id == bindparam("user_id")
+_DELETE: Final = (
+    update(organizations)
+    .where(organizations.c.id == bindparam("organization"), organizations.c.deleted_at.is_(None))
+    .values(deleted_at=bindparam("now"), updated_at=bindparam("now"))
 )
-_REMOVE: Final = delete(memberships).where(
-    memberships.c.organization_id == bindparam("organization_id"), memberships.c.user_id == bindparam("user_id")
-)
-_LIFT: Final = delete(member_limits).where(
-    member_limits.c.organization_id == bindparam("organization_id"), member_limits.c.user_id == bindparam("user_id")
+_SECRETS: Final = tuple(
+    delete(table).where(table.c.organization_id == bindparam("organization")) for table in (byok_keys, custom_upstreams)
 )
 
 
 class SqlOrganizations(SqlSubject):
-    async def add_organization(self, organization: Organization) -> None:
+    async def add_organization(
+        self, organization: Organization, founder: Founder | None = None, audit: AuditEntry | None = None
+    ) -> bool:
         row = {
             "id": organization.id,
             "name": organization.name,
@@ -72,11 +65,17 @@ class SqlOrganizations(SqlSubject):
             "updated_at": organization.created_at,
         }
 
-        def work(connection: Connection) -> None:
-            insert_missing(connection, organizations, row)
-            bump_identity(connection)
+        def work(connection: Connection) -> bool:
+            if founder and _is_full(connection, founder, organization.id):
+                return False
+            if insert_missing(connection, organizations, row):
+                if founder:
+                    insert_missing(connection, memberships, _owner_row(organization, founder))
+                write_audit(connection, audit)
+                bump_identity(connection)
+            return True
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def find_organizations(self, id_or_name: str) -> tuple[Organization, ...]:
         def work(connection: Connection) -> tuple[Organization, ...]:
@@ -93,9 +92,9 @@ class SqlOrganizations(SqlSubject):
         )
 
     async def change_organization(
-        self, organization_id: str, change: OrganizationChange, now: datetime
+        self, organization_id: str, change: OrganizationChange, now: datetime, audit: AuditOf | None = None
     ) -> Organization | None:
-        named: dict[str, Any] = {"plan": change.plan, "require_seats": change.require_seats}
+        named: dict[str, Any] = {"name": change.name, "plan": change.plan, "require_seats": change.require_seats}
         changed = {name: value for name, value in named.items() if value is not None}
 
         def work(connection: Connection) -> Organization | None:
@@ -105,68 +104,50 @@ class SqlOrganizations(SqlSubject):
             values = {**changed, "settings": merge_settings(row.settings, change.settings), "updated_at": now}
             connection.execute(update(organizations).where(organizations.c.id == organization_id).values(values))
             bump_identity(connection)
-            return _organization(connection.execute(_BY_ID, {"id": organization_id}).one())
+            after = _organization(connection.execute(_BY_ID, {"id": organization_id}).one())
+            write_audit(connection, audit(_organization(row), after) if audit else None)
+            return after
 
         return await self._database.write(work)
 
-    async def add_member(self, member: Member, membership_id: str, now: datetime) -> bool:
-        row = {
-            "id": membership_id,
-            "organization_id": member.organization_id,
-            "user_id": member.user_id,
-            "role": member.role.value,
-            "created_at": now,
-            "updated_at": now,
-        }
-        who = {"organization_id": member.organization_id, "user_id": member.user_id}
+    async def list_memberships(self, user_id: str) -> tuple[Membership, ...]:
+        return await self._database.read(
+            lambda connection: tuple(
+                Membership(_organization(row), Role(row.role))
+                for row in connection.execute(_OF_USER, {"user_id": user_id}).all()
+            )
+        )
 
-        def work(connection: Connection) -> bool:
-            if insert_missing(connection, memberships, row):
-                bump_identity(connection)
-                return True
-            return connection.execute(_MEMBERSHIP_ID, who).scalar() == membership_id  # an earlier try of ours
-
-        return await self._database.write(work)
-
-    async def list_members(self, organization_id: str) -> tuple[Member, ...]:
-        return await self._database.read(lambda connection: _members(connection, organization_id))
-
-    async def remove_member(self, organization_id: str, user_id: str) -> Removal:
-        who = {"organization_id": organization_id, "user_id": user_id}
-
-        def work(connection: Connection) -> Removal:
-            connection.execute(_LOCK, {"id": organization_id})  # two owners must not remove each other at once
-            roles = {member.user_id: member.role for member in _members(connection, organization_id)}
-            if user_id not in roles:
-                return Removal.NO_MEMBER
-            if roles[user_id] is Role.OWNER and list(roles.values()).count(Role.OWNER) == 1:
-                return Removal.LAST_OWNER
-            connection.execute(_LIFT, who)
-            connection.execute(_REMOVE, who)
-            bump_identity(connection)
-            return Removal.DONE
-
-        return await self._database.write(work)
-
-    async def set_daily_limit(self, member: Member, limit_id: str) -> None:
-        who = {"organization_id": member.organization_id, "user_id": member.user_id}
-        row = {"id": limit_id, "limit_type": DAILY, "limit_microdollars": member.daily_limit_microdollars, **who}
-
+    async def delete_organization(self, organization_id: str, now: datetime, audit: AuditEntry | None) -> None:
         def work(connection: Connection) -> None:
-            connection.execute(_LOCK, {"id": member.organization_id})
-            connection.execute(_LIFT, who)
-            is_member = connection.execute(_MEMBERSHIP_ID, who).first() is not None
-            if is_member and member.daily_limit_microdollars is not None:
-                insert_missing(connection, member_limits, row)
-            bump_identity(connection)
+            if connection.execute(_DELETE, {"organization": organization_id, "now": now}).rowcount:
+                for statement in _SECRETS:
+                    connection.execute(statement, {"organization": organization_id})
+                write_audit(connection, audit)
+                bump_identity(connection)
 
         await self._database.write(work)
 
 
+def _is_full(connection: Connection, founder: Founder, organization_id: str) -> bool:
+    """Whether they belong to as many as one may found; `organization_id`, of an earlier try of ours, does not count."""
+    connection.execute(select(users.c.id).where(users.c.id == founder.user_id).with_for_update())  # one after another
+    rows = connection.execute(_OF_USER, {"user_id": founder.user_id}).all()
+    others = [row for row in rows if row.id != organization_id]
+    return len(others) >= founder.organizations_max
+
+
+def _owner_row(organization: Organization, founder: Founder) -> dict[str, Any]:
+    return {
+        "id": founder.membership_id,
+        "organization_id": organization.id,
+        "user_id": founder.user_id,
+        "role": Role.OWNER.value,
+        "created_at": organization.created_at,
+        "updated_at": organization.created_at,
+    }
+
+
 def _organization(row: Any) -> Organization:
-    return Organization(row.id, row.name, row.plan, row.created_at, row.require_seats, read_settings(row.settings))
-
-
-def _members(connection: Connection, organization_id: str) -> tuple[Member, ...]:
-    rows = connection.execute(_MEMBERS, {"id": organization_id}).all()
-    return tuple(Member(row.organization_id, row.user_id, row.email, Role(row.role), row[-1]) for row in rows)
+    settings = read_settings(row.settings)
+    return Organization(row.id, row.name, row.plan, row.created_at, row.require_seats, settings, row.settings)

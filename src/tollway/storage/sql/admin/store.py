@@ -4,7 +4,9 @@ from tollway.storage.sql.admin.audit import SqlAudit
 from tollway.storage.sql.admin.credits import SqlCredits
 from tollway.storage.sql.admin.custom_llms import SqlLlms
 from tollway.storage.sql.admin.erasure import SqlErasure
+from tollway.storage.sql.admin.invitations import SqlInvitations
 from tollway.storage.sql.admin.keys import SqlKeys
+from tollway.storage.sql.admin.members import SqlMembers
 from tollway.storage.sql.admin.organizations import SqlOrganizations
 from tollway.storage.sql.admin.own_keys import SqlOwnKeys
 from tollway.storage.sql.admin.upstreams import SqlUpstreams
@@ -12,6 +14,16 @@ from tollway.storage.sql.admin.users import SqlUsers
 
 
 class SqlAdmin(
-    SqlUsers, SqlOrganizations, SqlKeys, SqlCredits, SqlOwnKeys, SqlUpstreams, SqlLlms, SqlErasure, SqlAudit
+    SqlUsers,
+    SqlOrganizations,
+    SqlMembers,
+    SqlInvitations,
+    SqlKeys,
+    SqlCredits,
+    SqlOwnKeys,
+    SqlUpstreams,
+    SqlLlms,
+    SqlErasure,
+    SqlAudit,
 ):
     """`SqlAdmin(database)`."""

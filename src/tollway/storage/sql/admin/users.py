@@ -12,7 +12,14 @@ from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_fir
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import users
 
-_COLUMNS: Final = (users.c.id, users.c.email, users.c.name, users.c.blocked_reason, users.c.created_at)
+_COLUMNS: Final = (
+    users.c.id,
+    users.c.email,
+    users.c.name,
+    users.c.blocked_reason,
+    users.c.created_at,
+    users.c.is_admin,
+)
 _BY_ID: Final = select(*_COLUMNS).where(users.c.id == bindparam("user_id"))
 _FIND: Final = (
     select(*_COLUMNS)
@@ -23,6 +30,12 @@ _BLOCK: Final = (
     update(users)
     .where(users.c.id == bindparam("user_id"))
     .values(blocked_reason=bindparam("reason"), updated_at=bindparam("now"))
+)
+
+_ADMIN: Final = (
+    update(users)
+    .where(users.c.id == bindparam("user_id"))
+    .values(is_admin=bindparam("new"), updated_at=bindparam("now"))
 )
 
 
@@ -37,6 +50,7 @@ class SqlUsers(SqlSubject):
             "name": user.name,
             "pepper": pepper,
             "blocked_reason": user.blocked_reason,
+            "is_admin": user.is_admin,
             "created_at": user.created_at,
             "updated_at": user.created_at,
         }
@@ -63,6 +77,15 @@ class SqlUsers(SqlSubject):
         return await self._database.read(
             lambda connection: tuple(_user(row) for row in connection.execute(statement).all())
         )
+
+    async def set_admin(self, user_id: str, is_admin: bool, now: datetime) -> User | None:
+        def work(connection: Connection) -> User | None:
+            connection.execute(_ADMIN, {"user_id": user_id, "new": is_admin, "now": now})
+            bump_identity(connection)
+            row = connection.execute(_BY_ID, {"user_id": user_id}).first()
+            return None if row is None else _user(row)
+
+        return await self._database.write(work)
 
     async def set_blocked(self, user_id: str, reason: str | None, now: datetime) -> User | None:
         def work(connection: Connection) -> User | None:

@@ -1,0 +1,149 @@
+"""What was used: requests one by one, and sums by day, model, member or key, of one payer and a span of time.
+
+Ids of requests are ordered by time, so a span of time is a span of ids, and a page goes on from the last id. Source:
+catalog-and-clients E.6, F.3; guarantees §12.
+"""
+
+from collections.abc import Iterator, Sequence
+from csv import writer
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from io import StringIO
+from typing import Any, Final, Protocol
+
+from tollway.admin.fields import PAGE_ROWS_MAX, bad
+from tollway.errors import Problem
+
+SPAN_DEFAULT: Final = timedelta(days=30)
+SPAN_MAX: Final = timedelta(days=366)
+GROUPS_MAX: Final = 10_000
+ROWS_IN_CSV_MAX: Final = 10_000
+FILTER_CHARS_MAX: Final = 256
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Grouping(StrEnum):
+    DAY = "day"
+    MODEL = "model"
+    MEMBER = "member"
+    KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageFilter:
+    """Of whom and when. `user_id` and `organization_id` None: of all. Instants: from `since` on, before `until`.
+
+    `is_personal`: only what no organization paid for.
+    """
+
+    since: datetime
+    until: datetime
+    user_id: str | None = None
+    organization_id: str | None = None
+    is_personal: bool = False
+    model: str | None = None
+    key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsedRequest:
+    """One request: what it used and, corrections included, cost."""
+
+    id: str
+    created_at: datetime
+    user_id: str
+    organization_id: str | None
+    key_id: str | None
+    provider_id: str
+    requested_model: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    basis: str
+    cost_microdollars: int
+    has_error: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsedSum:
+    """Of all requests of one group. A field by which is not grouped is None."""
+
+    day: str | None
+    model: str | None
+    user_id: str | None
+    key_id: str | None
+    requests: int
+    errors: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    cost_microdollars: int
+
+
+class UsageStore(Protocol):
+    """Raises StoreUnavailableError when the database cannot answer."""
+
+    async def list_usage(self, wanted: UsageFilter, limit: int, before: str | None) -> tuple[UsedRequest, ...]:
+        """Newest first, those with ids below `before`."""
+        ...
+
+    async def sum_usage(
+        self, wanted: UsageFilter, by: Sequence[Grouping], limit: int, offset: int
+    ) -> tuple[UsedSum, ...]:
+        """By descending day, then by cost, then by the rest of the group."""
+        ...
+
+
+def check_span(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime] | Problem:
+    """The last 30 days where nothing is said. Refuses: bad_request."""
+    end = until or now + timedelta(seconds=1)
+    begin = since or end - SPAN_DEFAULT
+    if not timedelta(0) < end - begin <= SPAN_MAX:
+        return bad("from", f"must be before `to`, by at most {SPAN_MAX.days} days")
+    if begin < _EPOCH:
+        return bad("from", "must be after 1970")
+    return begin, end
+
+
+def check_filter(name: str, value: str | None) -> str | Problem | None:
+    """A text that can be the value of a column."""
+    if value is None or (0 < len(value) <= FILTER_CHARS_MAX and value.isprintable()):
+        return value
+    return bad(name, f"must have 1 to {FILTER_CHARS_MAX} characters, none of them control characters")
+
+
+def check_limit(limit: int) -> Problem | None:
+    return None if 1 <= limit <= PAGE_ROWS_MAX else bad("limit", f"must be between 1 and {PAGE_ROWS_MAX}")
+
+
+def first_id(at: datetime) -> str:
+    """Not above the id of any request that began at `at` or later, above that of any that began before."""
+    milliseconds = max((at - _EPOCH) // timedelta(milliseconds=1), 0)
+    return f"{milliseconds:012x}" + "0" * 20
+
+
+def csv_lines(rows: Sequence[UsedRequest] | Sequence[UsedSum], kind: type[Any]) -> Iterator[str]:
+    """A line of names, then one for each row. Texts that a spreadsheet would take for a formula begin with a quote
+    (guarantees W)."""
+    names = [one.name for one in fields(kind)]
+    yield _line(names)
+    for row in rows:
+        yield _line([neutral(getattr(row, name)) for name in names])
+
+
+def neutral(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _line(values: Sequence[object]) -> str:
+    buffer = StringIO()
+    writer(buffer, lineterminator="\r\n").writerow(values)
+    return buffer.getvalue()

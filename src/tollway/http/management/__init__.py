@@ -1,0 +1,1 @@
+"""The management API: one file per subject; who may call what stands in `table.py`."""

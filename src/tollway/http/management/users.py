@@ -1,0 +1,133 @@
+"""Users and credits, for administrators; and one's own balance and credit transactions."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from tollway.admin import credits as credit_cases
+from tollway.admin import users
+from tollway.admin.credits import Credited, NewCredit, add_credit
+from tollway.admin.credits import Owner as Account
+from tollway.admin.records import AccountBalance, CreditTransaction, Page, User
+from tollway.errors import Problem
+from tollway.http.management.call import Access, Call, Current
+from tollway.http.management.keys import Cursor, Limit
+from tollway.http.management.table import Body, Listing, Table, page_of
+from tollway.identity.owned import OwnerKind
+from tollway.money import MICRODOLLARS_MAX
+
+
+class NewUserBody(Body):
+    email: Annotated[str, Field(min_length=1, max_length=320)]
+    name: Annotated[str, Field(max_length=200)] = ""
+
+
+class BlockBody(Body):
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class CreditBody(Body):
+    """To a user or an organization, by id. `is_free` false: it was paid."""
+
+    user_id: Annotated[str | None, Field(max_length=100)] = None
+    organization_id: Annotated[str | None, Field(max_length=100)] = None
+    amount_microdollars: Annotated[int, Field(ge=1, le=MICRODOLLARS_MAX)]
+    is_free: bool = True
+    description: Annotated[str, Field(max_length=500)] = ""
+    category: Annotated[str | None, Field(max_length=100)] = None
+
+
+class RefundBody(Body):
+    """To a user or an organization, by id: so much less is left of what they paid."""
+
+    user_id: Annotated[str | None, Field(max_length=100)] = None
+    organization_id: Annotated[str | None, Field(max_length=100)] = None
+    amount_microdollars: Annotated[int, Field(ge=1, le=MICRODOLLARS_MAX)]
+    description: Annotated[str, Field(max_length=500)] = ""
+
+
+class CreditedBody(BaseModel):
+    transaction: CreditTransaction
+    balance: AccountBalance
+
+
+def add_users(table: Table) -> None:
+    table.add("GET", "/users", Access.ADMINISTRATOR, list_users, Listing[User])
+    table.add("POST", "/users", Access.ADMINISTRATOR, create_user, User, status=201, once=True)
+    table.add("GET", "/users/{user_id}", Access.ADMINISTRATOR, show_user, User)
+    table.add("POST", "/users/{user_id}/block", Access.ADMINISTRATOR, block_user, User)
+    table.add("POST", "/users/{user_id}/unblock", Access.ADMINISTRATOR, unblock_user, User)
+    table.add("DELETE", "/users/{user_id}", Access.ADMINISTRATOR, erase_user, User)
+    table.add("GET", "/balance", Access.LOOK, show_balance, AccountBalance)
+    table.add("GET", "/credits", Access.CHANGE, list_credits, Listing[CreditTransaction])
+    table.add("POST", "/credits", Access.ADMINISTRATOR, give_credit, CreditedBody, status=201, once=True)
+    table.add("POST", "/credits/refund", Access.ADMINISTRATOR, refund, CreditedBody, status=201, once=True)
+
+
+async def list_users(call: Current, limit: Limit = 100, cursor: Cursor = None) -> Listing[User] | Problem:
+    """All of them, newest first."""
+    page = Page(limit, cursor)
+    found = await users.list_users(call.services.store, page)
+    return found if isinstance(found, Problem) else page_of(found, page)
+
+
+async def create_user(call: Current, body: NewUserBody) -> User | Problem:
+    """A user without credits and keys."""
+    return await users.create_user(call.services.store, users.NewUser(body.email, body.name), call.now)
+
+
+async def show_user(call: Current, user_id: str) -> User | Problem:
+    """By id or e-mail address."""
+    return await users.show_user(call.services.store, user_id)
+
+
+async def block_user(call: Current, user_id: str, body: BlockBody) -> User | Problem:
+    """Refuse every key and token of the user from now on."""
+    return await users.block_user(call.services.store, user_id, body.reason, call.now)
+
+
+async def unblock_user(call: Current, user_id: str) -> User | Problem:
+    """Accept the user's keys and tokens again."""
+    return await users.unblock_user(call.services.store, user_id, call.now)
+
+
+async def erase_user(call: Current, user_id: str) -> User | Problem:
+    """For good: own keys, upstreams and memberships go, API keys end; the books keep a pseudonym."""
+    return await users.delete_user(call.services.store, user_id, call.now)
+
+
+async def show_balance(call: Current) -> AccountBalance | Problem:
+    """Of the user, or of the organization."""
+    return await credit_cases.show_balance(call.services.store, _account(call))
+
+
+async def list_credits(
+    call: Current, limit: Limit = 100, cursor: Cursor = None
+) -> Listing[CreditTransaction] | Problem:
+    """Grants, payments and refunds, newest first."""
+    page = Page(limit, cursor)
+    found = await credit_cases.list_credits(call.services.store, _account(call), page)
+    return found if isinstance(found, Problem) else page_of(found, page)
+
+
+async def give_credit(call: Current, body: CreditBody) -> CreditedBody | Problem:
+    """A grant, or a payment that was received elsewhere."""
+    account = Account(body.user_id, body.organization_id)
+    order = NewCredit(account, body.amount_microdollars, body.is_free, body.description, body.category)
+    return _told(await add_credit(call.services.store, order, call.now))
+
+
+async def refund(call: Current, body: RefundBody) -> CreditedBody | Problem:
+    """Give money back: at most what is left, as a payment the other way round."""
+    account = Account(body.user_id, body.organization_id)
+    order = credit_cases.Refund(account, body.amount_microdollars, body.description)
+    return _told(await credit_cases.refund_credit(call.services.store, order, call.now))
+
+
+def _account(call: Call) -> Account:
+    is_organization = call.owner.kind is OwnerKind.ORGANIZATION
+    return Account(organization=call.owner.id) if is_organization else Account(user=call.owner.id)
+
+
+def _told(done: Credited | Problem) -> CreditedBody | Problem:
+    return done if isinstance(done, Problem) else CreditedBody(transaction=done.transaction, balance=done.balance)
