@@ -18,7 +18,7 @@ from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Inbound
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.relay import Relay
-from tollway.gateway.services import Failure
+from tollway.gateway.upstream_port import Failure
 from tollway.http.client_address import ClientAddresses
 from tollway.http.edge import Edge
 from tollway.http.listener import open_listener

@@ -81,7 +81,7 @@ def test_only_the_edges_touch_the_network() -> None:
     allowed = {"http", "upstream", "sim", "cli", "app"}
     report(
         "Only http/, upstream/, cli/ and sim/ speak to the network; everything else gets a port passed in "
-        "(gateway/services.py).",
+        "(gateway/services.py, upstream_port.py).",
         _imports_outside(NETWORK, allowed),
     )
 

@@ -8,7 +8,7 @@ from tollway.admin.sync import CatalogSync
 from tollway.catalog.feed.sources import PUBLIC, SITE
 from tollway.catalog.preset import Preset
 from tollway.clock import utc_now
-from tollway.gateway.services import Failure
+from tollway.gateway.upstream_port import Failure
 from tollway.providers.feeds import are_at_home, gateway_places
 from tollway.providers.registry import Upstream, site
 from tollway.settings import Settings, SettingsError

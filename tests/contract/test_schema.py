@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -21,6 +23,7 @@ from contract.processes import run_together
 from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.identity.caller import Role
 from tollway.identity.store import MembershipRow
+from tollway.storage import sql
 from tollway.storage.migrations import run
 from tollway.storage.migrations.run import migrate
 from tollway.storage.sql import accounting_tables  # noqa: F401  (its tables are in the metadata)
@@ -35,6 +38,9 @@ from tollway.storage.sql.schema import SCHEMA_HEAD, schema_is_current
 from tollway.storage.sql.tables import ledger_entries, metadata
 from tollway.storage.sql.transcript_tables import request_log
 from tollway.storage.sql.usage import SqlUsage
+
+for tables in sorted(Path(sql.__file__).parent.glob("*_tables.py")):  # whatever else a test process has imported
+    import_module(f"{sql.__name__}.{tables.stem}")
 
 
 async def test_the_migrations_build_the_tables_of_the_program(database: Database) -> None:

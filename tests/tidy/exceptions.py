@@ -19,6 +19,7 @@ _TOGETHER = "puts parts together; tests/flow runs the real program"
 _EDGE = "sockets and bytes; tests/flow speaks to it from outside"
 _SIM = "sockets and bytes of the stand-in; tests/flow/test_sim.py speaks to it from outside"
 _CLIENT = "a command; tests/flow/test_client_commands.py runs it, on a terminal and without one"
+_RUN = "a part of a command; tests/flow/test_run.py runs it, on a terminal and without one"
 _SQL = "SQL; tests/contract runs it on SQLite and PostgreSQL"
 _WIRE = "the management API; tests/flow/test_management_access.py, test_account.py and tests/vectors ask it on the wire"
 _REDIS = "Redis; tests/contract runs it against a real server"
@@ -59,11 +60,18 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "cli/key_input.py": _CLIENT,
     "cli/models.py": _CLIENT,
     "cli/provider_picker.py": _CLIENT,
+    "cli/run.py": _RUN,
+    "cli/run_displays.py": _RUN,
+    "cli/run_inputs.py": _RUN,
+    "cli/run_markdown.py": _RUN,
+    "cli/run_model.py": _RUN,
+    "cli/run_tools.py": _RUN,
     "cli/well_known.py": _CLIENT,
     "client/errors.py": _WORDS,
     "billing/subscriptions.py": _WORDS,
     "gateway/reply.py": _WORDS,
     "gateway/services.py": _WORDS,
+    "gateway/upstream_port.py": _WORDS,
     "http/account.py": _WIRE,
     "http/asgi.py": _EDGE,
     "http/device_login.py": _WIRE,
@@ -180,6 +188,8 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/usage.py": _SQL,
     "storage/sql/usage_rows.py": _SQL,
     "storage/sql/workers.py": _SQL,
+    "upstream/chat_call.py": "every request of tests/flow/test_run.py and tests/vectors/test_catalog_run.py uses it",
+    "upstream/default_model.py": "tests/flow/test_run.py asks a real connection through it",
     "upstream/model_list.py": "tests/vectors/test_catalog_fastrouter.py asks real connections through it",
     "upstream/question.py": "every request of tests/unit/upstream/test_device_login.py goes through it",
     "wire/dialects/provider_error.py": _WORDS,

@@ -13,7 +13,7 @@ from tollway.billing.ledger import Basis
 from tollway.catalog.model import Price
 from tollway.clock import utc_now
 from tollway.gateway.lookups import look_up
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.money import Microdollars
 from tollway.providers.registry import configured
 from tollway.settings import parse

@@ -20,7 +20,7 @@ from tollway.settings import client_environment
 from tollway.storage.client.configuration import load_config
 from tollway.storage.client.credential_file import CredentialFile
 from tollway.storage.client.model_shelf import ModelShelf
-from tollway.storage.client.places import places_of
+from tollway.storage.client.places import Places, places_of
 
 _OFFLINE: Final = "TOLLWAY_DISABLE_MODELS_FETCH"
 
@@ -30,6 +30,7 @@ class Session:
     """Read once, when a command starts. `gateways` are those that are enabled, `all_gateways` the others as well."""
 
     environ: Mapping[str, str]
+    places: Places
     store: CredentialFile
     shelf: ModelShelf
     config: ClientConfig
@@ -55,6 +56,7 @@ def _open(environ: Mapping[str, str]) -> Session:
     everything = known_gateways(load_providers(), config, credentials, environ, unix_milliseconds(), also_disabled=True)
     return Session(
         environ=environ,
+        places=places,
         store=store,
         shelf=ModelShelf(places.cache, unix_seconds),
         config=config,

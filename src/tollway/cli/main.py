@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
     "auth": ("tollway.cli.auth", "app", True),
     "providers": ("tollway.cli.auth", "app", True),
     "models": ("tollway.cli.models", "models", False),
+    "run": ("tollway.cli.run", "run", False),
 }
 
 

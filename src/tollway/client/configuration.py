@@ -65,11 +65,28 @@ class ProviderConfig(Struct, frozen=True):
     is_address_foreign: bool = False
 
 
+class AgentConfig(Struct, frozen=True):
+    """`agent.<name>`: a model (`provider/model`) and what it is told before anything else."""
+
+    model: str = ""
+    prompt: str = ""
+
+
+class CommandConfig(Struct, frozen=True):
+    """`command.<name>`: a message with `$ARGUMENTS` where the words of the command line go."""
+
+    template: str
+    agent: str = ""
+    model: str = ""
+
+
 class ClientConfig(Struct, frozen=True):
     """What the commands read of it; other keys are other programs' business. `enabled_providers` None: all are."""
 
     model: str = ""
     small_model: str = ""
+    agent: dict[str, AgentConfig] = field(default_factory=dict)
+    command: dict[str, CommandConfig] = field(default_factory=dict)
     provider: dict[str, ProviderConfig] = field(default_factory=dict)
     enabled_providers: tuple[str, ...] | None = None
     disabled_providers: tuple[str, ...] = ()

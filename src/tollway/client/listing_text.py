@@ -9,6 +9,7 @@ from msgspec.json import encode
 from msgspec.json import format as spread
 
 from tollway.catalog.client_model import ClientModel, as_json, as_pretty_json
+from tollway.client.gateways import Gateway
 from tollway.client.model_lists import Listed
 
 _CAPABILITIES: Final = (("tools", "tool_call"), ("reasoning", "reasoning"), ("images", "attachment"))
@@ -59,10 +60,15 @@ def shown_lines(listed: Sequence[Listed]) -> Iterator[str]:
 
 
 def _row(one: Listed, model: ClientModel) -> tuple[str, str, str, str]:
-    has_prices = one.gateway.access.listing.quotes_prices or model.id in one.gateway.config.models
-    price = f"{price_text(model.cost.input)} / {price_text(model.cost.output)}" if has_prices else "-"
+    price = f"{price_text(model.cost.input)} / {price_text(model.cost.output)}"
+    price = price if has_prices(one.gateway, model.id) else "-"
     can = " ".join(word for word, name in _CAPABILITIES if getattr(model, name))
     return f"{one.gateway.id}/{model.id}", tokens_text(model.limit.context), price, can
+
+
+def has_prices(gateway: Gateway, model_id: str) -> bool:
+    """Whether what stands in the model's `cost` was said by somebody; else its noughts mean nothing."""
+    return gateway.access.listing.quotes_prices or model_id in gateway.config.models
 
 
 def price_text(price: Decimal | UnsetType) -> str:

@@ -6,8 +6,8 @@ for it. Source: response-path 2.4, 10.2, §14 (copy of the response); guarantees
 
 from typing import TYPE_CHECKING
 
-from tollway.gateway.services import Failure, ReplySink
 from tollway.gateway.transcripts import Copy
+from tollway.gateway.upstream_port import Failure, ReplySink
 from tollway.wire.answer_head import AnswerHead
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from tollway.billing.reconciliation import correction_of
 from tollway.billing.store import Corrections, UncertainRow
 from tollway.catalog.model import Price
-from tollway.gateway.services import Failure
+from tollway.gateway.upstream_port import Failure
 from tollway.observability.logs import get_log
 from tollway.providers.registry import Upstream
 from tollway.wire.generation import read_generation

@@ -11,7 +11,8 @@ from tollway.deadlines import NEVER, Deadlines
 from tollway.gateway.drains import Drains
 from tollway.gateway.facts import facts_of_answer, facts_of_stream, facts_of_unseen
 from tollway.gateway.reply import NO_FACTS, Reply
-from tollway.gateway.services import Client, Failure, FailureKind, UpstreamConnection
+from tollway.gateway.services import Client
+from tollway.gateway.upstream_port import Failure, FailureKind, UpstreamConnection
 from tollway.routing.plan import Candidate
 from tollway.settings import Limits, Timeouts
 from tollway.steps import Later

@@ -4,8 +4,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from tollway.gateway.services import Failure
 from tollway.gateway.transcripts import Copy
+from tollway.gateway.upstream_port import Failure
 from tollway.routing.plan import Candidate
 from tollway.wire.answer import Answer
 

@@ -16,7 +16,8 @@ from tollway.errors import CATALOGUE, Code
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.facts import facts_of_unseen
 from tollway.gateway.relay import Relay
-from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.gateway.services import Services
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.identity.promotions import is_promoted
 from tollway.observability.logs import get_log
 from tollway.wire.answer import Answer

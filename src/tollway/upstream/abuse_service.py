@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tollway.gateway.abuse_checks import NoAnswer
-from tollway.gateway.services import Failure
+from tollway.gateway.upstream_port import Failure
 from tollway.settings import AbuseSettings
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 import httptools
 
-from tollway.gateway.services import FailureKind
+from tollway.gateway.upstream_port import FailureKind
 from tollway.settings import Limits
 from tollway.upstream.decoding import CodingError, Decoder
 from tollway.wire.answer_head import AnswerHead, read_answer_head

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from tollway.deadlines import Deadlines
-from tollway.gateway.services import Failure, FailureKind, ReplySink
+from tollway.gateway.upstream_port import Failure, FailureKind, ReplySink
 from tollway.identity.outbound import OutboundRules
 from tollway.providers.registry import Origin
 from tollway.settings import Limits, SettingsError, Timeouts
@@ -116,7 +116,7 @@ class HttpUpstreams:
 
 
 if TYPE_CHECKING:
-    from tollway.gateway.services import UpstreamClient
+    from tollway.gateway.upstream_port import UpstreamClient
 
     def _client_is_a_port(client: HttpUpstreams) -> UpstreamClient:
         return client

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from tollway.deadlines import NEVER, Deadlines
-from tollway.gateway.services import Failure, FailureKind, ReplySink
+from tollway.gateway.upstream_port import Failure, FailureKind, ReplySink
 from tollway.settings import Limits
 from tollway.upstream.answer_parser import AnswerParser
 from tollway.wire.answer_head import AnswerHead
@@ -240,7 +240,7 @@ class Connection(asyncio.Protocol):
 
 
 if TYPE_CHECKING:
-    from tollway.gateway.services import UpstreamConnection
+    from tollway.gateway.upstream_port import UpstreamConnection
 
     def _connection_is_a_port(connection: Connection) -> UpstreamConnection:
         return connection

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from tollway.catalog.feed.reading import FeedError
 from tollway.catalog.feed.sources import OPENROUTER, RETRIES_MAX, VERCEL
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.providers.registry import Upstream
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.steps import Later
 from tollway.upstream.client import Destination, HttpUpstreams
 from tollway.upstream.connection import Connection

@@ -12,7 +12,7 @@ from tollway.client.endpoint import endpoint_of
 from tollway.client.gateways import Gateway
 from tollway.client.model_lists import ListAnswer
 from tollway.deadlines import Deadlines
-from tollway.gateway.services import Failure
+from tollway.gateway.upstream_port import Failure
 from tollway.settings import Limits, Timeouts
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch

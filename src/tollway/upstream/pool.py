@@ -7,8 +7,7 @@ from functools import cache
 from typing import Final, TypeAlias
 
 from tollway.deadlines import Deadlines
-from tollway.gateway.services import Failure, FailureKind
-from tollway.observability.logs import get_log
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.providers.registry import Origin
 from tollway.settings import Limits, Timeouts
 from tollway.upstream.connection import Connection
@@ -17,7 +16,6 @@ from tollway.upstream.resolver import Resolve, resolve
 
 SOCKET_READ_BYTES: Final = 262_144
 
-_log = get_log()
 
 # The addresses to connect to among those that were resolved, or why none of them is called.
 Check: TypeAlias = Callable[[str, int, Sequence[str]], tuple[str, ...] | Refused]
@@ -93,7 +91,9 @@ class Pool:
             return self._failure(FailureKind.RESOLVE, error)
         found = self._check(origin.host, origin.port, resolved) if self._check else resolved
         if isinstance(found, Refused):
-            _log.warning("upstream_address_refused", host=origin.host, port=origin.port, why=found.reason)
+            from tollway.observability.logs import get_log  # lazy: commands load this file, and no address is refused
+
+            get_log().warning("upstream_address_refused", host=origin.host, port=origin.port, why=found.reason)
             return Failure(FailureKind.REFUSED, f"{origin.authority}: {found.reason}", False)
         last: Exception = OSError("no address")
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.providers.registry import Origin
 from tollway.settings import SettingsError
 from tollway.upstream.client import HttpUpstreams

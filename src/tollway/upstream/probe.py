@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from tollway.gateway.services import Failure
+from tollway.gateway.upstream_port import Failure
 from tollway.identity.outbound import OutboundRules
 from tollway.providers.registry import Upstream
 from tollway.upstream.client import HttpUpstreams

@@ -5,7 +5,7 @@ from typing import Final
 
 from tollway.client.endpoint import request_head
 from tollway.client.gateways import Gateway
-from tollway.gateway.services import Failure
+from tollway.gateway.upstream_port import Failure
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
 

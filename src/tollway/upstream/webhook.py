@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from tollway.gateway.services import Failure
+from tollway.gateway.upstream_port import Failure
 from tollway.providers.registry import Upstream
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch

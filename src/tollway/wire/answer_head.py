@@ -15,7 +15,8 @@ class AnswerHead(Struct, frozen=True):
     """`content_type`, `date` and `request_id` are passed on as they are; everything else the upstream said stays here.
 
     `is_framed`: the answer says itself where it ends; otherwise it ends with its connection. `coding`: the content
-    coding, empty for none."""
+    coding, empty for none. `own_request_id` is that of x-request-id, which gateways write; it stays here, because ours
+    takes its place."""
 
     status: int = 0
     content_type: bytes = b"application/json"
@@ -24,6 +25,7 @@ class AnswerHead(Struct, frozen=True):
     is_framed: bool = False
     coding: bytes = b""
     request_id: bytes = b""
+    own_request_id: bytes = b""
 
     @property
     def is_stream(self) -> bool:
@@ -36,6 +38,7 @@ NO_HEAD: Final = AnswerHead()
 def read_answer_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> AnswerHead:
     """Header names are lower-cased already."""
     content_type, date, retry_after, coding, request_id = NO_HEAD.content_type, b"", b"", b"", b""
+    own_request_id = b""
     is_framed = status in BODILESS
     for name, value in headers:
         if name == b"content-type":
@@ -50,9 +53,11 @@ def read_answer_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Ans
             coding = value.strip().lower()
         elif name == b"request-id":
             request_id = value
+        elif name == b"x-request-id":
+            own_request_id = value
     retry_after_s = read_retry_after(retry_after, date) if retry_after else None
     coding = b"" if coding == b"identity" else coding
-    return AnswerHead(status, content_type, date, retry_after_s, is_framed, coding, request_id)
+    return AnswerHead(status, content_type, date, retry_after_s, is_framed, coding, request_id, own_request_id)
 
 
 def headers_shown(content_type: bytes, date: bytes, request_id: bytes) -> bytes:

@@ -13,7 +13,7 @@ from tollway.wire.answer_head import BODILESS, EVENT_STREAM, NO_HEAD, AnswerHead
 LINES_KEPT_MAX: Final = 2_000
 KEPT_BYTES_MAX: Final = 200  # of one line
 
-_PASSED_OVER, _LENGTH, _TYPE, _DATE, _REQUEST_ID = range(5)  # what a line is about
+_PASSED_OVER, _LENGTH, _TYPE, _DATE, _REQUEST_ID, _OWN_REQUEST_ID = range(6)  # what a line is about
 Line: TypeAlias = tuple[int, bytes]  # and its value, where that counts
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) [\t\x20-\x7e\x80-\xff]*").fullmatch
@@ -34,7 +34,7 @@ def whole_answer(data: bytes, head_bytes_max: int) -> tuple[AnswerHead, bytes] |
         return None
     first, *lines = data[: end - 4].split(b"\r\n")
     status = _statuses.get(first) or _read_status(first)
-    content_type, date, request_id, length = NO_HEAD.content_type, b"", b"", b""
+    content_type, date, request_id, own_request_id, length = NO_HEAD.content_type, b"", b"", b"", b""
     for line in lines:
         what, value = _lines.get(line) or _read_line(line) or _UNCLEAR
         if what == _PASSED_OVER:
@@ -47,11 +47,13 @@ def whole_answer(data: bytes, head_bytes_max: int) -> tuple[AnswerHead, bytes] |
             date = value
         elif what == _REQUEST_ID:
             request_id = value
+        elif what == _OWN_REQUEST_ID:
+            own_request_id = value
         else:
             return None
     if not status or not length or int(length) != len(data) - end:
         return None
-    return AnswerHead(status, content_type, date, None, True, b"", request_id), data[end:]
+    return AnswerHead(status, content_type, date, None, True, b"", request_id, own_request_id), data[end:]
 
 
 _UNCLEAR: Final = (-1, b"")
@@ -72,7 +74,7 @@ def _read_line(line: bytes) -> Line | None:
     """None for one that is not ordinary."""
     field = _FIELD(line)
     read = _meaning(field[1].lower(), field[2]) if field else None
-    if read is not None and read[0] != _REQUEST_ID and len(line) <= KEPT_BYTES_MAX:
+    if read is not None and read[0] < _REQUEST_ID and len(line) <= KEPT_BYTES_MAX:
         if len(_lines) >= LINES_KEPT_MAX:
             _lines.clear()
         _lines[line] = read
@@ -88,6 +90,8 @@ def _meaning(name: bytes, value: bytes) -> Line | None:
         return _DATE, value
     if name == b"request-id":
         return _REQUEST_ID, value
+    if name == b"x-request-id":
+        return _OWN_REQUEST_ID, value
     if name == b"connection":
         return (_PASSED_OVER, b"") if value.lower() == b"keep-alive" else None
     return None if name in _DOUBTFUL else (_PASSED_OVER, b"")

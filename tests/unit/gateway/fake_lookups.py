@@ -12,7 +12,7 @@ from tollway.billing.ledger import Basis, Correction
 from tollway.billing.store import LOOKUPS_MAX, StoreUnavailableError, UncertainRow
 from tollway.catalog.model import Price
 from tollway.gateway.lookups import LookedUp, look_up
-from tollway.gateway.services import Failure
+from tollway.gateway.upstream_port import Failure
 from tollway.money import Microdollars
 from tollway.providers.registry import Upstream
 from tollway.wire.generation import Generation

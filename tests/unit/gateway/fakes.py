@@ -26,8 +26,9 @@ from tollway.gateway.free_use import FreeUses
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.origins import Origins
 from tollway.gateway.phases import PhaseMemory
-from tollway.gateway.services import ClientListener, Failure, ReplySink, Services
+from tollway.gateway.services import ClientListener, Services
 from tollway.gateway.slots import Slots
+from tollway.gateway.upstream_port import Failure, ReplySink
 from tollway.identity.anonymous import anonymous_caller
 from tollway.identity.authenticator import Authenticator, Kept
 from tollway.identity.caller import Caller, Refusal

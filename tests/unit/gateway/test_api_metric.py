@@ -9,7 +9,7 @@ from tollway.gateway.api_metric import metric_of
 from tollway.gateway.context import Contexts
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import NO_FACTS, Reply
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.observability.api_metrics import ApiMetric, Tokens
 from tollway.routing.precedence import OwnRoute, Rule
 from tollway.wire.answer import Answer

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from tollway.gateway.copying_sink import CopyingSink
-from tollway.gateway.services import Failure, FailureKind
 from tollway.gateway.transcripts import Copy
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.wire.answer_head import AnswerHead
 
 HEAD = AnswerHead(200)

@@ -10,7 +10,7 @@ from tollway.billing.ledger import Basis, Correction
 from tollway.billing.store import LOOKUPS_MAX, StoreUnavailableError
 from tollway.catalog.model import Price
 from tollway.gateway.lookups import BATCH_MAX, READY_AFTER, LookedUp
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.money import Microdollars, MoneyOverflowError
 from unit.gateway import fakes
 from unit.gateway.fake_lookups import Answer, FakeCorrections, FakeFetch, row, run, told, upstream

@@ -15,7 +15,7 @@ from tollway.gateway import opening
 from tollway.gateway.closers import settle_funds
 from tollway.gateway.opening import opening_entry
 from tollway.gateway.reply import NO_FACTS, Reply
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.money import Microdollars
 from tollway.routing.plan import Plan
 from tollway.routing.precedence import OwnRoute, Rule

@@ -10,8 +10,9 @@ from tollway.billing.ledger import HoldOrder, HoldRefused
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.pipeline import CLOSERS, STAGES, handle
-from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.gateway.services import Services
 from tollway.gateway.slots import Slots
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.identity.anonymous import anonymous_id
 from tollway.identity.caller import Refusal
 from tollway.money import Microdollars

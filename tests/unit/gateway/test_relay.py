@@ -15,7 +15,7 @@ from tollway.deadlines import NEVER, Deadlines
 from tollway.gateway.drains import Drains
 from tollway.gateway.relay import PROGRESS_BYTES, Relay
 from tollway.gateway.reply import Reply
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.settings import Limits, Timeouts
 from tollway.steps import Later
 from tollway.wire.answer_head import AnswerHead

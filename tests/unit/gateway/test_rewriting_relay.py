@@ -29,7 +29,7 @@ from tollway.gateway.rewriting_relay import (
     disguised,
     relay_for,
 )
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.identity.caller import Caller
 from tollway.identity.promotions import Promoted
 from tollway.settings import Limits, Timeouts

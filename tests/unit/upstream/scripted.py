@@ -8,7 +8,7 @@ from typing import Any
 import uvloop
 
 from tollway.deadlines import Deadlines
-from tollway.gateway.services import Failure
+from tollway.gateway.upstream_port import Failure
 from tollway.providers.registry import Origin
 from tollway.settings import Limits, Timeouts
 from tollway.upstream.pool import Pool

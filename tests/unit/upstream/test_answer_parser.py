@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from tollway.gateway.services import FailureKind
+from tollway.gateway.upstream_port import FailureKind
 from tollway.settings import Limits
 from tollway.upstream.answer_parser import INTERIM_ANSWERS_MAX, AnswerParser, Broken
 from tollway.wire.answer_head import AnswerHead

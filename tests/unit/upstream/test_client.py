@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.identity.outbound import OutboundRules
 from tollway.providers.registry import Origin, Upstream
 from tollway.settings import Limits, SettingsError

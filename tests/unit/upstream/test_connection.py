@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tollway.deadlines import Deadlines
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.settings import Limits
 from tollway.upstream.connection import Connection
 from unit.upstream.scripted import LOOPS, Sink, read_request, run, says, upstream

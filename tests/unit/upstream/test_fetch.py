@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.providers.registry import Origin
 from tollway.settings import Limits
 from tollway.upstream.fetch import ANSWER_S, BODY_BYTES_MAX, fetch

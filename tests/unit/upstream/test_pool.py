@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.providers.registry import Origin
 from tollway.settings import Limits, Timeouts
 from tollway.upstream.connection import Connection

@@ -7,7 +7,8 @@ of a good answer three are passed on: content-type, date and request-id (respons
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
-from tollway.gateway.services import Failure, FailureKind, Services
+from tollway.gateway.services import Services
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.gateway.upstream_refusal import refusal_of
 from tollway.routing.precedence import is_byok
 from tollway.wire.answer_head import headers_shown

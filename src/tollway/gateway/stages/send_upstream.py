@@ -25,7 +25,8 @@ from tollway.gateway.opening import opening_entry
 from tollway.gateway.outgoing import Outgoing, outgoing
 from tollway.gateway.reply import NO_FACTS, Reply
 from tollway.gateway.report_refusal import report_refusal
-from tollway.gateway.services import Failure, FailureKind, ReplySink, Services
+from tollway.gateway.services import Services
+from tollway.gateway.upstream_port import Failure, FailureKind, ReplySink
 from tollway.observability.logs import get_log
 from tollway.providers.extra_headers import with_headers
 from tollway.routing.breaker import Breaker

@@ -5,7 +5,7 @@ import pytest
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import answer_client
 from tollway.gateway.reply import NO_FACTS, Reply
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from unit.gateway.closers.test_settle_funds import TOLD, outcome, served
 from unit.gateway.fakes import OWN, FakeClient, candidate, exchange, services
 

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 from tollway.gateway.closers import free_key
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import NO_FACTS, Reply
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from unit.gateway.fakes import FakeClaims, candidate, exchange, services, settled
 
 UNSENT = Failure(FailureKind.CONNECT, "refused", False)

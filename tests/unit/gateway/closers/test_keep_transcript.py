@@ -6,8 +6,8 @@ from msgspec.structs import replace
 from tollway.gateway.closers import keep_transcript
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import Reply
-from tollway.gateway.services import Failure, FailureKind
 from tollway.gateway.transcripts import Copy, Transcript, Transcripts
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.settings import RequestLogSettings
 from unit.gateway.closers.test_settle_funds import TOLD, served
 from unit.gateway.fakes import NOW, candidate, exchange, services

@@ -10,7 +10,7 @@ from tollway.billing.particulars import NO_PARTICULARS
 from tollway.gateway.closers import settle_funds
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.reply import NO_FACTS, Reply
-from tollway.gateway.services import Failure, FailureKind
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.money import Microdollars
 from tollway.observability.metrics import Metrics
 from tollway.routing.plan import Plan

@@ -19,9 +19,9 @@ from tollway.gateway.context import Contexts
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.reply import Reply
-from tollway.gateway.services import Failure, FailureKind, ReplySink
 from tollway.gateway.stages import send_upstream
 from tollway.gateway.transcripts import Transcripts
+from tollway.gateway.upstream_port import Failure, FailureKind, ReplySink
 from tollway.identity.caller import Caller
 from tollway.observability.logs import RequestLog
 from tollway.providers.own_keys import OwnKey

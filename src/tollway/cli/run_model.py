@@ -1,0 +1,89 @@
+"""Which model `tollway run` asks: the one that is named, else the one that is picked, else the first there is."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+import typer
+
+from tollway.cli.client_session import Session, model_lists, tell
+from tollway.client.errors import ClientError
+from tollway.client.gateways import Gateway, find_gateway
+from tollway.client.model_choice import (
+    Choice,
+    choice_lines,
+    choices_of,
+    chosen,
+    matching,
+    read_reference,
+    unknown_model,
+)
+from tollway.client.model_lists import ModelLists
+from tollway.upstream.client import HttpUpstreams
+from tollway.upstream.default_model import proposed_model
+from tollway.upstream.model_list import ListAsker
+
+
+async def choose_model(session: Session, client: HttpUpstreams, named: str, *, may_ask: bool) -> Choice:
+    """named: `provider/model`, or empty; may_ask: there is a person at a terminal. Raises ClientError."""
+    lists = model_lists(session, ListAsker(client))
+    if named:
+        return await _named(session, lists, named)
+    choices = choices_of(await asyncio.gather(*map(lists.of, session.gateways.values())))
+    if not choices:
+        raise ClientError("No provider is connected. Enter a key: tollway auth login")
+    return _pick(choices) if may_ask else await _default(session, client, choices)
+
+
+async def _named(session: Session, lists: ModelLists, named: str) -> Choice:
+    reference = read_reference(named)
+    gateway = find_gateway(session.gateways, reference.provider_id)
+    if gateway is None:
+        is_disabled = reference.provider_id in session.all_gateways
+        why = "is disabled in the configuration" if is_disabled else "is not a provider that is known here"
+        raise ClientError(f"{named}: {reference.provider_id} {why}")
+    listed = await lists.of(gateway, is_named=_may_be_called(gateway))
+    model = listed.models.get(reference.model_id)
+    if model is None and not listed.models:
+        raise ClientError(listed.notice)
+    if listed.notice:
+        tell(listed.notice)
+    if model is None:
+        raise unknown_model(reference, listed.models)
+    return Choice(gateway, model)
+
+
+def _may_be_called(gateway: Gateway) -> bool:
+    """A gateway whose record names no key, as one in this house, may do without."""
+    return gateway.key is not None or gateway.access.is_open or not gateway.access.key_variables
+
+
+async def _default(session: Session, client: HttpUpstreams, choices: Sequence[Choice]) -> Choice:
+    """What a gateway proposes, else the first model of the first that is connected."""
+    for gateway in session.gateways.values():
+        ours = [one for one in choices if one.gateway.id == gateway.id]
+        proposed = await proposed_model(client, gateway) if ours else ""
+        for one in ours:
+            if one.model.id == proposed:
+                return one
+    return choices[0]
+
+
+def _pick(choices: Sequence[Choice]) -> Choice:
+    """Asks until there is one; what is typed narrows the list down."""
+    shown = choices
+    while True:
+        for line in choice_lines(shown):
+            typer.echo(line, err=True)
+        asked = "Model (number, or part of a name)"
+        found: Choice | str = typer.prompt(asked, value_proc=partial(_read, shown), err=True)
+        if isinstance(found, Choice):
+            return found
+        narrowed = matching(choices, found)
+        if not narrowed:
+            typer.echo(f"no model is called anything like {found!r}", err=True)
+        shown = narrowed or choices
+
+
+def _read(shown: Sequence[Choice], text: str) -> Choice | str:
+    return chosen(shown, text) or text.strip()
