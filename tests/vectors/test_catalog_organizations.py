@@ -287,3 +287,29 @@ def test_a_row_that_is_deleted_takes_what_is_its_own_along(desk: Desk, left: int
 def test_every_table_that_names_users_is_classified(unclassified: set[str]) -> None:
     naming = {name for name, table in metadata.tables.items() if "user_id" in table.c}
     assert naming - set(FATES) == unclassified
+
+
+@pytest.mark.parametrize(
+    ("default", "kept"),
+    [pytest.param(["a/b", "a/b"], None, id="catalog:L-16"), pytest.param(["c/*"], "c/d", id="catalog:L-16-kept")],
+)
+def test_an_allow_list_clears_a_default_that_it_does_not_allow(
+    desk: Desk, owner: Account, default: list[str], kept: str | None
+) -> None:
+    organization = desk.organization((owner, Role.OWNER), plan="enterprise")
+    path = f"/organizations/{organization}"
+    assert desk.call(owner, "PATCH", path, {"settings": {"default_model": "c/d"}}).status == 200
+    changed = desk.call(owner, "PATCH", path, {"settings": {"model_allow_list": default}})
+    assert changed.status == 200
+    settings = desk.call(owner, "GET", path).json["settings"]
+    assert (settings["model_allow_list"], settings.get("default_model")) == (list(dict.fromkeys(default)), kept)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [pytest.param("Model access configuration is not available for this organization.", id="catalog:L-17")],
+)
+def test_a_teams_organization_has_no_allow_lists(desk: Desk, owner: Account, text: str) -> None:
+    organization = desk.organization((owner, Role.OWNER))
+    refused = desk.call(owner, "PATCH", f"/organizations/{organization}", {"settings": {"model_allow_list": ["a/b"]}})
+    assert (refused.status, message(refused)) == (403, text)

@@ -1,12 +1,14 @@
 """Vectors of response-path §16.1 (USD → µ$) and §16.2 (`usage` objects), with the rounding rule of its §14."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from tollway.billing.cost import contradictions, reported_cost
+from tollway.billing.cost import contradictions, list_cost, reported_cost
+from tollway.catalog.model import Price
 from tollway.money import round_usd
-from tollway.wire.usage import NO_USAGE, read_usage
+from tollway.wire.usage import NO_USAGE, Usage, read_usage
 
 
 @pytest.mark.parametrize(
@@ -98,3 +100,10 @@ def test_usage_objects(text: str, expected: dict[str, object], warns: bool) -> N
     }
     assert {name: found[name] for name in expected} == expected
     assert bool(contradictions(usage)) is warns
+
+
+@pytest.mark.parametrize("microdollars", [pytest.param(525, id="response:V71")])
+def test_a_completion_that_fills_in_the_middle_costs_what_its_price_says(microdollars: int) -> None:
+    """There is no route for them here; a model with that price, 0.3 and 0.9 µ$ a token, costs the same."""
+    price = Price("fim/1", datetime(2026, 1, 1, tzinfo=UTC), Decimal("0.0000003"), Decimal("0.0000009"))
+    assert list_cost(Usage(1_000, 250), price) == microdollars
