@@ -80,6 +80,7 @@ class CatalogFeed:
         self._catalog = catalog
         self._built_from: tuple[int | None, int] | None = None
         self._built_at = float("-inf")
+        self._refreshing = asyncio.Lock()
         self._listing = Listing(())
         self._public: Page | None = None
         self._ids: frozenset[str] = frozenset()
@@ -177,7 +178,14 @@ class CatalogFeed:
         await self._parts.close()
 
     async def refresh(self) -> None:
-        """Take a newer snapshot and new prices, if there are any. Raises StoreUnavailableError; all stays then."""
+        """Take a newer snapshot and new prices, if there are any. Raises StoreUnavailableError; all stays then.
+
+        One at a time: of two, one that began before a run ended would put the old state back when it ends.
+        """
+        async with self._refreshing:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         await self._reader.refresh()
         synced = self._reader.latest
         source = (synced.stored.id if synced else None, await self._parts.prices.revision())

@@ -30,7 +30,10 @@ from servers.postgres import running as running_postgres
 from servers.redis import RedisServer
 from tollway.admin.credits import NewCredit, Owner, add_credit
 from tollway.admin.keys import revoke_key
-from tollway.admin.organizations import NewOrganization, add_member, create_organization, set_daily_limit
+from tollway.admin.members import set_daily_limit
+from tollway.admin.office import Office
+from tollway.admin.organizations import NewOrganization, add_member, create_organization
+from tollway.admin.ownership import OPERATOR
 from tollway.admin.users import block_user
 from tollway.clock import utc_now
 from tollway.errors import Problem
@@ -61,7 +64,7 @@ gateway = "sim"
 context_length = 1000
 completion_tokens_max = 100
 """
-OPERATOR = "operators-only"
+METRICS_TOKEN = "operators-only"
 TOP = """
 preset = "{preset}"
 redis_url = "{redis}"
@@ -118,7 +121,7 @@ def nodes(
     preset.write_text(PRESET)
     redis = RedisServer().start()
     try:
-        top = TOP.format(preset=preset, redis=redis.url, token=OPERATOR, pager=pager.url)
+        top = TOP.format(preset=preset, redis=redis.url, token=METRICS_TOKEN, pager=pager.url)
         with Deployment(folder, sim, new_database(), top) as deployment:
             yield deployment
             end_in_order(deployment)
@@ -166,7 +169,7 @@ def join_organization(accounts: Accounts, account: Account, daily_limit: int | N
         assert not isinstance(await add_credit(store, credit, utc_now()), Problem)
         member = await add_member(store, made.id, account.user_id, Role.MEMBER, utc_now())
         assert not isinstance(member, Problem)
-        limited = await set_daily_limit(store, made.id, account.user_id, daily_limit)
+        limited = await set_daily_limit(Office(store, OPERATOR, utc_now()), made.id, account.user_id, daily_limit)
         assert not isinstance(limited, Problem)
         return made.id
 
@@ -247,7 +250,7 @@ def test_what_is_taken_away_is_refused_everywhere_in_time(request: pytest.Fixtur
             time.sleep(0.05)
         do(accounts, lambda store: revoke_key(store, revoked.key_id, utc_now()))
         do(accounts, lambda store: block_user(store, blocked.user_id, "abuse", utc_now()))
-        do(accounts, lambda store: set_daily_limit(store, organization, cut.user_id, 0))
+        do(accounts, lambda store: set_daily_limit(Office(store, OPERATOR, utc_now()), organization, cut.user_id, 0))
         acted_at = time.monotonic()
         time.sleep(ACTS_WITHIN_S)
         for headers, expected in zip(all_headers, (401, 401, 402), strict=True):
@@ -369,7 +372,7 @@ def tellers(nodes: Deployment) -> set[int]:
 
 def watch_model(node: Gateway, model: str) -> None:
     rule = {"model": model, "enabled": True, "errorRateSlo": 0.999, "minRequestsPerWindow": 4}
-    headers = {"X-O11Y-ADMIN-TOKEN": OPERATOR}
+    headers = {"X-O11Y-ADMIN-TOKEN": METRICS_TOKEN}
     request = Request(f"{node.url}/alerting/config", json.dumps(rule).encode(), headers, method="PUT")
     with urlopen(request, timeout=10) as answer:
         assert answer.status == 200

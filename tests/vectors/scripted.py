@@ -72,7 +72,7 @@ class ScriptedUpstream:
 
 
 def _read_request(connection: socket.socket) -> bool:
-    """Whether a whole request came."""
+    """Whether a whole request with a body came."""
     seen = b""
     while b"\r\n\r\n" not in seen:
         piece = connection.recv(65_536)
@@ -80,7 +80,9 @@ def _read_request(connection: socket.socket) -> bool:
             return False
         seen += piece
     head, _, body = seen.partition(b"\r\n\r\n")
-    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), None)
+    if length is None:
+        return False  # a question about an answer, whose record nobody here keeps
     while len(body) < length:
         piece = connection.recv(65_536)
         if not piece:
