@@ -73,9 +73,14 @@ def _warn(request_id: str, reply: Reply, charge: Charge) -> None:
     if told is None:
         if not reply.has_error:
             _log.warning("no_usage", request_id=request_id)
-    elif told.is_byok is not False and (told.cost_usd or told.upstream_cost_usd):
+    elif told.is_byok is not False and (told.cost_usd or told.upstream_cost_usd) and _says_whose_key(reply):
         for what in contradictions(told):
             _log.warning("contradicting_costs", request_id=request_id, what=what)
+
+
+def _says_whose_key(reply: Reply) -> bool:
+    """Aggregators tell with each cost whether a key of our own paid it; from anybody else its absence means nothing."""
+    return reply.candidate.upstream.provider.generation_lookup
 
 
 def _decide(exchange: Exchange, reply: Reply) -> Charge:

@@ -1,4 +1,5 @@
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -171,3 +172,11 @@ def test_what_neither_journal_nor_books_take_is_said() -> None:
         settle(one, funds)
     assert [(line["event"], line["request_id"]) for line in lines] == [("settlement_postponed", "request-1")]
     assert one.outcome  # funds keep it; the client's answer names its charge
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["an aggregator", "anybody else"])
+def test_a_cost_without_whose_key_paid_it_is_told_of_those_who_always_say(tells: bool) -> None:
+    told = replace(TOLD, usage=Usage(1, 1, cost_usd=Decimal("0.5")))
+    with capture_logs() as lines:
+        settle(served(Reply(candidate(generation_lookup=tells), 200, told)))
+    assert [line["event"] for line in lines] == ["contradicting_costs"] * tells
