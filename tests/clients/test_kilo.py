@@ -1,6 +1,7 @@
 """Kilo's published client at this gateway, both ways: as its own gateway, and as a provider of OpenRouter's kind."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -63,12 +64,15 @@ def token_of(accounts: Accounts, account: Account) -> str:
 
 
 def check_tool_use(told: Told, accounts: Accounts, account: Account) -> None:
-    """It read the note, told us, and shows what was charged."""
+    """It read the note, told us, and shows what was charged. Beside it a title may be asked for, whose cost it does not
+    show."""
     assert told.tools == [("read", "completed")]
     assert NOTE in told.text
     charged = [row.cost for row in usage_of(accounts, account)]
-    assert [round_usd(cost) for cost in told.costs_usd] == charged
-    assert len(charged) == 2
+    shown = Counter(round_usd(cost) for cost in told.costs_usd)
+    assert shown.total() == 2
+    assert shown <= Counter(charged)
+    assert len(charged) <= 3
     assert min(charged) > 0
     assert accounts.balance(account) == 10_000_000 - sum(charged)
 
@@ -90,7 +94,7 @@ def test_a_token_streams_and_what_was_charged_is_shown(
     told = new_kilo(as_own_gateway(gateway, token_of(accounts, account))).run("kilo/sim/dear", "Tell me a story.")
     assert told.text.strip() == ask(gateway, account, chat("sim/story", stream=True)).text.strip()
     assert told.costs_usd == [Decimal(DEAR_USD)]
-    assert usage_of(accounts, account)[0].cost == round_usd(Decimal(DEAR_USD))
+    assert round_usd(Decimal(DEAR_USD)) in [row.cost for row in usage_of(accounts, account)]
 
 
 def test_as_a_provider_it_uses_a_tool(
