@@ -89,7 +89,9 @@ def test_one_that_freezes_in_mid_load(gateway: Gateway, service: AbuseService) -
     begun = monotonic()
     load(gateway, account)
     assert failures(gateway, "busy") >= 1
-    wait_for_count(gateway, 'tollway_abuse_failures_total{kind="timeout"}', 1)
+    while failures(gateway, "timeout") < 1:  # reports of before may have had every place while the first load came
+        assert monotonic() - begun < 20
+        load(gateway, account)
     assert monotonic() - begun >= 2
     service.be_well()
     seen = len(logged(gateway, "abuse_verdict", 0))
