@@ -11,7 +11,6 @@ from typing import Final, Protocol
 
 from msgspec.json import encode
 
-from tollway.wire.dialects.anthropic_errors import anthropic_error_event
 from tollway.wire.dialects.anthropic_request_to_chat import anthropic_request_to_chat
 from tollway.wire.dialects.chat_answer_to_anthropic import (
     ChatToAnthropicStream,
@@ -94,8 +93,7 @@ class MessagesClient:
         return self._stream.close()
 
     def fail(self, message: str, status: int) -> bytes:
-        stream = self._stream
-        return b"" if stream.is_finished or stream.has_error else anthropic_error_event(message, status)
+        return self._stream.fail(ProviderError(message, status))
 
 
 class ResponsesClient:

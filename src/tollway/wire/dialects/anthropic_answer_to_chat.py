@@ -14,7 +14,6 @@ from tollway.wire.dialects.anthropic_errors import status_of
 from tollway.wire.dialects.anthropic_usage import AnthropicUsage
 from tollway.wire.dialects.chat_output import (
     CONTENT_FILTER,
-    ERROR,
     LENGTH,
     NO_ARGUMENTS,
     STOP,
@@ -25,11 +24,12 @@ from tollway.wire.dialects.chat_output import (
     usage_member,
 )
 from tollway.wire.dialects.details import ANTHROPIC
+from tollway.wire.dialects.event_translator import EventTranslator
 from tollway.wire.dialects.provider_error import ProviderError
 from tollway.wire.dialects.reading import as_index, as_object, as_text
-from tollway.wire.dialects.refusal import BAD_GATEWAY, TOO_LONG, provider_error_body, reason_phrase
+from tollway.wire.dialects.refusal import provider_error_body, reason_phrase
 from tollway.wire.json_body import JsonObject, JsonValue
-from tollway.wire.sse import EventDecoder, read_object
+from tollway.wire.sse import read_object
 from tollway.wire.upstream_error import read_error
 from tollway.wire.usage import Usage
 
@@ -56,7 +56,7 @@ class _Block(Struct):
     has_fragments: bool = False
 
 
-class AnthropicToChatStream:
+class AnthropicToChatStream(EventTranslator):
     """Feed it the body of a stream of Messages events; it gives back that of a chat stream.
 
     `usage` None: not reported. `finish_reason` is a chat one; None: not said yet. `error`: what the client was told,
@@ -69,26 +69,19 @@ class AnthropicToChatStream:
 
     __slots__ = (
         "_blocks",
-        "_decoder",
         "_message_id",
         "_usage",
         "_writer",
-        "error",
-        "finish_reason",
         "has_output",
-        "is_finished",
     )
 
     def __init__(self, public_id: str) -> None:
         """public_id: the model that chunks name."""
-        self._decoder = EventDecoder()
+        super().__init__()
         self._writer = ChatWriter(public_id)
         self._usage = AnthropicUsage()
         self._blocks: dict[int, _Block] = {}
         self._message_id = ""
-        self.finish_reason: str | None = None
-        self.error: ProviderError | None = None
-        self.is_finished = False
         self.has_output = False
 
     @property
@@ -99,28 +92,9 @@ class AnthropicToChatStream:
     def message_id(self) -> str | None:
         return self._message_id or None
 
-    @property
-    def too_long(self) -> bool:
-        return self._decoder.too_long
-
-    def feed(self, data: bytes) -> bytes:
-        """The chunks that `data` completed; b"" if none."""
-        return self._take_all(self._decoder.feed(data))
-
-    def close(self) -> bytes:
-        """The upstream ended its body as it should: what was kept, and the last chunk if it is still due."""
-        rest = self._take_all(self._decoder.close())
-        return rest + self._finish() if self.finish_reason else rest
-
-    def _take_all(self, events: list[bytes]) -> bytes:
-        written = b"".join([self._take(event) for event in events])
-        if self.too_long and not (self.is_finished or self.error):
-            written += self._fail(TOO_LONG, BAD_GATEWAY)
-        return written
-
     def _take(self, data: bytes) -> bytes:
         event = read_object(data)
-        if event is None or self.is_finished or self.error:
+        if event is None:
             return b""
         kind = event.get("type")
         if kind == "content_block_delta":
@@ -150,7 +124,7 @@ class AnthropicToChatStream:
             return self._finish()
         elif kind == "error":
             status = status_of(event)
-            return self._fail(read_error(encode(event)).message or reason_phrase(status), status)
+            return self.fail(ProviderError(read_error(encode(event)).message or reason_phrase(status), status))
         return b""
 
     def _start(self, index: int, block: JsonValue) -> bytes:
@@ -197,18 +171,17 @@ class AnthropicToChatStream:
             return b""
         return self._writer.tool_arguments(block.call, _arguments(block.input))
 
+    def _conclude(self) -> bytes:
+        return self._finish() if self.finish_reason else b""
+
     def _finish(self) -> bytes:
-        if self.is_finished or self.error:
-            return b""
         self.is_finished = True
         left = b"".join([self._stop(block) for block in self._blocks.values()])
         usage = usage_member(self.usage, _USAGE_SHAPE)
         return left + self._writer.finish(self._message_id, self.finish_reason or STOP, usage)
 
-    def _fail(self, message: str, status: int) -> bytes:
-        self.error = ProviderError(message, status)
-        self.finish_reason = ERROR
-        return self._writer.error(message, status)
+    def _tell(self, error: ProviderError) -> bytes:
+        return self._writer.error(error.message, error.status)
 
 
 def anthropic_answer_to_chat(body: bytes, public_id: str) -> bytes:

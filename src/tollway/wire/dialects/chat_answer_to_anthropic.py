@@ -16,15 +16,18 @@ from tollway.wire.dialects.chat_output import CONTENT_FILTER, ERROR, LENGTH, STO
 from tollway.wire.dialects.content import parts_of, text_of
 from tollway.wire.dialects.conversation import arguments_object, call_id, tool_calls_of
 from tollway.wire.dialects.details import ANTHROPIC, ENCRYPTED, Detail
+from tollway.wire.dialects.event_translator import EventTranslator
+from tollway.wire.dialects.provider_error import ProviderError
 from tollway.wire.dialects.reading import as_object, as_text
-from tollway.wire.dialects.refusal import BAD_GATEWAY, TOO_LONG, reason_phrase
+from tollway.wire.dialects.refusal import reason_phrase
 from tollway.wire.json_body import JsonObject, JsonValue
-from tollway.wire.sse import DONE, EventDecoder, read_object
+from tollway.wire.sse import DONE, read_object
 from tollway.wire.upstream_error import read_error
 from tollway.wire.usage import NO_USAGE, Usage
 
-_MIXED_CALLS: Final = "The upstream mixed up its tool calls."
 _INTERNAL: Final = 500
+_MIXED_CALLS: Final = ProviderError("The upstream mixed up its tool calls.", _INTERNAL)
+_UNKNOWN: Final = ProviderError(reason_phrase(_INTERNAL), _INTERNAL)
 _TOOL_USE: Final = "tool_use"
 _STOP_REASONS: Final = {
     STOP: "end_turn",
@@ -35,13 +38,13 @@ _STOP_REASONS: Final = {
 }
 
 
-class ChatToAnthropicStream:
+class ChatToAnthropicStream(EventTranslator):
     """Feed it the body of a chat stream; it gives back the events of a Messages stream.
 
     The last events come with `[DONE]`, or when it is closed: usage may follow the finish reason. A stream that ends
     without `[DONE]` and without a finish reason did not finish: close gives nothing then, and who relays it ends it
     with anthropic_error_event. `finish_reason` is the chat one; `usage` None: not reported. `is_finished`: the message
-    is complete. `has_error`: an error was told, after which nothing comes. `too_long`: a chunk was longer than allowed,
+    is complete. `error`: what was told, after which nothing comes. `too_long`: a chunk was longer than allowed,
     which is an error too.
     """
 
@@ -49,52 +52,24 @@ class ChatToAnthropicStream:
         "_call",
         "_call_id",
         "_calls",
-        "_decoder",
         "_detail",
         "_message_id",
         "_writer",
-        "finish_reason",
-        "has_error",
-        "is_finished",
         "usage",
     )
 
     def __init__(self, message_id: str, model: str) -> None:
         """message_id: what the message is called, told before the upstream has told its own; model: what it names."""
-        self._decoder = EventDecoder()
+        super().__init__()
         self._writer = AnthropicWriter(message_id, model)
         self._message_id = message_id
         self._detail: int | None = None  # index of the reasoning detail that was written last
         self._call: int | None = None  # index of the tool call that was begun last
         self._call_id = ""
         self._calls = 0
-        self.finish_reason: str | None = None
         self.usage: Usage | None = None
-        self.is_finished = False
-        self.has_error = False
-
-    @property
-    def too_long(self) -> bool:
-        return self._decoder.too_long
-
-    def feed(self, data: bytes) -> bytes:
-        """The events that `data` completed; b"" if none."""
-        return self._take_all(self._decoder.feed(data))
-
-    def close(self) -> bytes:
-        """The upstream ended its body as it should: what was kept, and the last events if they are still due."""
-        rest = self._take_all(self._decoder.close())
-        return rest + self._finish() if self.finish_reason else rest
-
-    def _take_all(self, chunks: list[bytes]) -> bytes:
-        written = b"".join([self._take(chunk) for chunk in chunks])
-        if self.too_long and not (self.is_finished or self.has_error):
-            written += self._fail(TOO_LONG, BAD_GATEWAY)
-        return written
 
     def _take(self, data: bytes) -> bytes:
-        if self.is_finished or self.has_error:
-            return b""
         if data.startswith(DONE):
             return self._finish()
         chunk = read_object(data)
@@ -102,7 +77,7 @@ class ChatToAnthropicStream:
             return b""
         error = error_of(chunk)
         if error:
-            return self._fail(error.message, error.status)
+            return self.fail(error)
         self.usage = usage_of(chunk) or self.usage
         choice = first_choice(chunk)
         if choice is None:
@@ -111,8 +86,8 @@ class ChatToAnthropicStream:
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason:
             self.finish_reason = reason
-        if reason == ERROR and not self.has_error:
-            written += self._fail(reason_phrase(_INTERNAL), _INTERNAL)
+        if reason == ERROR and not self.error:
+            written += self.fail(_UNKNOWN)
         return written
 
     def _take_delta(self, delta: JsonObject) -> bytes:
@@ -123,7 +98,7 @@ class ChatToAnthropicStream:
                 written += self._writer.text(text) if text else b""
         calls = delta.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
-            written += b"" if self.has_error else self._take_call(as_object(call))
+            written += b"" if self.error else self._take_call(as_object(call))
         return written
 
     def _take_reasoning(self, delta: JsonObject) -> bytes:
@@ -155,19 +130,18 @@ class ChatToAnthropicStream:
             self._calls += 1
             written = self._writer.tool(id_ or f"toolu_{self._message_id}_{self._calls}", name)
         elif fragment and (is_new or not self._writer.is_tool_open):
-            return self._fail(_MIXED_CALLS, _INTERNAL)
+            return self.fail(_MIXED_CALLS)
         return written + (self._writer.tool_input(fragment) if fragment else b"")
 
+    def _conclude(self) -> bytes:
+        return self._finish() if self.finish_reason else b""
+
     def _finish(self) -> bytes:
-        if self.is_finished or self.has_error:
-            return b""
         self.is_finished = True
         return self._writer.finish(stop_reason(self.finish_reason, self._calls > 0), self.usage)
 
-    def _fail(self, message: str, status: int) -> bytes:
-        self.has_error = True
-        self.finish_reason = ERROR
-        return anthropic_error_event(message, status)
+    def _tell(self, error: ProviderError) -> bytes:
+        return anthropic_error_event(error.message, error.status)
 
 
 def chat_answer_to_anthropic(body: bytes, message_id: str, model: str) -> bytes:

@@ -14,23 +14,23 @@ from tollway.wire.dialects.chat_answer import FAILED, error_of, first_choice, re
 from tollway.wire.dialects.chat_output import ERROR
 from tollway.wire.dialects.content import message_text
 from tollway.wire.dialects.conversation import call_id
+from tollway.wire.dialects.event_translator import EventTranslator
 from tollway.wire.dialects.provider_error import ProviderError
 from tollway.wire.dialects.reading import as_list, as_object, as_text
-from tollway.wire.dialects.refusal import BAD_GATEWAY, TOO_LONG, reason_phrase
+from tollway.wire.dialects.refusal import reason_phrase
 from tollway.wire.dialects.responses_items import OUTPUT_TEXT, REFUSAL
 from tollway.wire.dialects.responses_output import Ending, ResponseHead, ResponseWriter
 from tollway.wire.json_body import JsonObject, JsonValue
-from tollway.wire.sse import DONE, EventDecoder, read_object
+from tollway.wire.sse import DONE, read_object
 from tollway.wire.usage import Usage
 
 KEPT_BYTES_MAX: Final = 64 << 20  # beyond any answer of a model
 
 _TOO_LONG: Final = ProviderError("The answer is too long.", FAILED)
-_TOO_LONG_CHUNK: Final = ProviderError(TOO_LONG, BAD_GATEWAY)
 _UNKNOWN: Final = ProviderError(reason_phrase(FAILED), FAILED)
 
 
-class ChatToResponsesStream:
+class ChatToResponsesStream(EventTranslator):
     """Feed it the body of a chat stream; it gives back the events of a Responses stream.
 
     The last events come with `[DONE]`, or when it is closed: usage may follow the finish reason. A stream that ends
@@ -41,55 +41,24 @@ class ChatToResponsesStream:
     """
 
     __slots__ = (
-        "_decoder",
         "_has_begun",
         "_kept_bytes_max",
         "_writer",
-        "error",
-        "finish_reason",
-        "is_finished",
         "usage",
     )
 
     def __init__(self, head: ResponseHead, kept_bytes_max: int = KEPT_BYTES_MAX) -> None:
         """kept_bytes_max: about how much memory the answer may take; the last event repeats it whole."""
-        self._decoder = EventDecoder()
+        super().__init__()
         self._writer = ResponseWriter(head)
         self._has_begun = False
         self._kept_bytes_max = kept_bytes_max
-        self.finish_reason: str | None = None
         self.usage: Usage | None = None
-        self.is_finished = False
-        self.error: ProviderError | None = None
 
-    @property
-    def too_long(self) -> bool:
-        return self._decoder.too_long
-
-    def feed(self, data: bytes) -> bytes:
-        """The events that `data` completed; b"" if none."""
-        return self._take_all(self._decoder.feed(data))
-
-    def close(self) -> bytes:
-        """The upstream ended its body as it should: what was kept, and the last events if they are still due."""
-        rest = self._take_all(self._decoder.close())
-        return rest + self._finish() if self.finish_reason else rest
-
-    def fail(self, error: ProviderError) -> bytes:
-        """The events that end an answer which did not finish; nothing when it has ended."""
-        if self.is_finished or self.error:
-            return b""
-        self.error = error
-        self.finish_reason = ERROR
+    def _tell(self, error: ProviderError) -> bytes:
         return self._begin("") + self._writer.finish(Ending(ERROR, self.usage, error))
 
-    def _take_all(self, chunks: list[bytes]) -> bytes:
-        written = b"".join([self._take(chunk) for chunk in chunks])
-        return written + self.fail(_TOO_LONG_CHUNK) if self.too_long else written
-
     def _take(self, data: bytes) -> bytes:
-        if self.is_finished or self.error:
-            return b""
         if data.startswith(DONE):
             return self._finish()
         chunk = read_object(data)
@@ -114,9 +83,10 @@ class ChatToResponsesStream:
         self._has_begun = True
         return self._writer.start(model)
 
+    def _conclude(self) -> bytes:
+        return self._finish() if self.finish_reason else b""
+
     def _finish(self) -> bytes:
-        if self.is_finished or self.error:
-            return b""
         self.is_finished = True
         return self._begin("") + self._writer.finish(Ending(self.finish_reason, self.usage))
 

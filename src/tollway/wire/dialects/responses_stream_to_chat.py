@@ -10,12 +10,12 @@ from typing import Final
 from msgspec import Struct, field
 
 from tollway.wire.answer import LABEL_CHARS_MAX
-from tollway.wire.dialects.chat_output import ERROR, NO_ARGUMENTS, ChatWriter, usage_member
+from tollway.wire.dialects.chat_output import NO_ARGUMENTS, ChatWriter, usage_member
 from tollway.wire.dialects.details import OPENAI
+from tollway.wire.dialects.event_translator import EventTranslator
 from tollway.wire.dialects.phases import phase_key
 from tollway.wire.dialects.provider_error import ProviderError
 from tollway.wire.dialects.reading import as_index, as_list, as_object, as_text
-from tollway.wire.dialects.refusal import BAD_GATEWAY, TOO_LONG
 from tollway.wire.dialects.responses_facts import (
     USAGE_SHAPE,
     ResponsesAnswer,
@@ -27,7 +27,6 @@ from tollway.wire.dialects.responses_facts import (
     usage_of,
 )
 from tollway.wire.json_body import JsonObject
-from tollway.wire.sse import EventDecoder
 from tollway.wire.usage import Usage
 
 # The last event repeats the whole answer, and with it the instructions and tools of the request.
@@ -52,7 +51,7 @@ class _Call(Struct):
     has_fragments: bool = False
 
 
-class ResponsesToChatStream:
+class ResponsesToChatStream(EventTranslator):
     """Feed it the body of a stream of Responses events; it gives back that of a chat stream.
 
     `usage` None: not reported. `finish_reason` is a chat one; None: not said yet. `error`: what the client was told,
@@ -66,60 +65,33 @@ class ResponsesToChatStream:
 
     __slots__ = (
         "_calls",
-        "_decoder",
         "_message_id",
         "_reasoning",
         "_task_id",
         "_user_id",
         "_writer",
-        "error",
-        "finish_reason",
         "has_output",
-        "is_finished",
         "phases",
         "usage",
     )
 
     def __init__(self, public_id: str, is_legacy: bool = False, user_id: str = "", task_id: str | None = None) -> None:
         """public_id: the model that chunks name. user_id, task_id: whose phases these are."""
-        self._decoder = EventDecoder(EVENT_BYTES_MAX)
+        super().__init__(EVENT_BYTES_MAX)
         self._writer = ChatWriter(public_id, is_legacy)
         self._user_id, self._task_id = user_id, task_id
         self._reasoning: dict[str, _Reasoning] = {}
         self._calls: dict[int, _Call] = {}
         self._message_id = ""
         self.usage: Usage | None = None
-        self.finish_reason: str | None = None
-        self.error: ProviderError | None = None
         self.phases: dict[str, str] = {}
-        self.is_finished = False
         self.has_output = False
 
     @property
     def message_id(self) -> str | None:
         return self._message_id or None
 
-    @property
-    def too_long(self) -> bool:
-        return self._decoder.too_long
-
-    def feed(self, data: bytes) -> bytes:
-        """The chunks that `data` completed; b"" if none."""
-        return self._take_all(self._decoder.feed(data))
-
-    def close(self) -> bytes:
-        """The upstream ended its body as it should: what was kept."""
-        return self._take_all(self._decoder.close())
-
-    def _take_all(self, events: list[bytes]) -> bytes:
-        written = b"".join([self._take(event) for event in events])
-        if self.too_long and not (self.is_finished or self.error):
-            written += self._fail(ProviderError(TOO_LONG, BAD_GATEWAY))
-        return written
-
     def _take(self, data: bytes) -> bytes:
-        if self.is_finished or self.error:
-            return b""
         event = read_event(data)
         if event is None:
             return b""
@@ -130,7 +102,7 @@ class ResponsesToChatStream:
             self.has_output = self.has_output or bool(written)
             return written
         if kind == "error":
-            return self._fail(error_of(data))
+            return self.fail(error_of(data))
         if kind not in _OF_ANSWER:
             return b""
         answer = read_answer(event.response) or ResponsesAnswer()
@@ -138,7 +110,7 @@ class ResponsesToChatStream:
         if kind not in _LAST:
             return b""
         self.usage = usage_of(answer)
-        return self._fail(error_of(event.response)) if kind == "response.failed" else self._finish(answer)
+        return self.fail(error_of(event.response)) if kind == "response.failed" else self._finish(answer)
 
     def _text(self, event: ResponsesEvent) -> bytes:
         return self._writer.text(as_text(event.delta))
@@ -235,9 +207,10 @@ class ResponsesToChatStream:
         usage = usage_member(self.usage, USAGE_SHAPE)
         return left + self._writer.finish(self._message_id, self.finish_reason, usage)
 
-    def _fail(self, error: ProviderError) -> bytes:
-        self.error = error
-        self.finish_reason = ERROR
+    def _conclude(self) -> bytes:
+        return b""  # only the provider's last event completes it
+
+    def _tell(self, error: ProviderError) -> bytes:
         return self._writer.error(error.message, error.status)
 
 

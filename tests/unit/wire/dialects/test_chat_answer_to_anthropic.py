@@ -92,12 +92,12 @@ CHUNKS = st.builds(
 def test_whatever_comes_nothing_is_raised(pieces: list[bytes]) -> None:
     written, stream = translate(pieces)
     if stream.is_finished:
-        assert not stream.has_error
+        assert stream.error is None
         with suppress(json.JSONDecodeError):  # arguments are whatever the upstream made of them
             message_of(written)
     else:
         assert b"event: message_stop" not in written
-    assert written.count(b"event: error\n") == stream.has_error
+    assert written.count(b"event: error\n") == (stream.error is not None)
 
 
 def test_another_gateways_stream() -> None:
@@ -190,7 +190,7 @@ def test_a_call_without_an_id_gets_one() -> None:
 def test_half_a_call_is_no_call() -> None:
     calls = [call(0, "a", "f", "{"), call(1, "b", "g"), call(0, arguments="}")]
     written, stream = translate([*(chunk(tool_calls=[one]) for one in calls), chunk("tool_calls"), DONE])
-    assert stream.has_error
+    assert stream.error is not None
     assert (stream.finish_reason, stream.is_finished) == ("error", False)
     assert written.endswith(
         b'event: error\ndata: {"type":"error","error":{"type":"api_error",'
@@ -215,7 +215,7 @@ def test_errors(failed: dict[str, Any], error: dict[str, str]) -> None:
         [chunk(content="a"), b"data: %b\n\n" % json.dumps(failed).encode(), chunk("stop"), DONE]
     )
     assert json.loads(written.rpartition(b"data: ")[2]) == {"type": "error", "error": error}
-    assert stream.has_error
+    assert stream.error is not None
     assert stream.finish_reason == "error"
 
 
@@ -241,7 +241,7 @@ def test_a_chunk_that_is_too_long() -> None:
     written = stream.feed(chunk("stop") + b"data: " + b"x" * (1 << 21))
     assert written.endswith(b'"message":"The upstream sent an event that is too long."}}\n\n')
     assert stream.too_long
-    assert stream.has_error
+    assert stream.error is not None
     assert stream.feed(b"\n\n" + DONE) == stream.close() == b""
 
 
