@@ -1,4 +1,4 @@
-"""Composition root: settings → adapters → a worker that serves. It and `management.py` alone name concrete adapters."""
+"""Composition root: settings → adapters → a worker that serves. It and the files beside it name concrete adapters."""
 
 import asyncio
 import gc

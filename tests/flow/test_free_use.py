@@ -75,7 +75,7 @@ def test_the_limit_is_one_for_all_workers_and_outlives_them_and_redis(
         redis_server.kill()
         alone = statuses(gateway, account, 12)
         assert set(alone) == {200, 429}
-        assert alone.count(200) in (3, 6)  # of either worker, or of both
+        assert 3 <= alone.count(200) <= 6  # three of each worker; the kernel decides who gets how many of the twelve
         rows = accounts.run(stored)
         assert len(rows) == 6 + alone.count(200)
         assert {(model, user) for _, model, user in rows} == {(MODEL, account.user_id)}

@@ -34,7 +34,7 @@ ID_CHARACTERS_MAX: Final = 200
 _NUMBER_MAX: Final = 2**53  # up to here JSON's numbers are exact everywhere
 _MILLION: Final = Decimal(1_000_000)
 _PRICE: Final = re.compile(r"(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?")
-_MODALITIES: Final[frozenset[str]] = frozenset(get_args(Modality))
+_MODALITIES: Final[Mapping[str, Modality]] = {one: one for one in get_args(Modality)}
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # what moves a cursor or turns text around
 _decode: Final = Decoder(float_hook=Decimal).decode
 
@@ -210,7 +210,7 @@ def _modalities(entry: Mapping[str, Any], side: str) -> tuple[Modality, ...]:
     listed = _object(entry, "architecture").get(side)
     if not isinstance(listed, list):
         return ("text",)
-    return tuple(one for one in listed if isinstance(one, str) and one in _MODALITIES)  # type: ignore[misc]
+    return tuple(_MODALITIES[one] for one in listed if isinstance(one, str) and one in _MODALITIES)
 
 
 def _tokens(entry: Mapping[str, Any], name: str, listing: Listing) -> int:

@@ -14,8 +14,8 @@ NAMESPACE = "/*"
 class Defaults(Struct, frozen=True):
     """As on the wire."""
 
-    defaultModel: str  # noqa: N815
-    defaultFreeModel: str  # noqa: N815
+    defaultModel: str  # noqa: N815  (as on the wire)
+    defaultFreeModel: str  # noqa: N815  (as on the wire)
 
 
 class Restricted(Struct, frozen=True):

@@ -14,8 +14,8 @@ class OwnKeyError(ValueError):
 class AwsCredentials(Struct, frozen=True, forbid_unknown_fields=True):
     """As the second gateway wants them; the names go on the wire."""
 
-    accessKeyId: str  # noqa: N815
-    secretAccessKey: str  # noqa: N815
+    accessKeyId: str  # noqa: N815  (as on the wire)
+    secretAccessKey: str  # noqa: N815  (as on the wire)
     region: str
 
     def __repr__(self) -> str:

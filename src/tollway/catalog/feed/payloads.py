@@ -22,7 +22,7 @@ class ListedProvider(Struct, frozen=True, omit_defaults=True):
     name: str
     displayName: str  # noqa: N815  (as on the wire)
     slug: str
-    dataPolicy: DataPolicy  # noqa: N815
+    dataPolicy: DataPolicy  # noqa: N815  (as on the wire)
     headquarters: str | None = None
     datacenters: Words | None = None
     icon: Icon | None = None

@@ -92,22 +92,22 @@ class GatewayModel(Struct, frozen=True, omit_defaults=True):
 
 class DataPolicy(Struct, frozen=True):
     training: bool
-    retainsPrompts: bool  # noqa: N815  (as on the wire, like all that follow)
-    canPublish: bool  # noqa: N815
+    retainsPrompts: bool  # noqa: N815  (as on the wire)
+    canPublish: bool  # noqa: N815  (as on the wire)
 
 
 class Icon(Struct, frozen=True, omit_defaults=True):
     url: Text
-    className: Word | None = None  # noqa: N815
+    className: Word | None = None  # noqa: N815  (as on the wire)
 
 
 class DirectoryEntry(Struct, frozen=True):
     """An inference provider (source 5)."""
 
     name: Name
-    displayName: Name  # noqa: N815
+    displayName: Name  # noqa: N815  (as on the wire)
     slug: str
-    dataPolicy: DataPolicy  # noqa: N815
+    dataPolicy: DataPolicy  # noqa: N815  (as on the wire)
     headquarters: Word | None = None
     datacenters: Words | None = None
     icon: Icon | None = None

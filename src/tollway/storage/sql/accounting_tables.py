@@ -3,7 +3,6 @@
 from typing import Final
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -17,10 +16,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from tollway.storage.sql.tables import metadata
-from tollway.storage.sql.types import ExactDecimal, UtcInstant
+from tollway.storage.sql.types import JSON_VALUE, ExactDecimal, UtcInstant
 
 # What many requests of a client have in common, stored once: the id is a hash of the rest. `address_hash` is keyed.
 usage_origins: Final = Table(
@@ -139,7 +137,7 @@ subscription_events: Final = Table(
     Column("subscription_id", Text),
     Column("issuance_id", Text),
     Column("credit_transaction_id", Text),
-    Column("payload", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("payload", JSON_VALUE, nullable=False),
     Column("created_at", UtcInstant, nullable=False),
     CheckConstraint("result IN ('success', 'skipped_idempotent', 'failed')", name="result"),
 )
@@ -150,7 +148,7 @@ notices: Final = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
-    Column("payload", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("payload", JSON_VALUE, nullable=False),
     Column("attempts", SmallInteger, nullable=False),
     Column("due_at", UtcInstant, nullable=False),
     Column("created_at", UtcInstant, nullable=False),

@@ -5,13 +5,10 @@ Source: request-path 8.3, response-path 5.1. Keys are sealed (`identity/sealing.
 
 from typing import Final
 
-from sqlalchemy import JSON, Boolean, CheckConstraint, Column, ForeignKey, Integer, Table, Text, false
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Integer, Table, Text, false
 
 from tollway.storage.sql.tables import metadata
-from tollway.storage.sql.types import TextList, UtcInstant
-
-_JSON: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+from tollway.storage.sql.types import JSON_VALUE, TextList, UtcInstant
 
 custom_llms: Final = Table(
     "custom_llms",
@@ -20,7 +17,7 @@ custom_llms: Final = Table(
     Column("display_name", Text, nullable=False),
     Column("vendor", Text, nullable=False),  # whose API it speaks: anthropic, openai
     Column("base_url", Text, nullable=False),  # without a slash at its end
-    Column("sealed_key", _JSON, nullable=False),
+    Column("sealed_key", JSON_VALUE, nullable=False),
     Column("last_four", Text, nullable=False),  # of the key; "" of a short one
     Column("internal_id", Text, nullable=False),  # what the vendor calls it
     Column("context_length", Integer, nullable=False),

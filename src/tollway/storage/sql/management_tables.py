@@ -5,11 +5,10 @@ Nothing here opens anything: tokens and codes are stored as keyed hashes, answer
 
 from typing import Final
 
-from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Index, SmallInteger, Table, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, SmallInteger, Table, Text
 
 from tollway.storage.sql.tables import metadata
-from tollway.storage.sql.types import UtcInstant
+from tollway.storage.sql.types import JSON_VALUE, UtcInstant
 
 # One that was revoked has expired. `user_id`: who invites.
 invitations: Final = Table(
@@ -50,7 +49,7 @@ stored_answers: Final = Table(
     Column("claim", Text, nullable=False),
     Column("body_hash", Text, nullable=False),
     Column("status", SmallInteger),
-    Column("answer", JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")),
+    Column("answer", JSON_VALUE),
     Column("created_at", UtcInstant, nullable=False, index=True),
     CheckConstraint("(status IS NULL) = (answer IS NULL)", name="answer"),
 )

@@ -6,7 +6,6 @@ Every row has exactly one owner. Secrets are sealed (`identity/sealing.py`).
 from typing import Final
 
 from sqlalchemy import (
-    JSON,
     Boolean,
     CheckConstraint,
     Column,
@@ -16,13 +15,11 @@ from sqlalchemy import (
     UniqueConstraint,
     true,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from tollway.storage.sql.tables import metadata
-from tollway.storage.sql.types import TextList, UtcInstant
+from tollway.storage.sql.types import JSON_VALUE, TextList, UtcInstant
 
 ONE_OWNER: Final = "(user_id IS NULL) <> (organization_id IS NULL)"
-_JSON: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 def _id() -> Column[str]:
@@ -42,7 +39,7 @@ byok_keys: Final = Table(
     _id(),
     *_owner(),
     Column("provider_id", Text, nullable=False),  # lower-cased
-    Column("sealed_key", _JSON, nullable=False),
+    Column("sealed_key", JSON_VALUE, nullable=False),
     Column("last_four", Text, nullable=False),  # of the secret; "" of a short one
     Column("is_enabled", Boolean, nullable=False, server_default=true()),
     Column("created_at", UtcInstant, nullable=False),
@@ -61,11 +58,11 @@ custom_upstreams: Final = Table(
     Column("provider_id", Text, nullable=False, index=True),
     Column("display_name", Text, nullable=False),
     Column("base_url", Text, nullable=False),  # without a slash at its end
-    Column("sealed_key", _JSON),  # NULL: it was cleared when the address changed
+    Column("sealed_key", JSON_VALUE),  # NULL: it was cleared when the address changed
     Column("last_four", Text, nullable=False),
-    Column("sealed_headers", _JSON),
+    Column("sealed_headers", JSON_VALUE),
     Column("header_names", TextList, nullable=False),  # of the sealed ones, for those who manage them
-    Column("model_metadata", _JSON, nullable=False),
+    Column("model_metadata", JSON_VALUE, nullable=False),
     Column("is_enabled", Boolean, nullable=False, server_default=true()),
     Column("created_at", UtcInstant, nullable=False),
     Column("updated_at", UtcInstant, nullable=False),

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -23,12 +22,11 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from tollway.billing.ledger import EntryKind
 from tollway.billing.store import LOOKUPS_MAX
-from tollway.storage.sql.types import ExactDecimal, TextList, UtcInstant
+from tollway.storage.sql.types import JSON_VALUE, ExactDecimal, TextList, UtcInstant
 
 metadata: Final = MetaData(
     naming_convention={
@@ -78,7 +76,7 @@ organizations: Final = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("plan", Text, nullable=False),
-    Column("settings", JSON().with_variant(JSONB(), "postgresql"), nullable=False),  # identity/organization.py
+    Column("settings", JSON_VALUE, nullable=False),  # identity/organization.py
     Column("require_seats", Boolean, nullable=False, server_default=false()),
     Column("deleted_at", UtcInstant),
     Column("created_at", UtcInstant, nullable=False),

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from sqlalchemy import JSON, Column, Integer, Table, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Column, Integer, Table, Text
 
 from tollway.storage.sql.tables import metadata
-from tollway.storage.sql.types import UtcInstant
+from tollway.storage.sql.types import JSON_VALUE, UtcInstant
 
 request_log: Final = Table(
     "request_log",
@@ -18,6 +17,6 @@ request_log: Final = Table(
     Column("provider_id", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("status_code", Integer, nullable=False),
-    Column("request", JSON().with_variant(JSONB(), "postgresql"), nullable=False),  # secrets masked
+    Column("request", JSON_VALUE, nullable=False),  # secrets masked
     Column("response", Text, nullable=False),
 )

@@ -7,11 +7,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import json
-from sqlalchemy import BigInteger, Text
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy import JSON, BigInteger, Text
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+# A JSON value; none at all is NULL.
+JSON_VALUE: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _encode: Final = json.Encoder().encode
 
