@@ -68,8 +68,9 @@ def test_records_as_json(machine: Machine, sim: Sim) -> None:
 
 _LOADED = """
 import sys
-from tollway.cli.main import build
-build(["models", "auth"])
+from tollway.cli.main import load
+load("models")
+load("auth")
 print(" ".join(sorted(sys.modules)))
 """
 
@@ -84,7 +85,9 @@ def test_they_start_without_what_only_servers_need(tmp_path: Path) -> None:
         "uvicorn",
         "uvloop",
         "httptools",
+        "pydantic",
         "redis",
+        "rich",
         "cryptography",
         "structlog",
     }

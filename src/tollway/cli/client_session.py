@@ -15,8 +15,8 @@ from tollway.client.errors import ClientError
 from tollway.client.gateways import Gateway, known_gateways
 from tollway.client.model_lists import AskForList, ListAnswer, ModelLists
 from tollway.clock import monotonic, unix_milliseconds, unix_seconds
+from tollway.environment import environment
 from tollway.providers.registry import load_providers
-from tollway.settings import client_environment
 from tollway.storage.client.configuration import load_config
 from tollway.storage.client.credential_file import CredentialFile
 from tollway.storage.client.model_shelf import ModelShelf
@@ -42,7 +42,7 @@ class Session:
 def open_session() -> Session:
     """Ends the command with one line on stderr when a file or a setting is wrong."""
     try:
-        return _open(client_environment())
+        return _open(environment())
     except ClientError as error:
         give_up(str(error))
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from msgspec import DecodeError
+from msgspec import DecodeError, Struct
 from msgspec.json import decode
 
 from tollway.catalog.client_listing import safe_text
@@ -28,8 +28,7 @@ _WAIT_S_MAX: Final = 3_600
 _CREATED: Final = range(200, 300)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceCode:
+class DeviceCode(Struct, frozen=True):
     """What to show: the code, where to approve it, and for how many seconds that can be done."""
 
     code: str
@@ -56,8 +55,7 @@ class Polled:
     email: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(Struct, frozen=True):
     """An organization that may be acted for."""
 
     id: str
