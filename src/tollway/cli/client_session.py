@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
 import typer
+from msgspec import Struct
 
 from tollway.client.configuration import ClientConfig
 from tollway.client.credentials import Credentials, WellKnownCredential
@@ -25,8 +25,7 @@ from tollway.storage.client.places import Places, places_of
 _OFFLINE: Final = "TOLLWAY_DISABLE_MODELS_FETCH"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Session:
+class Session(Struct, frozen=True):
     """Read once, when a command starts. `gateways` are those that are enabled, `all_gateways` the others as well."""
 
     environ: Mapping[str, str]
@@ -37,6 +36,9 @@ class Session:
     credentials: Credentials
     gateways: Mapping[str, Gateway]
     all_gateways: Mapping[str, Gateway]
+
+    def __repr__(self) -> str:
+        return "Session(…)"
 
 
 def open_session() -> Session:

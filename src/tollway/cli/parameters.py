@@ -34,10 +34,26 @@ def read_plainly(command: Any) -> None:
     """From now on the parameters of this command, or of all commands of this group, are read here."""
     for one in _with_inner(command):
         for param in one.params:
-            described = getattr(param, "type_descriptor", None)
-            read = _reader(described.annotation, described.parameter_info.parser) if described else None
-            if read:
-                param._runtime_param = PlainReader(read)
+            _read_plainly(param)
+        one.get_help_option = _with_plain_help(one.get_help_option)
+
+
+def _read_plainly(param: Any) -> None:
+    described = getattr(param, "type_descriptor", None)
+    read = _reader(described.annotation, described.parameter_info.parser) if described else None
+    if read:
+        param._runtime_param = PlainReader(read)
+
+
+def _with_plain_help(given: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`--help` is a parameter as well, which typer adds while it reads the others."""
+
+    def get_help_option(ctx: Any) -> Any:
+        option = given(ctx)
+        _read_plainly(option)
+        return option
+
+    return get_help_option
 
 
 def _with_inner(command: Any) -> Iterator[Any]:
@@ -54,7 +70,7 @@ def _reader(annotation: Any, parser: Read | None) -> Read | None:
         return parser
     if annotation is int:
         return _whole_number
-    if annotation in (str, Path):
+    if annotation in (str, Path, bool):  # a flag that nobody gave has no text to read; one that was given is a bool
         return annotation  # type: ignore[no-any-return]
     return _choice(annotation) if isinstance(annotation, type) and issubclass(annotation, StrEnum) else None
 

@@ -6,7 +6,6 @@ Source: catalog-and-clients B.12, D.3.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -46,13 +45,15 @@ class Verdict(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Polled:
+class Polled(Struct, frozen=True):
     """One answer about a code. `token` and `email` are there once it is approved."""
 
     verdict: Verdict
     token: str = ""
     email: str = ""
+
+    def __repr__(self) -> str:
+        return "Polled(…)"
 
 
 class Membership(Struct, frozen=True):

@@ -86,5 +86,4 @@ def test_every_parameter_of_ours_is_read_plainly(name: str) -> None:
 
 
 def _parameters(command: Any) -> list[Any]:
-    own = [one for one in command.params if one.type_descriptor.annotation is not bool]
-    return own + [one for inner in getattr(command, "commands", {}).values() for one in _parameters(inner)]
+    return command.params + [one for inner in getattr(command, "commands", {}).values() for one in _parameters(inner)]
