@@ -1,3 +1,5 @@
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +33,8 @@ def test_all_commands_are_listed(words: list[str]) -> None:
 
 
 def test_the_version() -> None:
+    packaged = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["version"]
+    assert packaged == __version__
     ended = CliRunner().invoke(application(), ["--version"])
     assert (ended.exit_code, ended.output) == (0, f"tollway {__version__}\n")
 
