@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from starlette.routing import Route
 
-from tollway.cli.main import COMMANDS, build
+from tollway.cli.main import COMMANDS, application, load
 from tollway.errors import CATALOGUE, Code, Fault, Problem, Shape
 from tollway.http.api import ApiServices, build_api
 from tollway.http.catalog import CatalogServices
@@ -456,7 +456,8 @@ def _commands() -> Iterator[str]:
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any, str]]:
     """(words, command, usage line) of every command and group but the root, in the order of `--help`."""
-    root = typer.main.get_command(build(list(COMMANDS)))
+    root: Any = typer.main.get_command(application())
+    root.commands = {name: load(name) for name in COMMANDS}
     yield from _walk(root, "tollway", None, ())
 
 

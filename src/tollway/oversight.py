@@ -9,9 +9,10 @@ from typing import Final
 from tollway.clock import monotonic, utc_now
 from tollway.gateway.abuse_checks import AbuseChecks, Start
 from tollway.gateway.transcripts import Transcripts
+from tollway.kept_secret import secret_text
 from tollway.observability.logs import get_log
 from tollway.observability.metrics import Metrics
-from tollway.settings import Settings, secret_text
+from tollway.settings import Settings
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.transcripts import SqlTranscripts
 from tollway.upstream.abuse_service import HttpAbuseService

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tollway.settings import CLIENT_VARIABLES, Settings, SettingsError, load, parse, secret_text
+from tollway.kept_secret import secret_text
+from tollway.settings import CLIENT_VARIABLES, Settings, SettingsError, load, parse
 
 SECRET = "hunter2-do-not-print-" + "x" * 16
 

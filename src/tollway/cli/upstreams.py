@@ -22,7 +22,6 @@ from tollway.deadlines import Deadlines
 from tollway.errors import Problem
 from tollway.identity.outbound import outbound_rules
 from tollway.identity.owned import Owner
-from tollway.management import Management
 from tollway.storage.presets import load_preset
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.upstream.client import HttpUpstreams
@@ -216,6 +215,8 @@ def _at_desk(
         prices = await SqlPrices(admin.database).in_force(admin.now)
         catalog = assemble_catalog(settings, prices, admin.now, preset.hosted_models)
         client = HttpUpstreams(Deadlines(), settings.limits, settings.timeouts, outbound_rules(settings))
+        from tollway.management import Management  # lazy: it brings the parts of a server; only a probe needs them
+
         management = Management(settings, preset, admin.database, client, lambda: catalog)
         try:
             return await work(management.desk(OPERATOR), owner, management.prober)
