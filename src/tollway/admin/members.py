@@ -14,6 +14,7 @@ from tollway.admin.organizations import find_organization
 from tollway.admin.ownership import MANAGERS, NO_ROLE, role_of
 from tollway.admin.records import Member
 from tollway.admin.roles import may_touch
+from tollway.admin.service_accounts import NOT_REMOVED, check_role
 from tollway.admin.store import Removal
 from tollway.errors import Code, Problem
 from tollway.identity.caller import Role
@@ -41,7 +42,7 @@ async def change_member(office: Office, organization: str, named: str, change: M
         return checked
     if change == MemberChange():
         return Problem(Code.BAD_REQUEST, shown="name what is to be changed")
-    member = await _find(office, organization, named)
+    member = await find_member(office, organization, named)
     if isinstance(member, Problem):
         return member
     if change.role is not UNSET and change.role is not member.role:
@@ -64,31 +65,23 @@ async def set_daily_limit(office: Office, organization: str, named: str, limit: 
 
 
 async def remove_member(office: Office, organization: str, named: str) -> Problem | None:
-    """Membership and daily limit end. Refuses: not_found, forbidden (oneself, a role not below), conflict."""
-    member = await _find(office, organization, named)
+    """Membership and daily limit end.
+
+    Refuses: not_found, forbidden (oneself, a role not below, a service account, whoever asks), conflict.
+    """
+    member = await find_member(office, organization, named)
     if isinstance(member, Problem):
         return member
     if member.user_id == office.actor.user_id and not office.actor.may_all:
         return Problem(Code.FORBIDDEN, shown="You cannot remove yourself from the organization")
+    if member.is_bot:
+        return NOT_REMOVED
     audit = office.audit(member.organization_id, MEMBER_REMOVE, f"Removed user {member.email}")
     return _refusal(await office.store.remove_member(member.organization_id, member.user_id, member.role, audit))
 
 
-async def _change_role(office: Office, member: Member, role: Role) -> Problem | None:
-    if member.user_id == office.actor.user_id:
-        return Problem(Code.FORBIDDEN, shown="You cannot change your own role")
-    mine = await role_of(office.store, office.actor, member.organization_id)
-    if isinstance(mine, Problem):
-        return mine
-    if not may_touch(mine, role):
-        return Problem(Code.FORBIDDEN, f"a {mine} grants {role}", shown=NO_ROLE)
-    message = f"Changed role for user {member.email} from {member.role} to {role}"
-    audit = office.audit(member.organization_id, MEMBER_ROLE, message)
-    return _refusal(await office.store.change_role(member, role, office.now, audit))
-
-
-async def _find(office: Office, organization: str, named: str) -> Member | Problem:
-    """For somebody who may touch it."""
+async def find_member(office: Office, organization: str, named: str) -> Member | Problem:
+    """For somebody who may touch it. Refuses: not_found, forbidden."""
     found = await find_organization(office.store, organization)
     if isinstance(found, Problem):
         return found
@@ -104,6 +97,22 @@ async def _find(office: Office, organization: str, named: str) -> Member | Probl
                 return member
             return Problem(Code.FORBIDDEN, f"a {mine} touches an {member.role}", shown=NO_ROLE)
     return Problem(Code.NOT_FOUND, f"{named!r} is not a member of {found.name!r}", shown=NOT_A_MEMBER)
+
+
+async def _change_role(office: Office, member: Member, role: Role) -> Problem | None:
+    if member.user_id == office.actor.user_id:
+        return Problem(Code.FORBIDDEN, shown="You cannot change your own role")
+    mine = await role_of(office.store, office.actor, member.organization_id)
+    if isinstance(mine, Problem):
+        return mine
+    if not may_touch(mine, role):
+        return Problem(Code.FORBIDDEN, f"a {mine} grants {role}", shown=NO_ROLE)
+    refused = check_role(member.is_bot, role)
+    if refused is not None:
+        return refused
+    message = f"Changed role for user {member.email} from {member.role} to {role}"
+    audit = office.audit(member.organization_id, MEMBER_ROLE, message)
+    return _refusal(await office.store.change_role(member, role, office.now, audit))
 
 
 def _refusal(removal: Removal) -> Problem | None:

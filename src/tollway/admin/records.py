@@ -21,6 +21,7 @@ class User:
     blocked_reason: str | None
     created_at: datetime
     is_admin: bool = False  # may do everything; set by command alone
+    is_bot: bool = False  # a service account: a program, for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Member:
     email: str
     role: Role
     daily_limit_microdollars: int | None
+    is_bot: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,11 @@ _KEPT: Final[Mapping[Erasure, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
+    """`is_bot`: a service account, which it stays."""
+
     email: str
     name: str = ""
+    is_bot: bool = False
 
 
 async def create_user(store: UserStore, order: NewUser, now: datetime) -> User | Problem:
@@ -32,7 +35,7 @@ async def create_user(store: UserStore, order: NewUser, now: datetime) -> User |
     name = check_text("name", order.name)
     if isinstance(name, Problem):
         return name
-    user = User(new_id(), email, name, None, now)
+    user = User(new_id(), email, name, None, now, is_bot=order.is_bot)
     if not await store.add_user(user, random_text(PEPPER_CHARS)):
         return Problem(Code.CONFLICT, f"there is a user {email!r} already")
     return user

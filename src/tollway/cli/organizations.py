@@ -26,7 +26,7 @@ _ModelList = Annotated[
     str | None, typer.Option(help="Models (vendor/name) and namespaces (vendor/*), by commas; or none.", metavar="LIST")
 ]
 _ProviderList = Annotated[str | None, typer.Option(help="Inference providers, by commas; or none.", metavar="LIST")]
-_MEMBER_COLUMNS = ("user_id", "email", "role", "daily_limit_microdollars")
+_MEMBER_COLUMNS = ("user_id", "email", "role", "daily_limit_microdollars", "is_bot")
 
 
 @app.command()

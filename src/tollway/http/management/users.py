@@ -18,8 +18,11 @@ from tollway.money import MICRODOLLARS_MAX
 
 
 class NewUserBody(Body):
+    """`is_bot`: a service account. It stays what it is made."""
+
     email: Annotated[str, Field(min_length=1, max_length=320)]
     name: Annotated[str, Field(max_length=200)] = ""
+    is_bot: bool = False
 
 
 class BlockBody(Body):
@@ -73,7 +76,7 @@ async def list_users(call: Current, limit: Limit = 100, cursor: Cursor = None) -
 
 async def create_user(call: Current, body: NewUserBody) -> User | Problem:
     """A user without credits and keys."""
-    return await users.create_user(call.services.store, users.NewUser(body.email, body.name), call.now)
+    return await users.create_user(call.services.store, users.NewUser(body.email, body.name, body.is_bot), call.now)
 
 
 async def show_user(call: Current, user_id: str) -> User | Problem:

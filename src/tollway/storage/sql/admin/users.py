@@ -19,6 +19,7 @@ _COLUMNS: Final = (
     users.c.blocked_reason,
     users.c.created_at,
     users.c.is_admin,
+    users.c.is_bot,
 )
 _BY_ID: Final = select(*_COLUMNS).where(users.c.id == bindparam("user_id"))
 _FIND: Final = (
@@ -51,6 +52,7 @@ class SqlUsers(SqlSubject):
             "pepper": pepper,
             "blocked_reason": user.blocked_reason,
             "is_admin": user.is_admin,
+            "is_bot": user.is_bot,
             "created_at": user.created_at,
             "updated_at": user.created_at,
         }
