@@ -88,7 +88,8 @@ class OrganizationStore(Protocol):
         ...
 
     async def delete_organization(self, organization_id: str, now: datetime, audit: AuditEntry | None) -> None:
-        """It is not found any more, and its stored secrets are gone. Once more changes nothing."""
+        """It is not found any more; its stored secrets are gone, and it has no custom LLMs. Once more changes
+        nothing."""
         ...
 
 

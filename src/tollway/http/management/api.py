@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from tollway.http.management.call import Access, ManagementServices
+from tollway.http.management.custom_llms import add_custom_llms
 from tollway.http.management.keys import add_keys
 from tollway.http.management.members import add_members
 from tollway.http.management.organizations import add_organizations
@@ -29,6 +30,7 @@ def add_management(api: FastAPI, services: ManagementServices) -> None:
     add_usage(table)
     add_organizations(table)
     add_members(table)
+    add_custom_llms(table)
     add_users(table)
     add_records(table)
     described = _description(api)
