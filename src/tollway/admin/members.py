@@ -8,11 +8,12 @@ from typing import Final
 
 from msgspec import UNSET, UnsetType
 
+from tollway.admin import organizations
 from tollway.admin.fields import DAILY_LIMIT_MICRODOLLARS_MAX, check_amount, check_reference
-from tollway.admin.office import MEMBER_LIMIT, MEMBER_REMOVE, MEMBER_ROLE, Office
+from tollway.admin.office import MEMBER_ADD, MEMBER_LIMIT, MEMBER_REMOVE, MEMBER_ROLE, Office
 from tollway.admin.organizations import find_organization
 from tollway.admin.ownership import MANAGERS, NO_ROLE, role_of
-from tollway.admin.records import Member
+from tollway.admin.records import AuditEntry, Member
 from tollway.admin.roles import may_touch
 from tollway.admin.service_accounts import NOT_REMOVED, check_role
 from tollway.admin.store import Removal
@@ -30,6 +31,15 @@ class MemberChange:
 
     role: Role | UnsetType = UNSET
     daily_limit_microdollars: int | UnsetType | None = UNSET
+
+
+async def add_member(office: Office, organization: str, user: str, role: Role) -> Member | Problem:
+    """Without asking them. Refuses: not_found, conflict (a member already), forbidden (a service account that owns)."""
+
+    def audit(member: Member) -> AuditEntry:
+        return office.audit(member.organization_id, MEMBER_ADD, f"Added {member.email} as {member.role}")
+
+    return await organizations.add_member(office.store, organization, user, role, office.now, audit)
 
 
 async def change_member(office: Office, organization: str, named: str, change: MemberChange) -> Member | Problem:

@@ -13,7 +13,7 @@ from tollway.admin.organizations import change_organization
 from tollway.admin.ownership import NO_ROLE, check_access, role_of
 from tollway.admin.preferences import read_preferences
 from tollway.admin.records import AuditEntry, Founder, Organization, OrganizationChange, Setting
-from tollway.admin.restrictions import MODEL_LISTS, PROVIDER_LISTS
+from tollway.admin.restrictions import MODEL_LISTS, PROVIDER_LISTS, check_settings
 from tollway.admin.service_accounts import NO_OWNER
 from tollway.admin.store import AuditOf
 from tollway.errors import Code, Problem
@@ -59,7 +59,10 @@ async def change_settings(office: Office, found: Organization, change: Organizat
         return Problem(Code.FORBIDDEN, "plan or seats")
     if change.settings.keys() & _ENTERPRISE_ONLY and (change.plan or found.plan) != ENTERPRISE:
         return Problem(Code.FORBIDDEN, "the plan", shown=_NOT_ENTERPRISE)
-    fitted = _with_fitting_default(found, change)
+    checked = check_settings(change.settings)
+    fitted = (
+        checked if isinstance(checked, Problem) else _with_fitting_default(found, replace(change, settings=checked))
+    )
     if isinstance(fitted, Problem):
         return fitted
     return await change_organization(office.store, found.id, fitted, office.now, audit_of(office))

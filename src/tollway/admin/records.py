@@ -132,7 +132,8 @@ class StoredOwnKey:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """A change of an organization. `actor`: the id of a user, or `operator`."""
+    """A change of an organization. `actor`: the id of a user, or `operator`; what they are called is read with it, so
+    it is gone once they are erased."""
 
     id: str
     organization_id: str
@@ -140,6 +141,21 @@ class AuditEntry:
     action: str
     message: str
     created_at: datetime
+    actor_email: str | None = None
+    actor_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries are meant; None: any. From `since` on, before `until`."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    actor: str | None = None
+    action: str | None = None
+
+
+EVERY_ENTRY: Final = AuditFilter()
 
 
 @dataclass(frozen=True, slots=True)

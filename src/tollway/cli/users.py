@@ -94,6 +94,16 @@ def admin(
     _write(administer(work), as_json)
 
 
+@app.command("reset-tokens")
+def reset_tokens(user: arguments.User, as_json: arguments.AsJson = False) -> None:
+    """End every token of a user, also of an account taken over without a pepper; API keys go on."""
+
+    async def work(admin: Administration) -> User | Problem:
+        return await users.reset_tokens(admin.store, user, admin.now)
+
+    _write(administer(work), as_json)
+
+
 @app.command()
 def delete(user: arguments.User, as_json: arguments.AsJson = False) -> None:
     """Delete a user for good: own keys, endpoints and memberships go, API keys end; the books keep a pseudonym."""

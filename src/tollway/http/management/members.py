@@ -9,8 +9,7 @@ from pydantic import BaseModel, Field
 from tollway.admin import invitations, key_changes, members
 from tollway.admin.invitations import TOKEN_CHARS
 from tollway.admin.members import MemberChange
-from tollway.admin.organizations import add_member
-from tollway.admin.records import AuditEntry, Invitation, Member, Page
+from tollway.admin.records import Invitation, Member, Page
 from tollway.errors import Problem
 from tollway.http.management.call import Access, Current
 from tollway.http.management.keys import Cursor, KeyBody, KeyWithSecret, Limit, key_desk, with_secret
@@ -78,11 +77,7 @@ async def list_members(call: Current) -> Listing[Member]:
 
 async def put_member(call: Current, body: NewMemberBody) -> Member | Problem:
     """Make a user a member without asking them."""
-
-    def audit(member: Member) -> AuditEntry:
-        return call.office.audit(call.found.id, "organization.member.add", f"Added {member.email} as {member.role}")
-
-    return await add_member(call.services.store, call.found.id, body.user, body.role, call.now, audit)
+    return await members.add_member(call.office, call.found.id, body.user, body.role)
 
 
 async def change_member(call: Current, member_id: str, body: MemberBody) -> Member | Problem:
