@@ -67,10 +67,11 @@ def page_of(rows: Sequence[T], page: Page) -> Listing[T]:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Where routes are put."""
+    """Where routes are put: below `root`."""
 
     router: APIRouter
     services: ManagementServices
+    root: str = ROOT
 
     def add(
         self,
@@ -85,7 +86,7 @@ class Table:
     ) -> None:
         """`answer`: the type of what the handler gives. `once`: it creates, so an `Idempotency-Key` counts."""
         self.router.add_api_route(
-            f"{ROOT}{path}",
+            f"{self.root}{path}",
             _answering(handler),
             methods=[method],
             response_model=answer,
