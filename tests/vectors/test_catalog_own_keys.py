@@ -212,6 +212,9 @@ def test_what_is_personal_is_in_no_organizations_log(desk: Desk, entries: list[s
     assert desk.call(account, "PATCH", _path("", made), {"api_key": "sk-another-key"}).status == 200
     assert desk.call(account, "DELETE", _path("", made)).status == 200
     assert desk.audit(account, organization) == entries
+    for action in ("add_own_key", "change_own_key", "delete_own_key"):
+        line = desk.gateway.wait_for_words('"event":"security_event"', f'"action":"{action}"', account.user_id)
+        assert (made in line) is (action != "add_own_key")
 
 
 @pytest.mark.parametrize(
