@@ -382,7 +382,7 @@ def routes() -> Iterator[tuple[str, str]]:
     for path, _ in HOT_ROUTES.values():
         yield "POST", path
     for route in served():
-        yield ", ".join(sorted(route.methods or ())), route.path
+        yield ", ".join(sorted(route.methods or ())), route.path_format
 
 
 def served() -> Iterator[Route]:
@@ -413,7 +413,7 @@ def _routes() -> Iterator[str]:
         " all others by an ordinary ASGI application. Every answer carries `x-request-id`. A path that is not listed is"
         " answered as `not_found`, under the drop-in prefixes as `invalid_path` ([errors](errors.md)).\n"
     )
-    told = {(", ".join(sorted(route.methods or ())), route.path): _told_by(route) for route in served()}
+    told = {(", ".join(sorted(route.methods or ())), route.path_format): _told_by(route) for route in served()}
     rows = []
     for methods, path in routes():
         who, what = told.get((methods, path)) or _ROUTE_NOTES[path]  # KeyError: a new route says who may call it

@@ -13,7 +13,8 @@ from tollway.admin.organizations import change_organization
 from tollway.admin.ownership import NO_ROLE, check_access, role_of
 from tollway.admin.preferences import read_preferences
 from tollway.admin.records import AuditEntry, Founder, Organization, OrganizationChange, Setting
-from tollway.admin.restrictions import MODEL_LISTS, PROVIDER_LISTS
+from tollway.admin.restrictions import MODEL_LISTS, PROVIDER_LISTS, check_settings
+from tollway.admin.service_accounts import NO_OWNER
 from tollway.admin.store import AuditOf
 from tollway.errors import Code, Problem
 from tollway.identity.caller import Role
@@ -29,12 +30,20 @@ _ENTERPRISE_ONLY: Final = MODEL_LISTS | PROVIDER_LISTS | {"default_model"}
 
 
 async def found_organization(office: Office, entered_name: str) -> Organization | Problem:
-    """With who asks as its owner, on the plan `teams`. Refuses: bad_request, too_many_requests."""
+    """With who asks as its owner, on the plan `teams`; an administrator that is a service account owns none it makes.
+
+    Refuses: bad_request, forbidden (another service account), too_many_requests.
+    """
     name = check_text("name", entered_name, least=1)
     if isinstance(name, Problem):
         return name
+    user_id = str(office.actor.user_id)
+    user = await office.store.find_user(user_id)
+    is_bot = user is not None and user.is_bot
+    if is_bot and not office.actor.may_all:
+        return NO_OWNER
     organization = Organization(new_id(), name, "teams", office.now)
-    founder = Founder(str(office.actor.user_id), new_id(), ORGANIZATIONS_MAX)
+    founder = None if is_bot else Founder(user_id, new_id(), ORGANIZATIONS_MAX)
     audit = office.audit(organization.id, CREATED, f"Created organization {name}")
     if not await office.store.add_organization(organization, founder, audit):
         return Problem(Code.TOO_MANY_REQUESTS, "organizations", shown=_TOO_MANY)
@@ -50,7 +59,10 @@ async def change_settings(office: Office, found: Organization, change: Organizat
         return Problem(Code.FORBIDDEN, "plan or seats")
     if change.settings.keys() & _ENTERPRISE_ONLY and (change.plan or found.plan) != ENTERPRISE:
         return Problem(Code.FORBIDDEN, "the plan", shown=_NOT_ENTERPRISE)
-    fitted = _with_fitting_default(found, change)
+    checked = check_settings(change.settings)
+    fitted = (
+        checked if isinstance(checked, Problem) else _with_fitting_default(found, replace(change, settings=checked))
+    )
     if isinstance(fitted, Problem):
         return fitted
     return await change_organization(office.store, found.id, fitted, office.now, audit_of(office))

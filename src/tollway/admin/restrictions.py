@@ -1,5 +1,6 @@
 """Checks of an organization's settings before they are stored: what can never match is refused, because an allow-list
-of such entries locks everybody out. Source: request-path 9.6, 9.7.
+of such entries locks everybody out. Source: request-path 9.6, 9.7;
+catalog-and-clients E.6 rule 4.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from tollway.admin.records import Setting
 from tollway.errors import Problem
 from tollway.identity.organization import SETTING_NAMES
 
-LIST_ENTRIES_MAX: Final = 1_000
+LIST_ENTRIES_MAX: Final = 500
 ENTRY_CHARS_MAX: Final = 256
 DATA_COLLECTION: Final = ("allow", "deny")
 MODEL_LISTS: Final = frozenset({"model_allow_list", "model_deny_list"})
@@ -20,7 +21,10 @@ PROVIDER_LISTS: Final = frozenset({"provider_allow_list", "provider_deny_list"})
 
 
 def check_settings(settings: Mapping[str, Setting]) -> dict[str, Setting] | Problem:
-    """The settings as they are stored: entries trimmed, each once, in their order. Refuses: bad_request."""
+    """The settings as they are stored: entries trimmed and lower-cased, as ids are compared, each once, in their order.
+
+    Refuses: bad_request.
+    """
     checked = check_preferences({name: value for name, value in settings.items() if name in PREFERENCE_NAMES})
     if isinstance(checked, Problem):
         return checked
@@ -56,7 +60,7 @@ def _check_model(name: str, value: str) -> Setting | Problem:
 
 
 def _check_list(name: str, entries: tuple[str, ...]) -> tuple[str, ...] | Problem:
-    trimmed = tuple(dict.fromkeys(entry.strip() for entry in entries))
+    trimmed = tuple(dict.fromkeys(entry.strip().lower() for entry in entries))
     if len(trimmed) > LIST_ENTRIES_MAX:
         return bad(name, f"must have at most {LIST_ENTRIES_MAX} entries")
     for place, entry in enumerate(trimmed, 1):
@@ -69,8 +73,6 @@ def _check_list(name: str, entries: tuple[str, ...]) -> tuple[str, ...] | Proble
 def _what_is_wrong(entry: str, *, may_be_namespace: bool) -> str:
     if not 0 < len(entry) <= ENTRY_CHARS_MAX or not entry.isprintable() or " " in entry:
         return f"must have 1 to {ENTRY_CHARS_MAX} characters, without spaces"
-    if entry != entry.lower():
-        return "must be in lower case, as ids are compared"
     namespace = entry.removesuffix("/*") if may_be_namespace else entry
     if "*" in namespace or (namespace != entry and "/" in namespace):
         return (

@@ -13,7 +13,7 @@ from tollway.admin.office import Office
 from tollway.admin.organizations import NewOrganization, OrganizationDetails
 from tollway.admin.ownership import OPERATOR
 from tollway.admin.preferences import read_preferences
-from tollway.admin.records import AuditEntry, Member, Organization, OrganizationChange, Page, Setting
+from tollway.admin.records import AuditEntry, AuditFilter, Member, Organization, OrganizationChange, Page, Setting
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
 from tollway.cli.output import fields_of, write_json, write_record, write_table
@@ -26,7 +26,7 @@ _ModelList = Annotated[
     str | None, typer.Option(help="Models (vendor/name) and namespaces (vendor/*), by commas; or none.", metavar="LIST")
 ]
 _ProviderList = Annotated[str | None, typer.Option(help="Inference providers, by commas; or none.", metavar="LIST")]
-_MEMBER_COLUMNS = ("user_id", "email", "role", "daily_limit_microdollars")
+_MEMBER_COLUMNS = ("user_id", "email", "role", "daily_limit_microdollars", "is_bot")
 
 
 @app.command()
@@ -128,7 +128,7 @@ def add_member(
     """Let a user spend the organization's credits."""
 
     async def work(admin: Administration) -> Member | Problem:
-        return await organizations.add_member(admin.store, organization, user, role, admin.now)
+        return await members.add_member(_office(admin), organization, user, role)
 
     _write(fields_of(administer(work)), as_json)
 
@@ -196,11 +196,18 @@ def invite(
 @app.command("audit-log")
 def audit_log(
     organization: arguments.Organization,
+    since: Annotated[str | None, typer.Option("--from", help="Date.", metavar="WHEN")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Date; before it.", metavar="WHEN")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Id of who did it.", metavar="ID")] = None,
+    action: Annotated[str | None, typer.Option(help="Such as organization.member.remove.")] = None,
     limit: arguments.Limit = 100,
     before: arguments.Before = None,
     as_json: arguments.AsJson = False,
 ) -> None:
-    """Show who changed what, newest first."""
+    """Show who changed what, newest first; of a time, of one user, of one kind of change."""
+    begin = None if since is None else arguments.read_instant(since)
+    end = None if until is None else arguments.read_instant(until)
+    wanted = AuditFilter(begin, end, user, action)
 
     async def work(admin: Administration) -> tuple[AuditEntry, ...] | Problem:
         found = await organizations.find_organization(admin.store, organization)
@@ -209,13 +216,13 @@ def audit_log(
         page = check_page(Page(limit, before))
         if isinstance(page, Problem):
             return page
-        return await admin.store.list_audit(found.id, page)
+        return await admin.store.list_audit(found.id, page, wanted)
 
     found = administer(work)
     if as_json:
         write_json(found)
     else:
-        write_table(found, ("created_at", "actor", "action", "message"), "There are no entries.")
+        write_table(found, ("created_at", "actor", "actor_email", "action", "message"), "There are no entries.")
 
 
 @app.command()

@@ -4,8 +4,8 @@ from tollway.admin.restrictions import LIST_ENTRIES_MAX, check_settings
 from tollway.errors import Code, Problem
 
 
-def test_entries_are_trimmed_and_each_is_kept_once_in_its_order() -> None:
-    given = {"model_allow_list": (" b/c ", "a/*", "b/c", "corethink:free"), "provider_deny_list": ("z-ai", "z-ai")}
+def test_entries_are_trimmed_and_lower_cased_and_each_is_kept_once_in_its_order() -> None:
+    given = {"model_allow_list": (" b/c ", "A/*", "B/c", "corethink:Free"), "provider_deny_list": ("z-ai", "Z-AI")}
     assert check_settings(given) == {
         "model_allow_list": ("b/c", "a/*", "corethink:free"),
         "provider_deny_list": ("z-ai",),
@@ -21,15 +21,13 @@ def test_nothing_takes_a_setting_away() -> None:
 
 
 @pytest.mark.parametrize("name", ["model_allow_list", "model_deny_list"])
-@pytest.mark.parametrize(
-    "entry", ["*", "a/b*", "*/b", "a/b/*", "a/*/*", "A/b", "a/B:free", "", " ", "a b", "a\nb", "x" * 257]
-)
+@pytest.mark.parametrize("entry", ["*", "a/b*", "*/b", "a/b/*", "a/*/*", "", " ", "a b", "a\nb", "x" * 257])
 def test_an_entry_that_could_never_match_is_refused(name: str, entry: str) -> None:
     """Among others that could: a list of such entries would lock everybody out."""
     assert _shown({name: ("a/b", entry)}).startswith(f"{name}: entry 2 ")
 
 
-@pytest.mark.parametrize("entry", ["a/*", "*", "A", "", "a,b c"])
+@pytest.mark.parametrize("entry", ["a/*", "*", "", "a,b c"])
 def test_providers_are_named_one_by_one(entry: str) -> None:
     assert _shown({"provider_allow_list": (entry,)}).startswith("provider_allow_list: entry 1 ")
 

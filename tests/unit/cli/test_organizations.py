@@ -22,7 +22,7 @@ def test_an_organization_and_its_members(acme) -> None:
     shown = acme("orgs", "show", "Acme", "--json").json
     assert set(shown) == {*FIELDS, "members"}
     (member,) = shown["members"]
-    assert set(member) == {"organization_id", "user_id", "email", "role", "daily_limit_microdollars"}
+    assert set(member) == {"organization_id", "user_id", "email", "role", "daily_limit_microdollars", "is_bot"}
     assert (member["email"], member["role"], member["daily_limit_microdollars"]) == ("ann@example.com", "owner", None)
     assert acme("orgs", "show", shown["id"], "--json").json == shown
     listed = acme("orgs", "list", "--json").json

@@ -14,6 +14,7 @@ from tollway.admin.organizations import list_organizations
 from tollway.admin.ownership import MANAGERS, NO_ACCESS, role_of
 from tollway.admin.preferences import read_preferences
 from tollway.admin.records import AccountBalance, Organization, OrganizationChange, Page, Setting
+from tollway.admin.restrictions import LIST_ENTRIES_MAX
 from tollway.errors import Code, Problem
 from tollway.http.management.call import Access, Current
 from tollway.http.management.keys import Amount, Cursor, Limit
@@ -22,7 +23,7 @@ from tollway.identity.caller import Role
 
 ONE: Final = "/organizations/{organization_id}"
 
-_Entries = Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=1_000)]
+_Entries = Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=LIST_ENTRIES_MAX)]
 
 
 class NewOrganizationBody(Body):
