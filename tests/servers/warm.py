@@ -163,8 +163,8 @@ def _read_all(file: int) -> str:
 def _import_everything() -> None:
     from tollway.cli.main import COMMANDS
 
-    for module, *_ in COMMANDS.values():
-        import_module(module)
+    for place in COMMANDS.values():
+        import_module(place.module)
     for module in ("tollway.sim.program", "tollway.storage.migrations.run"):
         import_module(module)
     gc.collect()
