@@ -12,9 +12,9 @@ from tollway.admin.llm_records import CustomLlm, LlmFields
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
 from tollway.cli.entered_key import KeyFile, read_key
+from tollway.cli.master_keys import keys_that_seal
 from tollway.cli.output import write_json, write_record, write_table
 from tollway.errors import Problem
-from tollway.identity.master_keys import sealing_keys
 from tollway.identity.sealing import seal
 from tollway.ids import random_bytes
 from tollway.settings import load
@@ -161,7 +161,7 @@ def _given(
 def _change(as_json: bool, change: Callable[[LlmDesk], Awaitable[CustomLlm | Problem]]) -> None:
     async def work(admin: Administration) -> CustomLlm | Problem:
         settings = load()
-        keys = sealing_keys(settings)
+        keys = await keys_that_seal(settings, admin.database, admin.now)
         prefix = load_preset(settings.preset).custom_llm_prefix
         desk = LlmDesk(admin.store, prefix, lambda text, place: seal(text, place, keys, random_bytes), admin.now)
         return await change(desk)
