@@ -13,6 +13,7 @@ COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
     "sim": ("tollway.cli.sim", "sim", False),
     "sync": ("tollway.cli.sync", "sync", False),
     "migrate": ("tollway.cli.migrate", "migrate", False),
+    "doctor": ("tollway.cli.doctor", "doctor", False),
     "users": ("tollway.cli.users", "app", True),
     "orgs": ("tollway.cli.organizations", "app", True),
     "keys": ("tollway.cli.keys", "app", True),
