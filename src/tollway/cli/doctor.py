@@ -88,4 +88,4 @@ def _within(check: str, look: Callable[[], list[Finding]]) -> list[Finding]:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(machine.CHECK_S)
-    return found[0] if found else [failed(check, "no answer within 5 s", "look at the disk")]
+    return found[0] if found else [failed(check, f"no answer within {machine.CHECK_S:.0f} s", "look at the disk")]

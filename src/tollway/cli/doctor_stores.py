@@ -52,7 +52,7 @@ async def _ask_redis(settings: Settings) -> list[Finding]:
         return []
 
     async def look() -> list[Finding]:
-        if await answers(address, CHECK_S):
+        if await answers(address, CHECK_S / 2):
             return [ok("redis", "it answers")]
         return [warning("redis", "it does not answer: each worker gives away its part of a limit", "bring it back")]
 
