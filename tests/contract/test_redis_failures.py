@@ -262,6 +262,7 @@ def test_cancelled_questions_leave_no_answer_to_others(server: RedisServer) -> N
 
 
 async def test_whether_it_answers_at_all(server: RedisServer) -> None:
+    server.start()
     assert await answers(server.url, TIMEOUT_S * 4)
     with pytest.raises(ValueError, match="scheme"):
         await answers("http://127.0.0.1", TIMEOUT_S)

@@ -1,8 +1,6 @@
 """Master keys (guarantees §8, K2): a start that lacks one is refused, and one is changed while requests go on."""
 
 import asyncio
-import subprocess
-import sys
 import threading
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
@@ -18,6 +16,7 @@ from flow.conversation import ask, chat
 from flow.programs import Gateway, Program, Sim, plain_environment, settings_for
 from flow.test_kills import wait_for
 from flow.test_own_keys import CANARY, MODEL, SECOND, TOP
+from servers.warm import run
 from tollway.admin.answers import Answer, Answers, Asked, asked
 from tollway.identity.owned import BYOK_KEYS, Owner, OwnerKind, secret_place
 from tollway.identity.sealing import SealingKeys, seal
@@ -62,14 +61,7 @@ class Place:
     def refusal(self, master_keys: str) -> str:
         """The one line of a start that fails."""
         self.configure(master_keys)
-        ended = subprocess.run(
-            [sys.executable, "-m", "tollway", "serve"],
-            cwd=self.folder,
-            env={**plain_environment(), "TOLLWAY_CONFIG": str(self.config)},
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_S_MAX,
-        )
+        ended = run(["tollway", "serve"], {**plain_environment(), "TOLLWAY_CONFIG": str(self.config)}, self.folder)
         assert (ended.returncode, ended.stdout) == (1, "")
         for key in (OLD, NEW, OTHER):
             assert key.partition(":")[2] not in ended.stderr
