@@ -15,7 +15,7 @@ from tollway.admin.answers import Answer, Answers, Asked, asked
 from tollway.admin.master_keys import REFERENCE, KnownKey, StoredUses
 from tollway.admin.secrets import Rewrapped, rewrap_secrets
 from tollway.identity.owned import BYOK_KEYS, CUSTOM_UPSTREAMS, Owner, llm_place, secret_place
-from tollway.identity.sealing import SealingKeys, seal, unseal
+from tollway.identity.sealing import SealError, SealingKeys, seal, unseal
 from tollway.ids import random_bytes
 from tollway.storage import sql
 from tollway.storage.sql.admin.secrets import SEALED, SqlSecrets
@@ -131,8 +131,23 @@ async def test_uses_are_counted_by_key(database: Database) -> None:
         text_ = text("UPDATE custom_upstreams SET sealed_headers = '{\"version' WHERE id = '1'")
         await database.write(lambda connection: connection.execute(text_))
         assert (await store.uses()).secrets == {"old": 3, REFERENCE: 1, "": 2}
-        assert await rewrap_secrets(store, AFTER, random_bytes) == Rewrapped(3, 2)
+        assert await rewrap_secrets(store, AFTER, random_bytes) == Rewrapped(3, 3)
     assert [one.place.row_id for one in await store.sealed_under(REFERENCE, 5)] == ["2"]
+
+
+async def test_text_that_is_no_json_is_a_secret_that_does_not_open(database: Database) -> None:
+    """Its owner's other secrets are read all the same."""
+    if database.dialect != "sqlite":
+        return  # PostgreSQL keeps no such thing
+    await prepare(database)
+    broken = text("UPDATE custom_upstreams SET sealed_key = '{\"version' WHERE id = '1'")
+    await database.write(lambda connection: connection.execute(broken))
+    owned = await SqlIdentity(database).owned(ANN)
+    row = owned.upstreams["acme"]
+    assert row.sealed_headers
+    assert unseal(row.sealed_headers, row.headers_place, BEFORE) == "headers 1"
+    with pytest.raises(SealError):
+        unseal(row.sealed_key, row.key_place, BEFORE)
 
 
 async def test_secrets_of_a_key_are_found(database: Database) -> None:

@@ -103,7 +103,7 @@ class SqlSecrets(SqlSubject):
 
     async def secrets(self, table: str, column: str, after: Place | None, limit: int) -> tuple[StoredSecret, ...]:
         sealed = SEALED[table, column]
-        query = sealed.after(after).where(self._is_json(sealed.column)).limit(limit)
+        query = sealed.after(after).limit(limit)
         return await self._database.read(
             lambda connection: tuple(sealed.secret(row) for row in connection.execute(query).all())
         )
@@ -162,10 +162,9 @@ class SqlSecrets(SqlSubject):
 
         await self._database.write(work)
 
-    def _counts(self, column: Column[Any]) -> Select[Any]:
+    def _counts(self, column: Column[Any]) -> Select[str, int]:
         name = self._name(column).label("name")
-        query: Select[Any] = select(name, func.count().label("secrets"))
-        return query.where(column.is_not(None)).group_by(name)
+        return select(name, func.count().label("secrets")).where(column.is_not(None)).group_by(name)
 
     def _name(self, column: Column[Any]) -> ColumnElement[str]:
         """Of the key that a secret needs; "" where it names none and is not of the reference's form either."""
