@@ -131,7 +131,6 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/accounting_tables.py": _SCHEMA,
     "storage/migrations/versions/r0008_response_phases.py": _SCHEMA,
     "storage/lock.py": "processes and a server; tests/contract runs it on a file and on PostgreSQL",
-    "storage/sql/instants.py": _SQL,
     "storage/sql/master_key_tables.py": _SCHEMA,
     "storage/sql/admin/audit.py": _SQL,
     "storage/sql/admin/credits.py": _SQL,

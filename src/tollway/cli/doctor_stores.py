@@ -23,7 +23,7 @@ from tollway.app import JOURNALS
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog_sync import is_synced
 from tollway.cli.doctor_machine import CHECK_S, MASTER_KEY
-from tollway.clock import utc_now
+from tollway.clock import unix_milliseconds, utc_now
 from tollway.identity.master_keys import sealing_keys
 from tollway.providers.feeds import gateway_places
 from tollway.providers.registry import Upstream
@@ -34,8 +34,8 @@ from tollway.storage.sql.admin.secrets import SqlSecrets
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.database_clock import clock_of
 from tollway.storage.sql.engine import parse_url
-from tollway.storage.sql.instants import database_now
 from tollway.storage.sql.schema import schema_is_current
 from tollway.storage.sql.snapshots import SqlSnapshots
 
@@ -117,8 +117,8 @@ class _Examined:
         return [failed("database", "its schema is not the one of this version", todo)]
 
     async def clock(self) -> list[Finding]:
-        theirs = await database_now(self.database)
-        return [judge_clock((utc_now() - theirs).total_seconds())] if theirs else []
+        ask = clock_of(self.database)
+        return [judge_clock((unix_milliseconds() * 1_000_000 - await ask()) / 1e9)] if ask else []
 
     async def master_keys(self) -> list[Finding]:
         settings, store = self.settings, SqlSecrets(self.database)
