@@ -14,9 +14,9 @@ from tollway.admin.upstream_changes import Sealer
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
 from tollway.cli.entered_key import KeyFile, read_key
+from tollway.cli.master_keys import keys_that_seal
 from tollway.cli.output import write_json, write_record, write_table
 from tollway.errors import Problem
-from tollway.identity.master_keys import sealing_keys
 from tollway.ids import random_bytes
 from tollway.settings import load
 from tollway.storage.presets import load_preset
@@ -173,8 +173,9 @@ def _given(
 def _change(as_json: bool, change: Callable[[LlmDesk], Awaitable[CustomLlm | Problem]]) -> None:
     async def work(admin: Administration) -> CustomLlm | Problem:
         settings = load()
+        keys = await keys_that_seal(settings, admin.database, admin.now)
         prefix = load_preset(settings.preset).custom_llm_prefix
-        return await change(LlmDesk(admin.store, prefix, Sealer(sealing_keys(settings), random_bytes), admin.now))
+        return await change(LlmDesk(admin.store, prefix, Sealer(keys, random_bytes), admin.now))
 
     fields = _fields(administer(work))
     if as_json:

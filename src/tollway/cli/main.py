@@ -47,6 +47,11 @@ COMMANDS: Final[dict[str, Place]] = {
         "migrate",
         "Create or update the tables. Safe to run again, and by several processes at once.",
     ),
+    "doctor": Place(
+        "tollway.cli.doctor",
+        "doctor",
+        "Check this installation: settings, folders, database, master keys, catalog, journals, port, and more.",
+    ),
     "users": Place("tollway.cli.users", "app", "Users."),
     "orgs": Place("tollway.cli.organizations", "app", "Organizations."),
     "keys": Place("tollway.cli.keys", "app", "API keys."),

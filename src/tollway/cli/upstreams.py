@@ -17,6 +17,7 @@ from tollway.catalog.assemble import assemble_catalog
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
 from tollway.cli.entered_key import KeyFile, read_key
+from tollway.cli.master_keys import keys_that_seal
 from tollway.cli.output import fields_of, refuse, write_json, write_record, write_table
 from tollway.deadlines import Deadlines
 from tollway.errors import Problem
@@ -211,6 +212,7 @@ def _at_desk(
         if isinstance(owner, Problem):
             return owner
         settings = admin.settings
+        await keys_that_seal(settings, admin.database, admin.now)
         preset = load_preset(settings.preset)
         prices = await SqlPrices(admin.database).in_force(admin.now)
         catalog = assemble_catalog(settings, prices, admin.now, preset.hosted_models)

@@ -5,7 +5,7 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
-revision: Final = "r0015_service_accounts"
+revision: Final = "0015_service_accounts"
 down_revision: Final = "0014_management"
 
 
