@@ -5,7 +5,6 @@ import gc
 import socket
 import sys
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
 from typing import Any, Final
 
 from tollway.billing.notices import top_up_rules
@@ -73,7 +72,6 @@ from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.sql.notices import SqlNotices
 from tollway.storage.sql.phases import phase_memory
-from tollway.storage.sql.prompts import forget_prompts
 from tollway.storage.sql.subscriptions import SqlSubscriptions
 from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
@@ -88,7 +86,6 @@ PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
 NOTICES_S: Final = 1.0
 EXPIRE_S: Final = 60.0
-FORGET_S: Final = 3_600.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
 
@@ -253,7 +250,6 @@ class Worker:
         every(self._settings.timeouts.books_poll_s, "books", self._verify)
         every(NOTICES_S, "notices", self._handle_notices)
         every(EXPIRE_S, "expiries", self._expiries.expire)
-        every(FORGET_S, "prompts", self._forget_prompts)
         self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
         for job in services.dialects.phases.jobs:
@@ -268,9 +264,6 @@ class Worker:
     async def _handle_notices(self) -> None:
         tell = Webhook(self._client, self._told) if self._told else None
         await handle_notices(self._notices, self._subscriptions, self._subscription_rules, tell)
-
-    async def _forget_prompts(self) -> None:
-        await forget_prompts(self._database, utc_now() - timedelta(days=self._settings.prompt_prefix_days))
 
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""
