@@ -4,7 +4,7 @@ import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from tollway.billing.notices import top_up_rules
@@ -19,6 +19,7 @@ from tollway.deadlines import Deadlines
 from tollway.gateway.context import Contexts
 from tollway.gateway.dialects import dialects_of
 from tollway.gateway.drains import Drains
+from tollway.gateway.early_lookups import EarlyLookups, Pace
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
@@ -33,6 +34,7 @@ from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
 from tollway.gateway.stored_candidates import READ_ENDPOINTS_S, StoredCandidates
+from tollway.gateway.upstream_port import Failure
 from tollway.http.api import ApiServices, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
@@ -42,14 +44,14 @@ from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, rules_of
 from tollway.identity.outbound import outbound_rules
 from tollway.identity.promotions import read_promotions
-from tollway.ids import new_id, new_request_id
+from tollway.ids import jitter, new_id, new_request_id
 from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.operations import Operations
 from tollway.oversight import Oversight
 from tollway.providers.custom_llm import hosted_upstreams
-from tollway.providers.registry import configured, webhook
+from tollway.providers.registry import Upstream, configured, webhook
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
@@ -124,6 +126,7 @@ class Worker:
         self._management = Management(settings, preset, database, self._client, self._feed.catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self._oversight = Oversight(settings, database, self._client, self._background.start, metrics)
+        self._early_lookups = self._open_lookups(upstreams)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
@@ -158,12 +161,23 @@ class Worker:
             request_log=self._log,
             api_metrics=self._operations.feed,
             transcripts=self._oversight.transcripts,
+            early_lookups=self._early_lookups,
             abuse=self._oversight.abuse,
             loop=loop,
         )
         self._prepare_upstreams(preset)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
         self._show_metrics()
+
+    def _open_lookups(self, upstreams: Mapping[str, Upstream]) -> EarlyLookups | None:
+        total_s = self._settings.timeouts.lookup_s
+        if not total_s:
+            return None
+        pace = Pace(total_s, monotonic, asyncio.sleep, lambda: jitter(0, 1))
+        return EarlyLookups(self._books, upstreams, self._feed.price_of, self._fetch, pace, self._background.start)
+
+    async def _fetch(self, upstream: Upstream, head: bytes) -> tuple[int, bytes] | Failure:
+        return await fetch(self._client, upstream, head)
 
     def _open_credits(self, preset: Preset) -> None:
         """What happens to credits beside the requests: bonuses, expiries, and who is told."""
@@ -225,6 +239,8 @@ class Worker:
         try:
             await self.server.serve(on_ready)
         finally:
+            if self._early_lookups:
+                self._early_lookups.stop()
             await self._background.stop()
             await self._end_money()
             await self._operations.stop()
@@ -271,7 +287,7 @@ class Worker:
             self._books,
             self.services.upstreams,
             self._feed.price_of,
-            lambda upstream, head: fetch(self._client, upstream, head),
+            self._fetch,
             utc_now(),
         )
 

@@ -105,6 +105,11 @@ class Timeouts(Section):
     identity_cache_s: float = Field(60, gt=0, le=60, description="Longest life of a cached verdict.")
     identity_poll_s: float = Field(2, gt=0, le=5, description="How often revocations are looked for.")
     estimates_poll_s: float = Field(60, gt=0, description="How often upstreams are asked about estimated charges.")
+    lookup_s: float = Field(
+        20,
+        ge=0,
+        description="For how long after an answer's end its upstream is asked what it cost; 0: only later.",
+    )
     books_poll_s: float = Field(60, gt=0, description="How often the books are read and compared; seldomer if long.")
     redis_s: float = Field(0.05, gt=0, description="Question to Redis; then the worker decides by itself.")
 
