@@ -9,12 +9,14 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from contract.scenario import top_up
 from flow.accounts import Accounts
+from flow.conversation import Conversation
 from flow.programs import Gateway, Sim
 from flow.raw import ask, request
 from tollway.billing.ledger import Basis, Outcome
@@ -199,6 +201,7 @@ def test_the_record_of_an_answer_whose_client_had_gone(tmp_path: Path, cost: int
 # Through the running program
 
 CHAT_PATH = b"/api/openrouter/chat/completions"
+TOP = "store_prompt_prefixes = true\n[retries]\ncount_max = 0\n[timeouts]\ndrain_s = 1\n"
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +214,7 @@ def playing() -> Iterator[Playing]:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, playing: Playing) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("transcripts")
-    settings = settings_for_vectors(folder, playing, top="store_prompt_prefixes = true\n[retries]\ncount_max = 0\n")  # type: ignore[arg-type]
+    settings = settings_for_vectors(folder, playing, top=TOP)  # type: ignore[arg-type]
     program = Gateway(folder, settings)
     yield program
     assert program.stop() == 0
@@ -279,6 +282,44 @@ def fields_of(row: UsageRow) -> dict[str, Any]:
         "has_error": row.has_error,
         "streamed": row.streamed,
     }
+
+
+@pytest.mark.parametrize(
+    ("record", "cost"),
+    [
+        pytest.param(None, None, id="response:V37-program"),
+        pytest.param(
+            told(0.008304, native_tokens_prompt=14108, native_tokens_completion=79), 8304, id="response:V38-program"
+        ),
+    ],
+)
+def test_a_client_that_leaves(gateway: Gateway, playing: Playing, record: Any, cost: int | None) -> None:
+    """One look-up is made, and goes on while there is no record."""
+    accounts = Accounts(gateway.config)
+    account = accounts.create(1_000_000_000)
+    message_id = f"gen-{cost}"  # look-ups for the other one may still go on
+    playing.play(T1[:AFTER_TWO].replace(b"gen-1", message_id.encode()), size=13, hangs=True)
+    playing.record = None if record is None else record[1]
+    with Conversation(gateway) as conversation:
+        conversation.ask(
+            account, {"model": "a/b", "stream": True, "messages": [{"role": "user", "content": "x" * 20_000}]}
+        )
+        id_ = conversation.read_until(b"lo").partition(b"x-request-id: ")[2][:32].decode()
+    until = monotonic() + 20
+
+    async def read(_: SqlAdmin, database: Database) -> UsageRow | None:
+        return await SqlUsage(database).find(id_)
+
+    while (
+        message_id not in playing.looked_up
+        or (row := accounts.run(read)) is None
+        or (row.reconciled_at is None) is (cost is not None)
+    ):
+        assert monotonic() < until
+    assert (row.message_id, row.has_error, row.cancelled, row.basis) == (message_id, True, True, "interrupted")
+    if cost is not None:
+        assert playing.looked_up.count(message_id) == 1
+        assert row.cost_microdollars + row.corrected_microdollars == cost
 
 
 # Played by the stand-in, cut into segments anywhere: in the head, in a chunk's size, in an event, in a letter
