@@ -126,7 +126,6 @@ class Worker:
         self._management = Management(settings, preset, database, self._client, self._feed.catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self._oversight = Oversight(settings, database, self._client, self._background.start, metrics)
-        self._early_lookups = self._open_lookups(upstreams)
         self.services = Services(
             settings=settings,
             promotions=read_promotions(preset.promotions),
@@ -161,7 +160,7 @@ class Worker:
             request_log=self._log,
             api_metrics=self._operations.feed,
             transcripts=self._oversight.transcripts,
-            early_lookups=self._early_lookups,
+            early_lookups=self._open_lookups(upstreams),
             abuse=self._oversight.abuse,
             loop=loop,
         )
@@ -239,8 +238,8 @@ class Worker:
         try:
             await self.server.serve(on_ready)
         finally:
-            if self._early_lookups:
-                self._early_lookups.stop()
+            if services.early_lookups:
+                services.early_lookups.stop()
             await self._background.stop()
             await self._end_money()
             await self._operations.stop()

@@ -7,6 +7,7 @@ LONG_FILES: dict[str, str] = {
     "http/reader.py": "one reader with three ways to read a head; they would share every attribute",
     "settings.py": "every knob, one after another, and how the tree is read",
     "storage/sql/tables.py": "the schema, table after table",
+    "wire/scan.py": "one automaton: a part of it elsewhere would be one more call for each event",
 }
 
 # Catch every exception, besides http/guard.py.
