@@ -3,13 +3,18 @@
 Source: response-path 6.5, 6.11; guarantees M3.
 """
 
+from typing import Final
+
+from tollway.billing.ledger import Basis
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
 
+_REPORTED: Final = Basis.REPORTED
+
 
 def run(exchange: Exchange, services: Services) -> None:
-    outcome, reply = exchange.outcome, exchange.reply
-    if services.early_lookups is None or outcome is None or reply is None:
+    lookups, outcome, reply = services.early_lookups, exchange.outcome, exchange.reply
+    if lookups is None or outcome is None or reply is None or outcome.basis is _REPORTED:
         return
     if reply.candidate.upstream.lookup_head is not None:  # an endpoint of the caller's own has none
-        services.early_lookups.begin(outcome)
+        lookups.begin(outcome)
