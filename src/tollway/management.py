@@ -24,7 +24,7 @@ from tollway.http.callers import Callers
 from tollway.http.client_address import ClientAddresses, address_of
 from tollway.http.custom_upstreams import UpstreamServices
 from tollway.http.management.call import ManagementServices
-from tollway.identity.authenticator import Authenticator
+from tollway.identity.authenticator import Authenticator, text_permissions
 from tollway.identity.master_keys import sealing_keys
 from tollway.identity.outbound import outbound_rules
 from tollway.ids import random_bytes
@@ -101,6 +101,7 @@ class Management:
             upstreams=self.custom_upstreams(callers),
             pepper=pepper,
             app_url=settings.app_url,
+            text_permissions=text_permissions(settings),
             body_bytes_max=settings.limits.management_body_bytes,
             address_of=partial(address_of, addresses),
             now=utc_now,

@@ -121,6 +121,11 @@ class Timeouts(Section):
     identity_cache_s: float = Field(60, gt=0, le=60, description="Longest life of a cached verdict.")
     identity_poll_s: float = Field(2, gt=0, le=5, description="How often revocations are looked for.")
     estimates_poll_s: float = Field(60, gt=0, description="How often upstreams are asked about estimated charges.")
+    lookup_s: float = Field(
+        20,
+        ge=0,
+        description="For how long after an answer's end its upstream is asked what it cost; 0: only later.",
+    )
     books_poll_s: float = Field(60, gt=0, description="How often the books are read and compared; seldomer if long.")
     redis_s: float = Field(0.05, gt=0, description="Question to Redis; then the worker decides by itself.")
 
@@ -279,14 +284,24 @@ class CatalogSettings(Section):
     )
 
 
+def _organization_ids(value: tuple[str, ...]) -> tuple[str, ...]:
+    if "" in value:
+        raise ValueError("must be ids of organizations")
+    return value
+
+
 class RequestLogSettings(Section):
     """Whose requests and answers are kept, word for word; nobody's by default. Source: response-path 10."""
 
     email_suffixes: tuple[str, ...] = Field(
-        (), description="Requests of users whose address ends so are kept; each starts with @."
+        (), description="Personal requests of users whose address ends so are kept; each starts with @."
     )
-    organizations: tuple[str, ...] = Field((), description="Ids of organizations whose members' requests are kept.")
-    retention_days: int = Field(7, ge=1, le=365, description="For how many days they are kept.")
+    organizations: tuple[str, ...] = Field(
+        (), description="Ids of organizations whose requests are kept if they want it themselves; *: of every one."
+    )
+    retention_days: int = Field(
+        7, ge=1, le=365, description="For how many days they are kept; an organization sets its own number."
+    )
     response_bytes: int = Field(5 * 1024**2, gt=0, description="An answer is cut after so many bytes.")
     waiting_bytes: int = Field(
         64 * 1024**2, gt=0, description="Memory of a worker for those that are not written yet; more are dropped."
@@ -307,9 +322,7 @@ class RequestLogSettings(Section):
     @field_validator("organizations")
     @classmethod
     def _are_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if "" in value:
-            raise ValueError("must be ids of organizations")
-        return value
+        return _organization_ids(value)
 
 
 class AbuseSettings(Section):
@@ -398,9 +411,14 @@ class Settings(Section):
     )
     management_api: bool = Field(True, description="Serve /api/admin/v1, the account routes and the login of devices.")
     store_prompt_prefixes: bool = Field(
-        False, description="Store the first 100 characters of personal requests' prompts; never organizations'."
+        False, description="Store the first 100 characters of personal requests' prompts."
     )
-    prompt_prefix_days: int = Field(30, ge=1, description="For how long such first characters are kept.")
+    prompt_prefix_days: int = Field(
+        30, ge=1, description="For how many days those are kept; an organization sets its own number."
+    )
+    prompt_prefix_organizations: tuple[str, ...] = Field(
+        (), description="Ids of organizations whose first characters are stored if they want it; *: of every one."
+    )
     app_url: str = Field("http://127.0.0.1:8788", description="Where people buy credits; shown in the 402 body.")
     first_topup_bonus_usd: int = Field(20, ge=0, description="Bonus named in the 402 body of a new account.")
     http_referer: str = Field(
@@ -434,6 +452,16 @@ class Settings(Section):
     def _are_networks(cls, value: object) -> object:
         values = [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
         return tuple(_network(one) for one in values) if isinstance(values, list | tuple) else values
+
+    @field_validator("prompt_prefix_organizations", mode="before")
+    @classmethod
+    def _are_lists(cls, value: object) -> object:
+        return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
+
+    @field_validator("prompt_prefix_organizations")
+    @classmethod
+    def _are_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _organization_ids(value)
 
     @field_validator("client_ip_header")
     @classmethod

@@ -10,14 +10,17 @@ from tollway.admin.fields import bad
 from tollway.admin.preferences import PREFERENCE_NAMES, check_preferences
 from tollway.admin.records import Setting
 from tollway.errors import Problem
-from tollway.identity.organization import SETTING_NAMES
+from tollway.identity.organization import KEPT_DAYS_MAX, SETTING_NAMES
 
 LIST_ENTRIES_MAX: Final = 500
 ENTRY_CHARS_MAX: Final = 256
 DATA_COLLECTION: Final = ("allow", "deny")
 MODEL_LISTS: Final = frozenset({"model_allow_list", "model_deny_list"})
 DEFAULT_MODEL: Final = "default_model"
+TEXT_DAYS: Final = frozenset({"prompt_prefix_days", "request_log_days"})
 PROVIDER_LISTS: Final = frozenset({"provider_allow_list", "provider_deny_list"})
+
+_DAYS: Final = f"must be a number of days from 1 to {KEPT_DAYS_MAX}"
 
 
 def check_settings(settings: Mapping[str, Setting]) -> dict[str, Setting] | Problem:
@@ -43,6 +46,8 @@ def _check(name: str, value: Setting) -> Setting | Problem:
         return bad(name, "is no setting of an organization")
     if value is None:
         return None
+    if name in TEXT_DAYS:
+        return value if type(value) is int and 1 <= value <= KEPT_DAYS_MAX else bad(name, _DAYS)
     if name == DEFAULT_MODEL:
         return _check_model(name, value) if isinstance(value, str) else bad(name, "must be a model id")
     if name in MODEL_LISTS | PROVIDER_LISTS:

@@ -91,6 +91,14 @@ def set_(
     default_model: Annotated[
         str | None, typer.Option(help="What members' clients begin with, or none.", metavar="MODEL")
     ] = None,
+    prompt_prefix_days: Annotated[
+        str | None,
+        typer.Option(help="Keep the first 100 characters of prompts for so many days, or none.", metavar="DAYS"),
+    ] = None,
+    request_log_days: Annotated[
+        str | None,
+        typer.Option(help="Keep requests and answers, word for word, for so many days, or none.", metavar="DAYS"),
+    ] = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Set what an organization allows its members. What is not named stays; lists count on the plan enterprise only."""
@@ -105,6 +113,8 @@ def set_(
         settings["data_collection"] = None if data_collection == "none" else data_collection
     if default_model is not None:
         settings["default_model"] = next(iter(arguments.read_list(default_model)), None)
+    days = {"prompt_prefix_days": prompt_prefix_days, "request_log_days": request_log_days}
+    settings |= {name: arguments.read_days(text) for name, text in days.items() if text is not None}
     change = OrganizationChange(plan, require_seats, settings, name)
 
     async def work(admin: Administration) -> Organization | Problem:

@@ -16,6 +16,9 @@ def test_nothing_takes_a_setting_away() -> None:
     given = {"model_allow_list": (), "data_collection": None, "provider_allow_list": None}
     assert check_settings(given) == given
     assert check_settings({"data_collection": "allow"}) == {"data_collection": "allow"}
+    days = {"prompt_prefix_days": 1, "request_log_days": 365}
+    assert check_settings(days) == days
+    assert check_settings(dict.fromkeys(days)) == dict.fromkeys(days)
     assert check_settings({"default_model": " a/b "}) == {"default_model": "a/b"}
     assert check_settings({"default_model": " "}) == check_settings({"default_model": None}) == {"default_model": None}
 
@@ -38,6 +41,10 @@ def test_providers_are_named_one_by_one(entry: str) -> None:
         ({"telemetry": "a/b"}, "telemetry: is no setting of an organization"),
         ({"data_collection": "maybe"}, "data_collection: must be one of allow, deny"),
         ({"data_collection": ("deny",)}, "data_collection: must be one of allow, deny"),
+        ({"request_log_days": 0}, "request_log_days: must be a number of days from 1 to 365"),
+        ({"request_log_days": 366}, "request_log_days: must be a number of days"),
+        ({"prompt_prefix_days": True}, "prompt_prefix_days: must be a number of days"),
+        ({"prompt_prefix_days": "7"}, "prompt_prefix_days: must be a number of days"),
         ({"model_allow_list": "a/b"}, "model_allow_list: must be a list"),
         ({"provider_deny_list": tuple(map(str, range(LIST_ENTRIES_MAX + 1)))}, "provider_deny_list: must have at most"),
     ],

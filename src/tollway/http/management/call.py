@@ -28,6 +28,7 @@ from tollway.http.callers import BAD_ORGANIZATION, NO_ORGANIZATION, Callers, Den
 from tollway.http.custom_upstreams import UpstreamServices
 from tollway.http.explained import Explain
 from tollway.identity.caller import Caller
+from tollway.identity.kept_text import TextPermissions
 from tollway.identity.owned import Owner, OwnerKind
 from tollway.ids import is_uuid
 
@@ -49,6 +50,7 @@ class ManagementServices:
     """`own_keys(actor)`, `custom_llms(actor)`: these use cases on behalf of one caller. `upstreams` None: turned off.
 
     `spent(budget)`: micro-dollars so far. `address_of(request)`: the client's address, "" when it is not known.
+    `text_permissions`: whose text the operator permits to be kept.
     """
 
     callers: Callers
@@ -63,6 +65,7 @@ class ManagementServices:
     upstreams: UpstreamServices | None
     pepper: bytes
     app_url: str
+    text_permissions: TextPermissions
     body_bytes_max: int
     address_of: Callable[[Request], str]
     now: Callable[[], datetime]
