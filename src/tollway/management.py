@@ -15,6 +15,7 @@ from tollway.admin.probe_limits import ProbeLimits
 from tollway.admin.upstream_changes import Sealer
 from tollway.admin.upstream_fields import reserved_names
 from tollway.admin.upstreams import UpstreamDesk, UpstreamRules
+from tollway.billing.notices import top_up_rules
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, utc_now
@@ -96,6 +97,8 @@ class Management:
             spent=partial(spent, database),
             own_keys=self.own_keys,
             upstreams=self.custom_upstreams(callers),
+            subscriptions=self.preset.subscriptions,
+            top_ups=top_up_rules(settings.notices),
             pepper=pepper,
             app_url=settings.app_url,
             body_bytes_max=settings.limits.management_body_bytes,

@@ -12,6 +12,7 @@ from contract.commit_fault import CommitFault
 from contract.scenario import START
 from tollway.admin.records import (
     AccountBalance,
+    Credited,
     CreditTransaction,
     Member,
     Organization,
@@ -147,7 +148,10 @@ async def test_a_lost_commit_acknowledgement_cannot_double(
             lambda: admin.change_organization("acme", OrganizationChange(plan="enterprise"), START),
             replace(ACME, plan="enterprise"),
         ),
-        (lambda: admin.add_credit(ACCOUNT, _credit("t1")), AccountBalance("user:ann", 100, 0, 0, 100, 100)),
+        (
+            lambda: admin.add_credit(ACCOUNT, _credit("t1")),
+            Credited(_credit("t1"), AccountBalance("user:ann", 100, 0, 0, 100, 100)),
+        ),
     ]
     for step, expected in steps:
         with CommitFault(database, 1, committed=committed):

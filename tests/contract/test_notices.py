@@ -85,7 +85,12 @@ async def test_a_low_balance_asks_for_one_top_up_at_a_time(
     (notice,) = await notices.take(10)
     assert (notice.kind, notice.payload) == (
         "top_up_due",
-        {"account": "user:ann", "amount_microdollars": 20_000_000, "balance_microdollars": 4_999_999},
+        {
+            "account": "user:ann",
+            "user_id": "ann",
+            "amount_microdollars": 20_000_000,
+            "balance_microdollars": 4_999_999,
+        },
     )
     await notices.forget(notice.id)
     clock.advance(minutes=119)

@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, tuple[str, str, bool]]] = {
     "byok": ("tollway.cli.byok", "app", True),
     "secrets": ("tollway.cli.secrets", "app", True),
     "credits": ("tollway.cli.credits", "app", True),
+    "subscriptions": ("tollway.cli.subscriptions", "app", True),
     "usage": ("tollway.cli.usage", "usage", False),
     "reconcile": ("tollway.cli.reconcile", "reconcile", False),
     "explain": ("tollway.cli.explain", "explain", False),

@@ -1,11 +1,12 @@
 """`tollway orgs`: organizations, what they allow, their members, and what each member may spend a day."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from msgspec import to_builtins
 
 from tollway.admin import invitations, members, organization_changes, organizations
+from tollway.admin.credits import Owner
 from tollway.admin.fields import check_page
 from tollway.admin.invitations import Invited
 from tollway.admin.members import MemberChange
@@ -14,13 +15,15 @@ from tollway.admin.organizations import NewOrganization, OrganizationDetails
 from tollway.admin.ownership import OPERATOR
 from tollway.admin.preferences import read_preferences
 from tollway.admin.records import AuditEntry, Member, Organization, OrganizationChange, Page, Setting
-from tollway.cli import arguments
+from tollway.admin.top_ups import AutoTopUp
+from tollway.cli import arguments, top_up
 from tollway.cli.database import Administration, administer
 from tollway.cli.output import fields_of, write_json, write_record, write_table
 from tollway.errors import Problem
 from tollway.identity.caller import Role
 
 app = typer.Typer(help="Organizations.", no_args_is_help=True)
+OrganizationWithTopUp: TypeAlias = tuple[OrganizationDetails, AutoTopUp]
 _COLUMNS = ("id", "name", "plan", "created_at")
 _ModelList = Annotated[
     str | None, typer.Option(help="Models (vendor/name) and namespaces (vendor/*), by commas; or none.", metavar="LIST")
@@ -61,15 +64,16 @@ def list_(limit: arguments.Limit = 100, before: arguments.Before = None, as_json
 def show(organization: arguments.Organization, as_json: arguments.AsJson = False) -> None:
     """Show an organization and its members."""
 
-    async def work(admin: Administration) -> OrganizationDetails | Problem:
-        return await organizations.show_organization(admin.store, organization)
+    async def work(admin: Administration) -> OrganizationWithTopUp | Problem:
+        return await _found(admin, organization)
 
     found = administer(work)
+    fields, members = _all_fields_of(found, as_json=as_json), found[0].members
     if as_json:
-        write_json({**_fields_of(found.organization), "members": found.members})
+        write_json({**fields, "members": members})
         return
-    write_record(_fields_of(found.organization))
-    write_table(found.members, _MEMBER_COLUMNS, "There are no members.")
+    write_record(fields)
+    write_table(members, _MEMBER_COLUMNS, "There are no members.")
 
 
 @app.command("set")
@@ -91,6 +95,17 @@ def set_(
     default_model: Annotated[
         str | None, typer.Option(help="What members' clients begin with, or none.", metavar="MODEL")
     ] = None,
+    minimum_balance: Annotated[
+        str | None, typer.Option(help="USD below which somebody is told, or none.", metavar="USD")
+    ] = None,
+    minimum_balance_alert_email: Annotated[
+        str | None, typer.Option(help="Who is told, by commas; or none.", metavar="LIST")
+    ] = None,
+    code_indexing: Annotated[
+        bool | None, typer.Option("--code-indexing/--no-code-indexing", help="What members' clients are told of it.")
+    ] = None,
+    auto_top_up: top_up.Amount = None,
+    auto_top_up_reason: top_up.Reason = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Set what an organization allows its members. What is not named stays; lists count on the plan enterprise only."""
@@ -99,23 +114,37 @@ def set_(
         "model_deny_list": model_deny_list,
         "provider_allow_list": provider_allow_list,
         "provider_deny_list": provider_deny_list,
+        "minimum_balance_alert_email": minimum_balance_alert_email,
     }
     settings: dict[str, Setting] = {name: arguments.read_list(text) for name, text in texts.items() if text is not None}
     if data_collection is not None:
         settings["data_collection"] = None if data_collection == "none" else data_collection
     if default_model is not None:
         settings["default_model"] = next(iter(arguments.read_list(default_model)), None)
+    if minimum_balance is not None:
+        settings["minimum_balance_microdollars"] = arguments.read_limit(minimum_balance)
+    if code_indexing is not None:
+        settings["code_indexing_enabled"] = code_indexing
     change = OrganizationChange(plan, require_seats, settings, name)
+    wish = top_up.read(auto_top_up, auto_top_up_reason)
 
-    async def work(admin: Administration) -> Organization | Problem:
+    async def work(admin: Administration) -> OrganizationWithTopUp | Problem:
         found = await organizations.find_organization(admin.store, organization)
         if isinstance(found, Problem):
             return found
-        return await organizations.change_organization(
-            admin.store, found.id, change, admin.now, organization_changes.audit_of(_office(admin))
-        )
+        if wish is None or change != OrganizationChange():
+            changed = await organizations.change_organization(
+                admin.store, found.id, change, admin.now, organization_changes.audit_of(_office(admin))
+            )
+            if isinstance(changed, Problem):
+                return changed
+        if wish is not None:
+            set_ = await top_up.set_(admin, Owner(organization=found.id), wish)
+            if isinstance(set_, Problem):
+                return set_
+        return await _found(admin, found.id)
 
-    _write(_fields_of(administer(work)), as_json)
+    _write(_all_fields_of(administer(work), as_json=as_json), as_json)
 
 
 @app.command("add-member")
@@ -229,6 +258,20 @@ def delete(organization: arguments.Organization) -> None:
         return await organization_changes.delete_organization(_office(admin), found)
 
     administer(work)
+
+
+async def _found(admin: Administration, organization: str) -> OrganizationWithTopUp | Problem:
+    found = await organizations.show_organization(admin.store, organization)
+    if isinstance(found, Problem):
+        return found
+    wanted = await top_up.show(admin, Owner(organization=found.organization.id))
+    return wanted if isinstance(wanted, Problem) else (found, wanted)
+
+
+def _all_fields_of(found: OrganizationWithTopUp, *, as_json: bool) -> dict[str, Any]:
+    details, wanted = found
+    more = {"auto_top_up": wanted} if as_json else top_up.fields_of(wanted)
+    return {**_fields_of(details.organization), **more}
 
 
 def _office(admin: Administration) -> Office:

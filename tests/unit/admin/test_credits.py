@@ -3,9 +3,9 @@ from datetime import datetime
 
 import pytest
 
-from tollway.admin.credits import Credited, NewCredit, Owner, add_credit, list_credits, show_balance
+from tollway.admin.credits import NewCredit, Owner, add_credit, list_credits, show_balance
 from tollway.admin.organizations import NewOrganization, create_organization
-from tollway.admin.records import AccountBalance, Organization, Page, User
+from tollway.admin.records import AccountBalance, Credited, Organization, Page, User
 from tollway.admin.users import NewUser, create_user
 from tollway.errors import Code, Problem
 from tollway.money import MICRODOLLARS_MAX

@@ -10,6 +10,8 @@ def test_credits_are_granted_paid_listed_and_shown(acme) -> None:
         "credit_category",
         "expiry_date",
         "created_at",
+        "payment_id",
+        "is_repeat",
         "balance",
     }
     assert (granted["amount_microdollars"], granted["is_free"]) == (10_000_000, True)

@@ -22,6 +22,8 @@ from tollway.admin.records import Organization
 from tollway.admin.store import AdminStore
 from tollway.admin.usage import UsageStore
 from tollway.billing.ledger import BudgetRef
+from tollway.billing.notices import TopUpRules
+from tollway.catalog.preset import SubscriptionRules
 from tollway.errors import Code, Problem
 from tollway.http.callers import BAD_ORGANIZATION, NO_ORGANIZATION, Callers, Denied
 from tollway.http.custom_upstreams import UpstreamServices
@@ -48,6 +50,7 @@ class ManagementServices:
     """`own_keys(actor)`: the use cases of own keys on behalf of one caller. `upstreams` None: they are turned off.
 
     `spent(budget)`: micro-dollars so far. `address_of(request)`: the client's address, "" when it is not known.
+    `subscriptions`, `top_ups`: what preset and settings say of them.
     """
 
     callers: Callers
@@ -59,6 +62,8 @@ class ManagementServices:
     spent: Callable[[BudgetRef], Awaitable[int]]
     own_keys: Callable[[Actor], Desk]
     upstreams: UpstreamServices | None
+    subscriptions: SubscriptionRules
+    top_ups: TopUpRules
     pepper: bytes
     app_url: str
     body_bytes_max: int
