@@ -270,7 +270,7 @@ async def _found(admin: Administration, organization: str) -> OrganizationWithTo
 
 def _all_fields_of(found: OrganizationWithTopUp, *, as_json: bool) -> dict[str, Any]:
     details, wanted = found
-    more = {"auto_top_up": wanted} if as_json else top_up.fields_of(wanted)
+    more = {"auto_top_up": top_up.for_json(wanted)} if as_json else top_up.fields_of(wanted)
     return {**_fields_of(details.organization), **more}
 
 

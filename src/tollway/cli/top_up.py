@@ -41,11 +41,18 @@ async def show(admin: Administration, owner: Owner) -> AutoTopUp | Problem:
     return await top_ups.show_top_up(admin.store, owner, top_up_rules(admin.settings.notices))
 
 
+def for_json(wanted: AutoTopUp) -> AutoTopUp | None:
+    """None: it was never set."""
+    return None if wanted.amount_microdollars is None else wanted
+
+
 def fields_of(wanted: AutoTopUp) -> dict[str, Any]:
     """For a record of whose account it is."""
+    if wanted.amount_microdollars is None:
+        return {"auto_top_up": None}
     return {
-        "auto_top_up": "on" if wanted.is_enabled else f"off: {wanted.disabled_reason or 'never set'}",
-        "auto_top_up_microdollars": wanted.amount_microdollars or 0,
+        "auto_top_up": "on" if wanted.is_enabled else f"off: {wanted.disabled_reason}",
+        "auto_top_up_microdollars": wanted.amount_microdollars,
         "auto_top_up_below_microdollars": wanted.below_microdollars,
         "auto_top_up_attempt_started_at": wanted.attempt_started_at,
     }

@@ -154,7 +154,7 @@ async def _found(admin: Administration, user: str) -> UserWithTopUp | Problem:
 def _write_all(found: UserWithTopUp, as_json: bool) -> None:
     user, wanted = found
     if as_json:
-        write_json({**fields_of(user), "auto_top_up": wanted})
+        write_json({**fields_of(user), "auto_top_up": top_up.for_json(wanted)})
     else:
         write_record({**fields_of(user), **top_up.fields_of(wanted)})
 
