@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +198,21 @@ def test_what_is_wrong_is_named(gateway: Gateway, accounts: Accounts, body: obje
     entered = json.loads(json.dumps(body).replace("{own}", admin.user_id))
     answer = desk.call(admin, "POST", "/subscriptions", entered)
     assert (answer.status, message(answer).partition(":")[0]) == (400, field)
+
+
+def test_the_next_month_of_a_yearly_payment_begins_by_itself(gateway: Gateway, accounts: Accounts) -> None:
+    desk = Desk(gateway, accounts)
+    admin, account = desk.administrator(), accounts.create(0)
+    begun = (datetime.now(UTC) - timedelta(days=40)).isoformat()
+    order = {"user_id": account.user_id, "tier": "small", "external_id": "sub_late", "cadence": "yearly"}
+    assert desk.call(admin, "POST", "/subscriptions", {**order, "started_at": begun}).status == 201
+    payment = {"payment_id": "late", "paid_at": begun}
+    assert desk.call(admin, "POST", "/subscriptions/sub_late/payments", payment).status == 201
+    until(lambda: accounts.balance(account) == 2 * PRICE)
+    shown = desk.call(admin, "GET", "/subscriptions/sub_late").json
+    assert [one["payment_id"] for one in shown["months"]] == [None, "late"]
+    assert shown["subscription"]["streak_months"] == 2
+    assert accounts.differences() == ()
 
 
 def test_a_yearly_payment_and_a_month_that_is_named(gateway: Gateway, accounts: Accounts) -> None:
