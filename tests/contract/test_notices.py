@@ -8,11 +8,13 @@ from sqlalchemy import delete, insert
 
 from contract.scenario import ACME, ANN, START, Clock, a_hold, outcome, record, top_up
 from contract.subscribers import Subscriber
+from tollway.admin.records import TopUpChange
 from tollway.billing.ledger import BudgetRef, HoldPolicy, HoldRefused
 from tollway.billing.notices import NoticeKind
 from tollway.billing.store import Ask, LeaseOrder
 from tollway.money import Microdollars
 from tollway.storage.sql.accounting_tables import auto_top_ups
+from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.credit_rows import book_credit
 from tollway.storage.sql.database import Database
@@ -199,3 +201,20 @@ async def test_a_grant_with_a_payment_id_answers_a_top_up_too(
     await database.write(lambda connection: book_credit(connection, ANN, {**grant, "id": "g2", "payment_id": "n1"}))
     await use(books, "r2", 1, ANN)
     assert len(await notices.take(10)) == 1
+
+
+async def test_what_is_waited_for_is_forgotten_when_it_is_turned_off_and_on(
+    database: Database, books: SqlBooks, notices: SqlNotices, clock: Clock
+) -> None:
+    """The card was declined, and there is another one now. Another amount alone asks nobody twice."""
+    admin = SqlAdmin(database)
+    await wants_top_up(database, ANN, attempt_started_at=clock.now)
+    await admin.set_top_up(ANN, TopUpChange(True, 30_000_000, None), clock.now, None)
+    await use(books, "r1", 1, ANN)
+    assert await notices.take(10) == ()
+    await admin.set_top_up(ANN, TopUpChange(False, None, "declined"), clock.now, None)
+    await use(books, "r2", 1, ANN)
+    assert await notices.take(10) == ()
+    await admin.set_top_up(ANN, TopUpChange(True, None, None), clock.now, None)
+    await use(books, "r3", 1, ANN)
+    assert [notice.payload["amount_microdollars"] for notice in await notices.take(10)] == [30_000_000]
