@@ -7,7 +7,7 @@ catalog-and-clients E.6, F.3; guarantees §12.
 from collections.abc import Iterator, Sequence
 from csv import writer
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from io import StringIO
 from typing import Any, Final, Protocol
@@ -20,6 +20,7 @@ SPAN_MAX: Final = timedelta(days=366)
 GROUPS_MAX: Final = 10_000
 ROWS_IN_CSV_MAX: Final = 10_000
 FILTER_CHARS_MAX: Final = 256
+DAY_MS: Final = 86_400_000
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -124,8 +125,32 @@ def check_limit(limit: int) -> Problem | None:
 
 def first_id(at: datetime) -> str:
     """Not above the id of any request that began at `at` or later, above that of any that began before."""
-    milliseconds = max((at - _EPOCH) // timedelta(milliseconds=1), 0)
-    return f"{milliseconds:012x}" + "0" * 20
+    return id_at(milliseconds(at))
+
+
+def milliseconds(at: datetime) -> int:
+    """Since 1970, as ids have them."""
+    return max((at - _EPOCH) // timedelta(milliseconds=1), 0)
+
+
+def id_at(ms: int) -> str:
+    """The lowest id of that millisecond."""
+    return f"{ms:012x}" + "0" * 20
+
+
+def milliseconds_of(request_id: str) -> int:
+    """When its id was made. Raises ValueError for an id that no worker makes."""
+    return int(request_id[:12], 16)
+
+
+def day_at(ms: int) -> date:
+    """The UTC day of it."""
+    return (_EPOCH + timedelta(milliseconds=ms)).date()
+
+
+def day_begin(day: date) -> int:
+    """Milliseconds since 1970."""
+    return (day - _EPOCH.date()).days * DAY_MS
 
 
 def csv_lines(rows: Sequence[UsedRequest] | Sequence[UsedSum], kind: type[Any]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from tollway.storage.sql.tables import (
     usage_metadata,
     workers,
 )
+from tollway.storage.sql.usage_sums import wrong_days
 
 _CHARGES: Final = (EntryKind.CHARGE.value, EntryKind.CORRECTION.value)  # what counts as spent
 _OF_REQUESTS: Final = (  # which column of usage says what an entry of a request must be
@@ -45,8 +46,8 @@ async def verify_books(database: Database) -> list[Difference]:
     """Every difference there is; empty when the books balance.
 
     Checked: the trial balance is 0 and all accounts are known; credited, spent and held of each budget; each usage row
-    against its entries and its metadata; credit transactions against entries; no leases of workers that have ended, no
-    budget partly covered by a request that is settled.
+    against its entries and its metadata, and sums per day against rows; credit transactions against entries; no leases
+    of workers that have ended, no budget partly covered by a request that is settled.
     """
     return await database.read_snapshot(lambda connection: list(_differences(connection)))
 
@@ -147,6 +148,8 @@ def _check_usage(connection: Connection) -> Iterator[Difference]:
     )
     for request_id in connection.execute(bare).scalars():
         yield Difference("usage without metadata", request_id, 1, 0)
+    for day, expected, found in wrong_days(connection):
+        yield Difference("usage summed by day", day.isoformat(), expected, found)
 
 
 def _check_leases(connection: Connection) -> Iterator[Difference]:
