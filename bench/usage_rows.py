@@ -8,6 +8,7 @@ runs: each view once to warm up, then five times, the median told. `--plans` sho
 import argparse
 import asyncio
 import os
+import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,9 +23,9 @@ import psycopg
 from sqlalchemy import event
 from usage_fill import DAYS, HOT, RARE_MODEL, fill
 
-from tollway.admin.usage import Grouping, UsageFilter, first_id
+from tollway.admin.usage import Grouping, UsageFilter, csv_pages, first_id
 from tollway.storage.migrations.run import migrate
-from tollway.storage.sql.admin.erased_usage import forget_particulars
+from tollway.storage.sql.admin.erased_usage import forget_particulars, shared_origins
 from tollway.storage.sql.admin.usage import SqlUsageListing
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
@@ -130,8 +131,10 @@ class Views:
         return await explain(self.database, row.id)
 
     async def erase(self) -> None:
+        shared = await shared_origins(self.database, "user-1399")
+
         def work(connection: Any) -> None:
-            forget_particulars(connection, "user-1399")
+            forget_particulars(connection, "user-1399", shared)
             connection.rollback()
 
         await self.database.write(work)
@@ -160,12 +163,13 @@ def plan(connection: Any, statement: str, values: Any) -> str:
 
 
 async def export(listing: SqlUsageListing, wanted: UsageFilter) -> None:
-    """The whole span, page by page."""
-    begun, before, rows = time.perf_counter(), None, 0
-    while found := await listing.list_usage(wanted, 1_000, before):
-        rows, before = rows + len(found), found[-1].id
-    took = time.perf_counter() - begun
-    print(f"| export of {rows:,} rows, organization, 30 days | {took * 1000:.0f} ms |", flush=True)
+    begun, lines = time.perf_counter(), 0
+    async for piece in csv_pages(listing, wanted, None):
+        lines += piece.count("\n")
+    took, kib = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        f"| CSV of {lines - 1:,} rows, organization, 30 days | {took:.1f} s, {kib / 1024:.0f} MiB at most |", flush=True
+    )
 
 
 async def run(url: str, arguments: argparse.Namespace) -> None:

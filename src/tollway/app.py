@@ -75,6 +75,7 @@ from tollway.storage.sql.notices import SqlNotices
 from tollway.storage.sql.phases import phase_memory
 from tollway.storage.sql.prompts import forget_prompts
 from tollway.storage.sql.subscriptions import SqlSubscriptions
+from tollway.storage.sql.usage_sums import sum_up
 from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
@@ -89,6 +90,7 @@ REPLAY_S: Final = 5.0
 NOTICES_S: Final = 1.0
 EXPIRE_S: Final = 60.0
 FORGET_S: Final = 3_600.0
+SUM_USAGE_S: Final = 1_800.0  # after a start too: workers of a version that knows no sums have ended by then
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
 
@@ -254,6 +256,7 @@ class Worker:
         every(NOTICES_S, "notices", self._handle_notices)
         every(EXPIRE_S, "expiries", self._expiries.expire)
         every(FORGET_S, "prompts", self._forget_prompts)
+        every(SUM_USAGE_S, "usage_sums", self._sum_usage)
         self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
         for job in services.dialects.phases.jobs:
@@ -268,6 +271,9 @@ class Worker:
     async def _handle_notices(self) -> None:
         tell = Webhook(self._client, self._told) if self._told else None
         await handle_notices(self._notices, self._subscriptions, self._subscription_rules, tell)
+
+    async def _sum_usage(self) -> None:
+        await sum_up(self._database, utc_now())
 
     async def _forget_prompts(self) -> None:
         await forget_prompts(self._database, utc_now() - timedelta(days=self._settings.prompt_prefix_days))

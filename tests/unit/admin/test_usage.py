@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.admin.usage import SPAN_MAX, UsedSum, check_filter, check_span, csv_lines, first_id, neutral
+from tollway.admin.usage import SPAN_MAX, UsedSum, check_filter, check_span, csv_text, first_id, neutral
 from tollway.errors import Problem
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -33,7 +33,7 @@ def test_no_cell_is_a_formula(rest: str, first: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n"), min_size=1))
 def test_csv_is_read_back(model: str) -> None:
-    text = "".join(csv_lines((UsedSum("2026-03-01", model, None, None, 1, 0, 2, 3, 0, 0, -4),), UsedSum))
+    text = csv_text((UsedSum("2026-03-01", model, None, None, 1, 0, 2, 3, 0, 0, -4),), UsedSum)
     names, row = csv.reader(StringIO(text, newline=""))
     assert dict(zip(names, row, strict=True))["model"] == neutral(model)
     assert row[-1] == "-4"
