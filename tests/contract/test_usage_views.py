@@ -4,7 +4,7 @@ import asyncio
 import csv
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from io import StringIO
 from itertools import chain, combinations
 from random import Random
@@ -20,9 +20,9 @@ from tollway.money import Microdollars
 from tollway.storage.sql import usage_sums
 from tollway.storage.sql.admin.usage import SqlUsageListing
 from tollway.storage.sql.billing import SqlBooks
-from tollway.storage.sql.books import verify_books
+from tollway.storage.sql.books import SUMMED, verify_books
 from tollway.storage.sql.database import Database
-from tollway.storage.sql.usage_sums import SUM_AFTER, sum_up, summed_until
+from tollway.storage.sql.usage_sums import SUM_AFTER, sum_day_again, sum_up, summed_until
 from tollway.storage.sql.usage_sums_tables import usage_days, usage_key_days, usage_model_days
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -208,13 +208,15 @@ async def test_the_mark_stops_two_hours_before_now_and_stays(database: Database,
         assert len(rows) < len(settled)
 
 
-async def test_sums_that_are_wrong_are_told(database: Database, settled: list[Outcome]) -> None:
+async def test_sums_that_are_wrong_are_told_and_made_anew(database: Database, settled: list[Outcome]) -> None:
     await sum_up(database, START)
-    change = "UPDATE usage_key_days SET cost_microdollars = cost_microdollars {} 1 WHERE usage_day = '2026-02-25'"
-    rows = await database.write(lambda connection: connection.execute(text(change.format("+"))).rowcount)
+    change = "UPDATE usage_key_days SET cost_microdollars = cost_microdollars + 1 WHERE usage_day = '2026-02-25'"
+    rows = await database.write(lambda connection: connection.execute(text(change)).rowcount)
     (found,) = await verify_books(database)
-    assert (found.check, found.subject, found.found - found.expected) == ("usage summed by day", "2026-02-25", rows)
-    await database.write(lambda connection: connection.execute(text(change.format("-"))))
+    assert (found.check, found.subject, found.found - found.expected) == (SUMMED, "2026-02-25", rows)
+    await sum_day_again(database, date(2026, 2, 25))
+    assert await verify_books(database) == []
+    await check_all(database, settled, GROUPINGS[:2])
 
 
 @pytest.mark.parametrize("what", FILTERS[:3])

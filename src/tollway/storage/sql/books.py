@@ -29,6 +29,7 @@ _OF_REQUESTS: Final = (  # which column of usage says what an entry of a request
     (EntryKind.CORRECTION, usage.c.corrected_microdollars),
     (EntryKind.ABSORBED_CORRECTION, usage.c.corrected_absorbed_microdollars),
 )
+SUMMED: Final = "usage summed by day"  # the check whose subjects are days; those can be summed again
 STATEMENT_S: Final = 600  # each reads all there is of a table
 _BALANCES: Final = frozenset(kind.value for kind in BALANCE_KINDS)
 
@@ -120,11 +121,11 @@ def _check_budgets(connection: Connection, entries: _Entries) -> Iterator[Differ
 
 def _check_usage(connection: Connection) -> Iterator[Difference]:
     yield from _check_entries(connection)
-    kind, source = ledger_entries.c.kind, ledger_entries.c.source_id
-    for expected, column in _OF_REQUESTS:
-        posted = select(source).where(source == usage.c.id, kind == expected.value).exists()
+    source = ledger_entries.c.source_id
+    for kind, column in _OF_REQUESTS:
+        posted = select(source).where(source == usage.c.id, ledger_entries.c.kind == kind.value).exists()
         for request_id, stored in connection.execute(select(usage.c.id, column).where(column != 0, ~posted)):
-            yield Difference(f"usage {expected.value}", request_id, 0, stored)
+            yield Difference(f"usage {kind.value}", request_id, 0, stored)
     bare = (
         select(usage.c.id)
         .outerjoin_from(usage, usage_metadata, usage_metadata.c.id == usage.c.id)
@@ -133,18 +134,18 @@ def _check_usage(connection: Connection) -> Iterator[Difference]:
     for request_id in connection.execute(bare).scalars():
         yield Difference("usage without metadata", request_id, 1, 0)
     for day, expected, found in wrong_days(connection):
-        yield Difference("usage summed by day", day.isoformat(), expected, found)
+        yield Difference(SUMMED, day.isoformat(), expected, found)
 
 
 def _check_entries(connection: Connection) -> Iterator[Difference]:
     """Those of requests against what their usage says."""
     amount, kind, source = ledger_entries.c.amount_microdollars, ledger_entries.c.kind, ledger_entries.c.source_id
     signed = case((ledger_entries.c.credit_account == REVENUE, amount), else_=-amount)
-    stored = case({expected.value: column for expected, column in _OF_REQUESTS}, value=kind)
+    stored = case({one.value: column for one, column in _OF_REQUESTS}, value=kind)
     wrong = (
         select(source, kind, signed, stored)
         .outerjoin_from(ledger_entries, usage, usage.c.id == source)
-        .where(kind.in_([expected.value for expected, _ in _OF_REQUESTS]))
+        .where(kind.in_([one.value for one, _ in _OF_REQUESTS]))
         .where(usage.c.id.is_(None) | (stored != signed))
     )
     for request_id, name, entered, found in connection.execute(wrong):

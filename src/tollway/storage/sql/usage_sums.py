@@ -12,7 +12,20 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Date, Select, Table, bindparam, case, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    Select,
+    Table,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tollway.admin.usage import DAY_MS, day_at, day_begin, id_at, milliseconds, milliseconds_of
@@ -45,10 +58,17 @@ COUNTED: Final[Mapping[str, ColumnElement[Any]]] = {
     "cache_write_tokens": usage.c.cache_write_tokens,
     "cost_microdollars": COST,
 }
-_SPAN: Final = (usage.c.id >= bindparam("first"), usage.c.id < bindparam("last"))
+_CONDITIONS: Final[Mapping[str, ColumnElement[bool]]] = {
+    "ids": among(usage.c.id, "ids"),
+    "first": usage.c.id >= bindparam("first"),
+    "last": usage.c.id < bindparam("last"),
+    "usage_day": usage.c.usage_day == bindparam("usage_day"),
+}
+_SPAN: Final = (_CONDITIONS["first"], _CONDITIONS["last"])
 
 _READ: Final = select(deployment.c.value).where(deployment.c.key == MARK)
 _HOLD: Final = _READ.with_for_update(read=True)
+_LOCK: Final = _READ.with_for_update()
 _TAKE: Final = _READ.with_for_update(skip_locked=True)
 _MOVE: Final = update(deployment).where(deployment.c.key == MARK).values(value=bindparam("until"))
 _NEXT: Final = select(usage.c.id).where(*_SPAN).order_by(usage.c.id).limit(1)
@@ -124,20 +144,35 @@ def _step(connection: Connection, until: int) -> bool:
     return True
 
 
-def _add(connection: Connection, day: date, which: Mapping[str, str]) -> None:
-    """Rows of that day to all tables: a span of ids, or packed `ids`."""
+async def sum_day_again(database: Database, day: date) -> None:
+    """What counts for that day is summed anew. Raises StoreUnavailableError."""
+
+    def work(connection: Connection) -> None:
+        mark = int(connection.execute(_LOCK).scalar_one())
+        for table in TABLES:
+            connection.execute(delete(table).where(table.c.usage_day == day))
+        for near in (day - timedelta(days=1), day, day + timedelta(days=1)):
+            begin = day_begin(near)
+            span = {"first": id_at(begin), "last": id_at(min(begin + DAY_MS, mark))}
+            _add(connection, near, {**span, "usage_day": day})
+
+    await database.write(work)
+
+
+def _add(connection: Connection, day: date, which: Mapping[str, str | date]) -> None:
+    """Rows with ids of that day to all tables, those that meet the conditions that `which` has values of."""
     for table in TABLES:
-        connection.execute(_adding(connection.dialect.name, table, of_ids="ids" in which), {**which, "day": day})
+        connection.execute(_adding(connection.dialect.name, table, tuple(which)), {**which, "day": day})
 
 
 @cache
-def _adding(dialect: str, table: Table, *, of_ids: bool) -> Any:
+def _adding(dialect: str, table: Table, conditions: tuple[str, ...]) -> Any:
     """INSERT … SELECT; what is there already is added to."""
     keys = [column.name for column in table.primary_key if column.name != "day"]
-    conditions = (among(usage.c.id, "ids"),) if of_ids else _SPAN
+    chosen = [_CONDITIONS[name] for name in conditions]
     grouped = [KEY[name] for name in keys]
     sums = [func.sum(COUNTED[name]) for name in COUNTS]
-    summed = select(bindparam("day", type_=Date), *grouped, *sums).where(*conditions).group_by(*grouped)
+    summed = select(bindparam("day", type_=Date), *grouped, *sums).where(*chosen).group_by(*grouped)
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     inserted = insert(table).from_select(["day", *keys, *COUNTS], summed)
     more = {name: table.c[name] + inserted.excluded[name] for name in COUNTS}

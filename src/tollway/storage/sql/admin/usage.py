@@ -23,7 +23,7 @@ from tollway.admin.usage import (
     milliseconds,
 )
 from tollway.storage.sql.admin.rows import SqlSubject
-from tollway.storage.sql.admin.usage_listed import LISTED, conditions, conditions_of_days, sums_for
+from tollway.storage.sql.admin.usage_listed import LISTED, conditions, conditions_of_days, listed, sums_for
 from tollway.storage.sql.admin.usage_spans import list_filtered
 from tollway.storage.sql.tables import usage
 from tollway.storage.sql.usage_sums import COUNTED, KEY, summed_until
@@ -57,7 +57,7 @@ class SqlUsageListing(SqlSubject):
             if wanted.model is not None or wanted.key_id is not None:
                 return tuple(list_filtered(connection, wanted, limit, last))
             statement = LISTED.where(*conditions(wanted, first, last)).order_by(usage.c.id.desc()).limit(limit)
-            return tuple(UsedRequest(*row) for row in connection.execute(statement))
+            return tuple(listed(connection, statement))
 
         return await self._database.read(work)
 
@@ -99,6 +99,8 @@ def _summed(wanted: UsageFilter, by: Sequence[Grouping], parts: _Parts) -> Selec
 
 def _used(wanted: UsageFilter, by: Sequence[Grouping], parts: _Parts) -> Iterator[Select[Any]]:
     """What is to be summed, from each place where some of it is."""
+    groups: Iterator[ColumnElement[Any]]
+    counted: Iterator[ColumnElement[Any]]
     for first, last in parts.ids:
         groups = (KEY[_COLUMNS[one]].label(one.value) for one in by)
         counted = (column.label(name) for name, column in COUNTED.items())

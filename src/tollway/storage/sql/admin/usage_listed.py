@@ -1,11 +1,12 @@
 """Which rows of usage a filter means, and what of them is listed."""
 
+from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import Table, select
+from sqlalchemy import Connection, Executable, Table, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from tollway.admin.usage import UsageFilter
+from tollway.admin.usage import UsageFilter, UsedRequest
 from tollway.storage.sql.tables import usage
 from tollway.storage.sql.usage_sums import COST, TABLES
 from tollway.storage.sql.usage_sums_tables import usage_days
@@ -37,6 +38,12 @@ def conditions(wanted: UsageFilter, first: str, last: str) -> list[ColumnElement
     if wanted.is_personal:
         found.append(usage.c.organization_id.is_(None))
     return found
+
+
+def listed(connection: Connection, statement: Executable, **values: str) -> Iterator[UsedRequest]:
+    """The rows of LISTED."""
+    for row in connection.execute(statement, values):
+        yield UsedRequest(*row)
 
 
 def sums_for(wanted: UsageFilter, *columns: str) -> Table:

@@ -21,7 +21,7 @@ from tollway.admin.usage import (
     milliseconds,
     milliseconds_of,
 )
-from tollway.storage.sql.admin.usage_listed import LISTED, conditions, conditions_of_days, sums_for
+from tollway.storage.sql.admin.usage_listed import LISTED, conditions, conditions_of_days, listed, sums_for
 from tollway.storage.sql.packed import pack, rows
 from tollway.storage.sql.tables import usage
 from tollway.storage.sql.usage_sums import summed_until
@@ -47,7 +47,7 @@ def list_filtered(connection: Connection, wanted: UsageFilter, limit: int, last:
 
 
 def _rows(connection: Connection, query: Any, limit: int, **values: str) -> list[UsedRequest]:
-    return [UsedRequest(*row) for row in connection.execute(query.order_by(usage.c.id.desc()).limit(limit), values)]
+    return list(listed(connection, query.order_by(usage.c.id.desc()).limit(limit), **values))
 
 
 def _where_to_look(
