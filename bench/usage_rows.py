@@ -71,7 +71,7 @@ def has_usage(url: str) -> bool:
 
 
 def sizes(url: str) -> str:
-    names = ("usage", "usage_metadata", "ledger_entries", "usage_days")
+    names = ("usage", "usage_metadata", "ledger_entries", "usage_days", "usage_key_days", "usage_model_days")
     query = "SELECT pg_size_pretty(pg_total_relation_size(%s)), pg_size_pretty(pg_indexes_size(%s))"
     with psycopg.connect(url) as connection:
         told = [(name, *connection.execute(query, (name, name)).fetchone()) for name in names]
@@ -116,6 +116,8 @@ class Views:
             "sums by member, organization, 360 days": self.groups(old, member),
             "sums by key, organization, 360 days": self.groups(old, key),
             "sums by day and model, organization, 360 days": self.groups(old, day, model),
+            "sums by member and model, organization, 30 days": self.groups(30, member, model),
+            "sums by member and model, organization, 360 days": self.groups(old, member, model),
             "sums by day, rare model, 360 days": self.groups(old, day, **hot, model=RARE_MODEL),
             "sums by day, one user, 30 days (account page)": self.groups(30, day, **user),
             "sums by day and model, one user, 360 days": self.groups(old, day, model, **user),

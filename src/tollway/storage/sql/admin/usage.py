@@ -3,6 +3,7 @@
 Sums read `usage_days` where a span covers whole days that are summed already, and rows for the rest of it.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,9 +26,12 @@ from tollway.admin.usage import (
 from tollway.storage.sql.admin.rows import SqlSubject
 from tollway.storage.sql.admin.usage_listed import LISTED, conditions, conditions_of_days, listed, sums_for
 from tollway.storage.sql.admin.usage_spans import list_filtered
+from tollway.storage.sql.database import Database
 from tollway.storage.sql.tables import usage
 from tollway.storage.sql.usage_sums import COUNTED, KEY, summed_until
 
+SUMS_AT_ONCE: Final = 2  # of a worker, so that those of a year do not take all its connections
+SUM_S: Final = 30
 _COLUMNS: Final = {  # in tables of sums per day
     Grouping.DAY: "usage_day",
     Grouping.MODEL: "model",
@@ -47,6 +51,10 @@ class _Parts:
 
 class SqlUsageListing(SqlSubject):
     """Implements UsageStore."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._turn = asyncio.Semaphore(SUMS_AT_ONCE)
 
     async def list_usage(self, wanted: UsageFilter, limit: int, before: str | None) -> tuple[UsedRequest, ...]:
         first, last = first_id(wanted.since), first_id(wanted.until)
@@ -69,7 +77,8 @@ class SqlUsageListing(SqlSubject):
             return tuple(_sum(row) for row in connection.execute(statement.limit(limit).offset(offset)))
 
         # One snapshot: what is summed between the two queries would be counted twice.
-        return await self._database.read_snapshot(work)
+        async with self._turn:
+            return await self._database.read_snapshot(work, statement_s=SUM_S)
 
 
 def _parts(wanted: UsageFilter, mark: int) -> _Parts:
