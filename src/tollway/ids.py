@@ -14,8 +14,17 @@ from tollway.clock import unix_milliseconds
 
 BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-_process: Final = secrets.randbits(48) << 32
+_process = 0
 _counter: Final = count(secrets.randbits(16))
+
+
+def begin_process() -> None:
+    """Draw the process's bits; to be called again in a fork, which has its parent's: ids must never come twice."""
+    global _process
+    _process = secrets.randbits(48) << 32
+
+
+begin_process()
 
 
 def new_request_id() -> str:

@@ -33,7 +33,7 @@ CLIENT_VARIABLES: Final = frozenset(  # of the commands auth, models and run (do
         "TOLLWAY_ORG_ID",
     }
 )
-_NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", "TOLLWAY_WORKER", *CLIENT_VARIABLES})
+_NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", *CLIENT_VARIABLES})
 
 
 class SettingsError(Exception):

@@ -1,14 +1,13 @@
 """`tollway` commands as an operator runs them, beside a gateway or without one."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flow.programs import plain_environment
+from servers.warm import run
 
 COMMAND_S_MAX = 60
 
@@ -36,12 +35,6 @@ class Ended:
 
 def tollway(config: Path, *words: str) -> Ended:
     """Run one with the settings of a gateway."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tollway", *words],
-        cwd=config.parent,
-        env={**plain_environment(), "TOLLWAY_CONFIG": str(config)},
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_S_MAX,
-    )
+    environment = {**plain_environment(), "TOLLWAY_CONFIG": str(config)}
+    done = run(["tollway", *words], environment, config.parent, seconds=COMMAND_S_MAX)
     return Ended(done.returncode, done.stdout, done.stderr)

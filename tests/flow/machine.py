@@ -1,8 +1,6 @@
 """A developer's machine: a home folder of its own, in which the client's commands run."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 from flow.commands import COMMAND_S_MAX, Ended
 from flow.programs import plain_environment
 from flow.terminal import Terminal
+from servers.warm import run
 
 
 @dataclass(slots=True)
@@ -36,15 +35,8 @@ class Machine:
 
     def tollway(self, *words: str, stdin: str = "", **more: str) -> Ended:
         """Run a command without a terminal."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tollway", *words],
-            cwd=self.home,
-            env={**plain_environment(), **self._all(more)},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_S_MAX,
-        )
+        environment = {**plain_environment(), **self._all(more)}
+        done = run(["tollway", *words], environment, self.home, stdin, COMMAND_S_MAX)
         return Ended(done.returncode, done.stdout, done.stderr)
 
     def terminal(self, *words: str, **more: str) -> Terminal:

@@ -4,13 +4,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from queue import Queue
 from typing import Any
+
+from servers.warm import warm
 
 START_SECONDS_MAX = 60
 
@@ -19,14 +20,12 @@ class Program:
     """A child process whose output lines are collected; `wait_for` blocks until one of them starts as asked."""
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str], folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            cwd=folder,
-            env={**plain_environment(), **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        output, theirs = os.pipe()
+        with Path(os.devnull).open() as nothing:
+            streams = (nothing.fileno(), theirs, theirs)
+            self._process = warm().start(arguments, {**plain_environment(), **environment}, folder, streams)
+        os.close(theirs)
+        self._output = os.fdopen(output, errors="replace")
         self.lines: list[str] = []
         self._fresh: Queue[str | None] = Queue()
         self._more = threading.Condition()
@@ -42,8 +41,7 @@ class Program:
         return self._process.poll() is None
 
     def _read(self) -> None:
-        assert self._process.stdout
-        for line in self._process.stdout:
+        for line in self._output:
             with self._more:
                 self.lines.append(line.rstrip("\n"))
                 self._more.notify_all()
@@ -76,8 +74,7 @@ class Program:
         """Its exit code."""
         code = self._process.wait(seconds)
         self._reader.join(10)
-        if self._process.stdout:
-            self._process.stdout.close()
+        self._output.close()
         return code
 
     def stop(self) -> int:

@@ -2,13 +2,12 @@
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from flow.programs import Gateway
+from servers.warm import run
 
 SECRET = "hunter2-do-not-print"
 GOOD = """
@@ -70,15 +69,7 @@ def _refusal(folder: Path, config: str | bytes, **environment: str) -> str:
     file = folder / "tollway.toml"
     file.write_bytes(config if isinstance(config, bytes) else config.encode())
     plain = {name: value for name, value in os.environ.items() if not name.startswith("TOLLWAY_")}
-    ended = subprocess.run(
-        [sys.executable, "-m", "tollway", "serve"],
-        cwd=folder,
-        env={**plain, "TOLLWAY_CONFIG": str(file), **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = run(["tollway", "serve"], {**plain, "TOLLWAY_CONFIG": str(file), **environment}, folder)
     assert (ended.returncode, ended.stdout) == (1, ""), ended.stderr
     assert SECRET not in ended.stderr
     (line,) = ended.stderr.splitlines()

@@ -64,7 +64,6 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
             "TOLLWAY_CONFIG": str(file),
             "TOLLWAY_WORKERS": "3",
             "TOLLWAY_LIMITS__IN_FLIGHT": "6",
-            "TOLLWAY_WORKER": "0",
             "OPENAI_API_KEY": SECRET,
             "OTHER": "x",
         }

@@ -50,26 +50,27 @@ async def promises(rules: AlertRules) -> tuple[Promise, ...]:
 
 
 async def run_round(
-    store: AlertStore, windows: Iterable[Window], cooldowns: Cooldowns, notify: Notify, now: datetime
+    store: AlertStore, windows: Sequence[Window], cooldowns: Cooldowns, notify: Notify, now: datetime
 ) -> Round:
-    """Look at every window, errors before slowness, and tell of what is new.
+    """Look at every window, errors before slowness, and tell of what is new, in the order of the windows.
 
-    One that cannot be counted or told of keeps none of the others from it. Raises StoreUnavailableError when not even
-    the rules can be read.
+    They are counted from the last to the first: requests that come in between are then missing from a ticket and not
+    from the page that makes it superfluous. One that cannot be counted or told of keeps none of the others from it.
+    Raises StoreUnavailableError when not even the rules can be read.
     """
     told: list[str] = []
     silenced: list[str] = []
     failures: list[str] = []
+    found: list[tuple[Breach, ...]] = []
     watched = by_threshold(await promises(store))
-    for window in windows:
-        for group in watched:
+    for window in reversed(windows):
+        for group in reversed(watched):
             try:
-                found = await look(store, window, group, now)
+                found.append(await look(store, window, group, now))
             except StoreUnavailableError as error:
                 failures.append(f"{window.severity} {window.long_minutes} min: {error}")
-                continue
-            for breach in found:
-                await _tell(store, cooldowns, notify, breach, now, (told, silenced, failures))
+    for breach in (breach for some in reversed(found) for breach in some):
+        await _tell(store, cooldowns, notify, breach, now, (told, silenced, failures))
     return Round(tuple(told), tuple(silenced), tuple(failures))
 
 

@@ -1,25 +1,31 @@
 """`tollway serve`: check the configuration, start the workers, serve until told to stop.
 
-What needs the database is checked by the first worker: it has to load all that anyway, and this process does not.
+What needs the database is checked by the first worker: a connection must not be there when workers are forked.
 """
 
+import gc
 import sys
 from typing import NoReturn
 
 import typer
 
+from tollway.cli.malloc import keep_freed_memory
 from tollway.cli.supervisor import Supervisor
+from tollway.cli.worker import run_worker
 from tollway.settings import SettingsError, load
 
 
 def serve() -> None:
     """Serve the gateway. Settings: tollway.toml and TOLLWAY_* (docs/reference/settings.md)."""
     try:
-        supervisor = Supervisor(load(), _announce)
+        supervisor = Supervisor(load(), run_worker, _announce)
     except SettingsError as error:
         _refuse(str(error))
     except OSError as error:
         _refuse(f"listen: {error.strerror or error}")
+    keep_freed_memory()
+    gc.collect()
+    gc.freeze()  # what is imported is shared with the workers, and stays so while no collection writes into it
     raise typer.Exit(supervisor.run())
 
 

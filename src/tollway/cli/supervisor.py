@@ -1,16 +1,15 @@
-"""The parent of the workers: starts them, restarts the dead with back-off, passes signals on, never touches traffic."""
+"""The parent of the workers: forks them, replaces the dead with back-off, passes signals on, never touches traffic."""
 
-import os
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
+from tollway.cli.forked import Forked, fork
 from tollway.clock import monotonic
 from tollway.deadlines import NEVER
 from tollway.http.listener import check_unused, open_listener
@@ -21,7 +20,10 @@ READY_BYTE: Final = b"r"
 START_SECONDS_MAX: Final = 60.0  # from prepared to ready
 _BACKOFF_S: Final = 0.25
 _BACKOFF_S_MAX: Final = 10.0
-_ONE_GIB: Final = str(1024**3)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+# port; where to say that it is prepared, then ready; what ends with the supervisor → exit code
+RunWorker = Callable[[int, socket.socket, socket.socket], int]
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class _Slot:
     """One worker's place. `failures` in a row decide the back-off; times are monotonic seconds."""
 
     index: int
-    process: subprocess.Popen[bytes] | None = None
+    process: Forked | None = None
     ready: socket.socket | None = None
     life: socket.socket | None = None
     is_ready: bool = False
@@ -42,9 +44,11 @@ class _Slot:
 class Supervisor:
     """Runs until the workers are told to stop and have ended."""
 
-    def __init__(self, settings: Settings, on_ready: Callable[[str], None]) -> None:
-        """`on_ready(address)` is called once, when every worker serves. Raises OSError when the port is taken."""
+    def __init__(self, settings: Settings, run_worker: RunWorker, on_ready: Callable[[str], None]) -> None:
+        """`run_worker` is the life of a worker, in a process of its own. `on_ready(address)` is called once, when every
+        worker serves. Raises OSError when the port is taken."""
         self._settings = settings
+        self._run_worker = run_worker
         self._on_ready = on_ready
         check_unused(settings.host, settings.port)
         # Bound but not listening: it keeps the port ours while workers come and go, and takes no connection.
@@ -63,7 +67,7 @@ class Supervisor:
         self._wake.setblocking(False)
         self._woken.setblocking(False)
         signal.set_wakeup_fd(self._wake.fileno())
-        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        for name in _SIGNALS:
             signal.signal(name, self._on_signal)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._start(self._slots[0])  # alone, so that a start that fails says so once
@@ -87,7 +91,7 @@ class Supervisor:
             if slot.starts_until <= now and slot.process:
                 sys.stderr.write(f"tollway: a worker did not start within {START_SECONDS_MAX:.0f} s\n")
                 slot.starts_until = NEVER
-                slot.process.kill()
+                slot.process.send_signal(signal.SIGKILL)
             if slot.restart_at <= now and not self._stopping:
                 self._start(slot)
 
@@ -97,22 +101,31 @@ class Supervisor:
         slot.life, life_theirs = socket.socketpair()
         slot.started_at = monotonic()
         slot.is_ready = False
-        theirs = (ready_theirs.fileno(), life_theirs.fileno())
-        slot.process = subprocess.Popen(  # noqa: S603  (our own module, arguments of ours)
-            [sys.executable, "-m", "tollway.cli.worker", str(self._port), *map(str, theirs)],
-            pass_fds=theirs,
-            env={
-                # Returning memory to the system after every big body costs more than keeping it (measurements §2).
-                "MALLOC_TRIM_THRESHOLD_": _ONE_GIB,
-                "MALLOC_MMAP_THRESHOLD_": _ONE_GIB,
-                **os.environ,
-                "TOLLWAY_WORKER": str(slot.index),
-            },
-            start_new_session=True,  # a terminal's Ctrl-C reaches us, and we pass it on once
-        )
+
+        def live() -> int:
+            self._let_go()
+            return self._run_worker(self._port, ready_theirs, life_theirs)
+
+        try:
+            slot.process = fork(live, f"tollway-w{slot.index}", _SIGNALS)
+        except OSError as error:  # no memory or no processes left, which can pass
+            sys.stderr.write(f"tollway: a worker cannot be started: {error.strerror}\n")
         ready_theirs.close()
         life_theirs.close()
         self._selector.register(slot.ready, selectors.EVENT_READ, slot)
+        if slot.process is None:
+            self._lose(slot)
+
+    def _let_go(self) -> None:
+        """In a new worker: of what is the supervisor's alone. A sibling that kept its end of a life socket would hide
+        from all others that the supervisor is gone."""
+        self._selector.close()
+        for one in (self._reserved, self._wake, self._woken):
+            one.close()
+        for slot in self._slots:
+            for end in (slot.ready, slot.life):
+                if end:
+                    end.close()
 
     def _hear(self, slot: _Slot) -> None:
         assert slot.ready
@@ -148,20 +161,26 @@ class Supervisor:
             code = slot.process.returncode
             slot.process = None
             slot.starts_until = NEVER
-            self._stop_hearing(slot)
-            if slot.life:
-                slot.life.close()
-                slot.life = None
             if self._stopping:
                 was_orderly = code == 0 or (code == -signal.SIGTERM and not slot.is_ready)  # it had only begun
                 self._exit_code = self._exit_code or int(not was_orderly)
-            elif not self._announced:
-                self._exit_code = 1  # a worker that cannot even start has said why
-                self._asked_to_stop += 1
-            else:
-                # One that has served is replaced at once; its start is pause enough. Others wait longer each time.
-                slot.failures = 0 if slot.is_ready else slot.failures + 1
-                slot.restart_at = monotonic() + min(_BACKOFF_S * 2**slot.failures, _BACKOFF_S_MAX)
+            self._lose(slot)
+
+    def _lose(self, slot: _Slot) -> None:
+        """Its worker has ended or never began; when is there to be another one?"""
+        self._stop_hearing(slot)
+        if slot.life:
+            slot.life.close()
+            slot.life = None
+        if self._stopping:
+            return
+        if not self._announced:
+            self._exit_code = 1  # a worker that cannot even start has said why
+            self._asked_to_stop += 1
+        else:
+            # One that has served is replaced at once. Others wait longer each time.
+            slot.failures = 0 if slot.is_ready else slot.failures + 1
+            slot.restart_at = monotonic() + min(_BACKOFF_S * 2**slot.failures, _BACKOFF_S_MAX)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         """May come between any two steps, also while a worker is being started: only noted, the loop acts on it."""
@@ -179,6 +198,6 @@ class Supervisor:
         for slot in self._slots:
             slot.restart_at = NEVER
             if slot.process and self._stopping == 1:
-                slot.process.terminate()
+                slot.process.send_signal(signal.SIGTERM)
             elif slot.process:
-                slot.process.kill()
+                slot.process.send_signal(signal.SIGKILL)

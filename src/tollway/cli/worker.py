@@ -1,10 +1,9 @@
-"""A worker process, as the supervisor starts it: `python -m tollway.cli.worker PORT READY_FD LIFE_FD`.
+"""The life of a worker process, which the supervisor has forked.
 
-It says on READY_FD that it serves, and drains when LIFE_FD ends: the supervisor is gone, and nobody else would stop it.
+It says to `ready` that it serves, and drains when `life` ends: the supervisor is gone, and nobody else would stop it.
 """
 
 import asyncio
-import os
 import socket
 import sys
 from contextlib import suppress
@@ -20,14 +19,14 @@ from tollway.observability.logs import configure_logs
 from tollway.settings import Settings, SettingsError, load
 
 
-def main() -> int:
-    port, ready_fd, life_fd = (int(argument) for argument in sys.argv[1:4])
+def run_worker(port: int, ready: socket.socket, life: socket.socket) -> int:
+    """Its exit code: 0 after an orderly stop. Settings are read anew: they may have been corrected since."""
     try:
         settings = load()
         configure_logs(settings.log_level)
         listener = open_listener(settings.host, port)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, listener, ready_fd, life_fd))
+            runner.run(_serve(settings, listener, ready, life))
     except SettingsError as error:
         return _refuse(str(error))
     except StoreUnavailableError as error:
@@ -43,9 +42,7 @@ def _refuse(why: str) -> int:
     return 1
 
 
-async def _serve(settings: Settings, listener: socket.socket, ready_fd: int, life_fd: int) -> None:
-    ready = socket.socket(fileno=ready_fd)
-
+async def _serve(settings: Settings, listener: socket.socket, ready: socket.socket, life: socket.socket) -> None:
     def say(byte: bytes) -> None:
         with suppress(OSError):  # nobody hears it: the reader of LIFE_FD finds out
             ready.send(byte)
@@ -60,15 +57,11 @@ async def _serve(settings: Settings, listener: socket.socket, ready_fd: int, lif
     def say_ready() -> None:
         say(READY_BYTE)
         ready.close()
-        asyncio.get_running_loop().add_reader(life_fd, on_supervisor_gone)
+        asyncio.get_running_loop().add_reader(life, on_supervisor_gone)
 
     def on_supervisor_gone() -> None:
-        asyncio.get_running_loop().remove_reader(life_fd)
-        os.close(life_fd)
+        asyncio.get_running_loop().remove_reader(life)
+        life.close()
         worker.server.stop()
 
     await worker.run(listener, say_ready)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

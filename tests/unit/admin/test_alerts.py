@@ -50,20 +50,20 @@ def test_the_short_side_is_counted_only_where_the_long_one_burns() -> None:
     scene = Scene()
     scene.store.watch("m")
     scene.look()
-    assert [minutes for _, minutes, _ in scene.store.asked] == [5, 30, 360]
+    assert [minutes for _, minutes, _ in scene.store.asked] == [360, 30, 5]
     burning_one = burning(A)
     burning_one.look()
-    assert [minutes for _, minutes, _ in burning_one.store.asked] == [5, 1, 30, 3, 360, 30]
+    assert [minutes for _, minutes, _ in burning_one.store.asked] == [360, 30, 30, 3, 5, 1]
 
 
-def test_errors_are_looked_at_before_slowness_and_each_threshold_once() -> None:
+def test_each_threshold_is_counted_once() -> None:
     scene = Scene()
     for model, threshold in (("a", 3000), ("b", 200), ("c", 3000)):
         scene.store.watch(model, threshold)
     scene.store.watch("d")
     scene.store.watch("e")
     scene.look()
-    assert scene.store.asked[:3] == [(("d", "e"), 5, None), (("b",), 5, 200), (("a", "c"), 5, 3000)]
+    assert scene.store.asked[-3:] == [(("a", "c"), 5, 3000), (("b",), 5, 200), (("d", "e"), 5, None)]
 
 
 def test_a_page_silences_its_repetition_and_the_ticket() -> None:
@@ -72,6 +72,25 @@ def test_a_page_silences_its_repetition_and_the_ticket() -> None:
     assert scene.store.fired == {PAGE_A: START + timedelta(seconds=900)}
     assert scene.look() == Round((), (PAGE_A, PAGE_A, TICKET_A), ())
     assert [breach.window for breach in scene.told] == [WINDOWS[0]]
+
+
+def test_errors_are_told_before_slowness() -> None:
+    scene = burning(A)
+    scene.store.watch("m", 3000)
+    scene.store.burn(A, threshold_ms=3000)
+    scene.look()
+    assert [(breach.window, breach.promise.threshold_ms) for breach in scene.told] == [
+        (WINDOWS[0], None),
+        (WINDOWS[1], 3000),
+    ]
+
+
+def test_requests_that_come_while_windows_are_counted_make_no_ticket_beside_the_page() -> None:
+    scene = Scene()
+    scene.store.watch("m")
+    scene.store.burn_after_the_first_count(A)
+    assert scene.look().told == (PAGE_A,)
+    assert [breach.window.severity for breach in scene.told] == [Severity.PAGE]
 
 
 def test_a_ticket_lasts_longer_and_silences_no_page() -> None:

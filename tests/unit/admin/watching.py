@@ -23,6 +23,7 @@ class FakeAlerts(AlertStore):
         self.away: set[int] = set()
         self.forgets = False
         self.fired: dict[str, datetime] = {}
+        self.late: tuple[Group, ...] = ()
 
     def watch(self, model: str, threshold_ms: int | None = None, enabled: bool = True) -> None:
         if threshold_ms is None:
@@ -36,6 +37,10 @@ class FakeAlerts(AlertStore):
         for one in minutes:
             self.counts.setdefault((threshold_ms, one), {}).update(dict.fromkeys(groups, BAD))
 
+    def burn_after_the_first_count(self, *groups: Group) -> None:
+        """Requests that arrive while a round is counting."""
+        self.late = groups
+
     async def error_rate_rules(self) -> tuple[ErrorRateRule, ...]:
         return tuple(self.error_rules)
 
@@ -47,7 +52,9 @@ class FakeAlerts(AlertStore):
         self.asked.append((tuple(models), minutes, threshold_ms))
         if minutes in self.away:
             raise StoreUnavailableError("gone")
-        return self.counts.get((threshold_ms, minutes), {})
+        counted = dict(self.counts.get((threshold_ms, minutes), {}))
+        self.burn(*self.late)
+        return counted
 
     async def are_silenced(self, keys: Iterable[str], now: datetime) -> bool:
         return any(self.fired.get(key, now) > now for key in keys)
