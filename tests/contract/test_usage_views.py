@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event, select, text
 
 from contract.scenario import START, Clock, outcome, record
 from tollway.admin import usage as usage_views
-from tollway.admin.usage import Grouping, UsageFilter, UsedRequest, UsedSum, csv_pages, first_id, id_at, milliseconds_of
+from tollway.admin.usage import Grouping, UsageFilter, UsedRequest, UsedSum, csv_pages, first_id, id_at
 from tollway.billing.ledger import Basis, BudgetKind, BudgetRef, Correction, Hold, Outcome
 from tollway.money import Microdollars
 from tollway.storage.sql import usage_sums
@@ -322,7 +322,3 @@ async def test_postgres_finds_each_view_through_its_index(
     }
     for by, index in sums.items():
         assert index in await plan_of(listing.sum_usage(UsageFilter(BEGIN, START, **acme), by, 5, 0))
-
-
-def test_an_id_tells_its_millisecond() -> None:
-    assert id_at(milliseconds_of(first_id(START))) == first_id(START)
