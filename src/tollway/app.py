@@ -15,7 +15,7 @@ from tollway.catalog.assemble import assemble_catalog
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.catalog_feed import CatalogFeed
-from tollway.clock import monotonic, unix_seconds, utc_now
+from tollway.clock import monotonic, steady, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
 from tollway.gateway.context import Contexts
 from tollway.gateway.dialects import dialects_of
@@ -34,6 +34,7 @@ from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
 from tollway.gateway.stored_candidates import READ_ENDPOINTS_S, StoredCandidates
+from tollway.gateway.timekeeping import Timekeeper
 from tollway.http.api import ApiServices, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
@@ -67,6 +68,7 @@ from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.database_clock import clock_of
 from tollway.storage.sql.endpoints import SqlEndpoints
 from tollway.storage.sql.expiries import SqlExpiries
 from tollway.storage.sql.free_use import SqlFreeUse
@@ -87,6 +89,7 @@ SWEEP_S: Final = 1.0
 NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
+KEEP_TIME_S: Final = 5.0
 NOTICES_S: Final = 1.0
 EXPIRE_S: Final = 60.0
 FORGET_S: Final = 3_600.0
@@ -118,6 +121,7 @@ class Worker:
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
+        self._timekeeper = Timekeeper(steady, monotonic, clock_of(database))
         self._verify_at = 0.0  # monotonic seconds
         self._journals_are_well = True  # all that are dead could be read
         self._addresses = addresses = ClientAddresses(
@@ -202,6 +206,7 @@ class Worker:
         services = self.services
         if self._settings.trusted_proxies and not self._settings.client_ip_header:
             _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
+        await self._timekeeper.keep()
         await services.authenticator.refresh()
         await self._candidates.refresh()
         await self._feed.refresh()
@@ -251,6 +256,7 @@ class Worker:
         every(REPORT_S, "report", services.funds.report)
         every(HEED_S, "recall", services.funds.heed)
         every(REPLAY_S, "replay", self._replay)
+        every(KEEP_TIME_S, "time", self._timekeeper.keep)
         every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
         every(self._settings.timeouts.books_poll_s, "books", self._verify)
         every(NOTICES_S, "notices", self._handle_notices)

@@ -159,6 +159,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/corrections.py": _SQL,
     "storage/sql/credit_rows.py": _SQL,
     "storage/sql/database.py": _SQL,
+    "storage/sql/database_clock.py": "tests/flow/test_clock_steps.py moves the clock of a gateway with either database",
     "storage/sql/endpoint_tables.py": _SCHEMA,
     "storage/sql/endpoints.py": _SQL,
     "storage/sql/entries.py": _SQL,
