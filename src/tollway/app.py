@@ -4,12 +4,13 @@ import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from tollway.billing.notices import top_up_rules
 from tollway.billing.slices import Slices
 from tollway.billing.store import StoreUnavailableError
+from tollway.bookkeeping import Bookkeeping
 from tollway.catalog.assemble import assemble_catalog
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
@@ -19,13 +20,10 @@ from tollway.deadlines import Deadlines
 from tollway.gateway.context import Contexts
 from tollway.gateway.dialects import dialects_of
 from tollway.gateway.drains import Drains
-from tollway.gateway.early_lookups import EarlyLookups, Pace
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
-from tollway.gateway.lookups import look_up
 from tollway.gateway.money_metrics import show_money
-from tollway.gateway.notices import handle_notices
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.origins import Origins
 from tollway.gateway.pipeline import handle
@@ -35,7 +33,6 @@ from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
 from tollway.gateway.stored_candidates import READ_ENDPOINTS_S, StoredCandidates
 from tollway.gateway.timekeeping import Timekeeper
-from tollway.gateway.upstream_port import Failure
 from tollway.http.api import ApiServices, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
@@ -45,14 +42,14 @@ from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, rules_of
 from tollway.identity.outbound import outbound_rules
 from tollway.identity.promotions import read_promotions
-from tollway.ids import jitter, new_id, new_request_id
+from tollway.ids import new_id, new_request_id
 from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.operations import Operations
 from tollway.oversight import Oversight
 from tollway.providers.custom_llm import hosted_upstreams
-from tollway.providers.registry import Upstream, configured, webhook
+from tollway.providers.registry import configured
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
@@ -65,23 +62,16 @@ from tollway.storage.journal.dead import damaged_in, dead, set_aside_in
 from tollway.storage.journal.folders import create
 from tollway.storage.journal.writer import JournalWriter
 from tollway.storage.presets import load_preset
-from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.database_clock import clock_of
 from tollway.storage.sql.endpoints import SqlEndpoints
-from tollway.storage.sql.expiries import SqlExpiries
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
-from tollway.storage.sql.notices import SqlNotices
 from tollway.storage.sql.phases import phase_memory
-from tollway.storage.sql.subscriptions import SqlSubscriptions
-from tollway.storage.sql.usage_sums import sum_up
 from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
-from tollway.upstream.fetch import fetch
-from tollway.upstream.webhook import Webhook
 
 LOG_FLUSH_S: Final = 0.5
 SETTLE_S: Final = 0.1
@@ -90,11 +80,6 @@ NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
 KEEP_TIME_S: Final = 5.0
-NOTICES_S: Final = 1.0
-EXPIRE_S: Final = 60.0
-ADVANCE_S: Final = 10.0
-SUM_USAGE_S: Final = 1_800.0  # after a start too: workers of a version that knows no sums have ended by then
-VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
 
 _log = get_log()
@@ -107,8 +92,7 @@ class Worker:
         """Raises SettingsError when a provider or the preset is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
         self._settings, self._database = settings, database
-        self._background = Background()
-        self._identity = SqlIdentity(database)
+        self._background, self._identity = Background(), SqlIdentity(database)
         metrics, deadlines = Metrics(), Deadlines()
         self._log = RequestLog(sys.stderr.buffer.write, metrics.dropped_log_lines.inc)
         self._journals = settings.state_dir / JOURNALS
@@ -116,12 +100,10 @@ class Worker:
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
         self._operations = Operations(settings, preset, database, self._client, metrics)
         self._books = self._operations.books(top_up_rules(settings.notices))
-        self._open_credits(preset)
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
         self._timekeeper = Timekeeper(steady, monotonic, clock_of(database))
-        self._verify_at = 0.0  # monotonic seconds
         self._journals_are_well = True  # all that are dead could be read
         self._addresses = addresses = ClientAddresses(
             settings.trusted_proxies, settings.client_ip_header, settings.rate_limit_ipv6_prefix
@@ -129,6 +111,9 @@ class Worker:
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
         self._feed = CatalogFeed(settings, preset, database, self._client, upstreams, metrics.catalog, catalog)
+        self._bookkeeping = Bookkeeping(
+            settings, preset, database, self._client, self._books, upstreams, self._feed.price_of, metrics
+        )
         self._management = Management(settings, preset, database, self._client, self._feed.catalog)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
         self._oversight = Oversight(settings, database, self._client, self._background.start, metrics)
@@ -166,30 +151,13 @@ class Worker:
             request_log=self._log,
             api_metrics=self._operations.feed,
             transcripts=self._oversight.transcripts,
-            early_lookups=self._open_lookups(upstreams),
+            early_lookups=self._bookkeeping.early_lookups(self._background.start),
             abuse=self._oversight.abuse,
             loop=loop,
         )
         self._prepare_upstreams(preset)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
         self._show_metrics()
-
-    def _open_lookups(self, upstreams: Mapping[str, Upstream]) -> EarlyLookups | None:
-        total_s = self._settings.timeouts.lookup_s
-        if not total_s:
-            return None
-        pace = Pace(total_s, monotonic, asyncio.sleep, lambda: jitter(0, 1))
-        return EarlyLookups(self._books, upstreams, self._feed.price_of, self._fetch, pace, self._background.start)
-
-    async def _fetch(self, upstream: Upstream, head: bytes) -> tuple[int, bytes] | Failure:
-        return await fetch(self._client, upstream, head)
-
-    def _open_credits(self, preset: Preset) -> None:
-        """What happens to credits beside the requests: bonuses, expiries, and who is told."""
-        self._notices = SqlNotices(self._database)
-        self._subscriptions = SqlSubscriptions(self._database)
-        self._expiries = SqlExpiries(self._database)
-        self._subscription_rules, self._told = preset.subscriptions, webhook(self._settings)
 
     def _show_metrics(self) -> None:
         metrics = self.services.metrics
@@ -269,12 +237,7 @@ class Worker:
         every(HEED_S, "recall", services.funds.heed)
         every(REPLAY_S, "replay", self._replay)
         every(KEEP_TIME_S, "time", self._timekeeper.keep)
-        every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
-        every(self._settings.timeouts.books_poll_s, "books", self._verify)
-        every(NOTICES_S, "notices", self._handle_notices)
-        every(EXPIRE_S, "expiries", self._expiries.expire)
-        every(ADVANCE_S, "subscriptions", self._advance_subscriptions)
-        every(SUM_USAGE_S, "usage_sums", self._sum_usage)
+        self._bookkeeping.start(every)
         self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
         for job in services.dialects.phases.jobs:
@@ -285,38 +248,6 @@ class Worker:
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)
         self._journals_are_well = not done.unavailable
-
-    async def _handle_notices(self) -> None:
-        tell = Webhook(self._client, self._told) if self._told else None
-        await handle_notices(self._notices, self._subscriptions, self._subscription_rules, tell)
-
-    async def _advance_subscriptions(self) -> None:
-        for subscription in await self._subscriptions.advance(self._subscription_rules):
-            _log.error("subscription_without_tier", subscription=subscription)
-
-    async def _sum_usage(self) -> None:
-        await sum_up(self._database, utc_now())
-
-    async def _look_up(self) -> None:
-        """Estimates against the upstreams' own records."""
-        await look_up(
-            self._books,
-            self.services.upstreams,
-            self._feed.price_of,
-            self._fetch,
-            utc_now(),
-        )
-
-    async def _verify(self) -> None:
-        """The books, as often as they can be read in a hundredth of the time."""
-        begun = monotonic()
-        if begun < self._verify_at:
-            return
-        differences = await verify_books(self._database)
-        self._verify_at = monotonic() + VERIFY_PAUSES * (monotonic() - begun)
-        self.services.metrics.differences.set(len(differences))
-        for difference in differences:
-            _log.error("books_differ", check=difference.check, subject=difference.subject)
 
     async def _end_money(self) -> None:
         """Everything into the books, leases back. What cannot be done now is in the journal, for the next start."""
