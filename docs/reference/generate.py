@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from starlette.routing import Route
 
-from tollway.cli.main import COMMANDS, build
+from tollway.cli.main import COMMANDS, application, load
 from tollway.errors import CATALOGUE, Code, Fault, Problem, Shape
 from tollway.http.api import ApiServices, build_api
 from tollway.http.catalog import CatalogServices
@@ -382,7 +382,7 @@ def routes() -> Iterator[tuple[str, str]]:
     for path, _ in HOT_ROUTES.values():
         yield "POST", path
     for route in served():
-        yield ", ".join(sorted(route.methods or ())), route.path
+        yield ", ".join(sorted(route.methods or ())), route.path_format
 
 
 def served() -> Iterator[Route]:
@@ -413,7 +413,7 @@ def _routes() -> Iterator[str]:
         " all others by an ordinary ASGI application. Every answer carries `x-request-id`. A path that is not listed is"
         " answered as `not_found`, under the drop-in prefixes as `invalid_path` ([errors](errors.md)).\n"
     )
-    told = {(", ".join(sorted(route.methods or ())), route.path): _told_by(route) for route in served()}
+    told = {(", ".join(sorted(route.methods or ())), route.path_format): _told_by(route) for route in served()}
     rows = []
     for methods, path in routes():
         who, what = told.get((methods, path)) or _ROUTE_NOTES[path]  # KeyError: a new route says who may call it
@@ -456,7 +456,8 @@ def _commands() -> Iterator[str]:
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any, str]]:
     """(words, command, usage line) of every command and group but the root, in the order of `--help`."""
-    root = typer.main.get_command(build(list(COMMANDS)))
+    root: Any = typer.main.get_command(application())
+    root.commands = {name: load(name) for name in COMMANDS}
     yield from _walk(root, "tollway", None, ())
 
 

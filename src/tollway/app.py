@@ -4,8 +4,7 @@ import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from tollway.billing.notices import top_up_rules
@@ -15,11 +14,12 @@ from tollway.catalog.assemble import assemble_catalog
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.catalog_feed import CatalogFeed
-from tollway.clock import monotonic, unix_seconds, utc_now
+from tollway.clock import monotonic, steady, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
 from tollway.gateway.context import Contexts
 from tollway.gateway.dialects import dialects_of
 from tollway.gateway.drains import Drains
+from tollway.gateway.early_lookups import EarlyLookups, Pace
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
@@ -34,6 +34,8 @@ from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
 from tollway.gateway.stored_candidates import READ_ENDPOINTS_S, StoredCandidates
+from tollway.gateway.timekeeping import Timekeeper
+from tollway.gateway.upstream_port import Failure
 from tollway.http.api import ApiServices, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
@@ -43,14 +45,14 @@ from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, rules_of
 from tollway.identity.outbound import outbound_rules
 from tollway.identity.promotions import read_promotions
-from tollway.ids import new_id, new_request_id
+from tollway.ids import jitter, new_id, new_request_id
 from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.operations import Operations
 from tollway.oversight import Oversight
 from tollway.providers.custom_llm import hosted_upstreams
-from tollway.providers.registry import configured, webhook
+from tollway.providers.registry import Upstream, configured, webhook
 from tollway.providers.rulebook import Rulebook
 from tollway.providers.user_hashes import UserHashes
 from tollway.routing.auto_model import auto_models
@@ -67,13 +69,13 @@ from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.claims import SqlClaims
 from tollway.storage.sql.database import Database, open_database
+from tollway.storage.sql.database_clock import clock_of
 from tollway.storage.sql.endpoints import SqlEndpoints
 from tollway.storage.sql.expiries import SqlExpiries
 from tollway.storage.sql.free_use import SqlFreeUse
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.sql.notices import SqlNotices
 from tollway.storage.sql.phases import phase_memory
-from tollway.storage.sql.prompts import forget_prompts
 from tollway.storage.sql.subscriptions import SqlSubscriptions
 from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
@@ -86,9 +88,9 @@ SWEEP_S: Final = 1.0
 NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
+KEEP_TIME_S: Final = 5.0
 NOTICES_S: Final = 1.0
 EXPIRE_S: Final = 60.0
-FORGET_S: Final = 3_600.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
 
@@ -104,9 +106,8 @@ class Worker:
         self._settings, self._database = settings, database
         self._background = Background()
         self._identity = SqlIdentity(database)
-        metrics = Metrics()
+        metrics, deadlines = Metrics(), Deadlines()
         self._log = RequestLog(sys.stderr.buffer.write, metrics.dropped_log_lines.inc)
-        deadlines = Deadlines()
         self._journals = settings.state_dir / JOURNALS
         self._worker_id = new_id()
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
@@ -116,6 +117,7 @@ class Worker:
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
+        self._timekeeper = Timekeeper(steady, monotonic, clock_of(database))
         self._verify_at = 0.0  # monotonic seconds
         self._journals_are_well = True  # all that are dead could be read
         self._addresses = addresses = ClientAddresses(
@@ -161,12 +163,23 @@ class Worker:
             request_log=self._log,
             api_metrics=self._operations.feed,
             transcripts=self._oversight.transcripts,
+            early_lookups=self._open_lookups(upstreams),
             abuse=self._oversight.abuse,
             loop=loop,
         )
         self._prepare_upstreams(preset)
         self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
         self._show_metrics()
+
+    def _open_lookups(self, upstreams: Mapping[str, Upstream]) -> EarlyLookups | None:
+        total_s = self._settings.timeouts.lookup_s
+        if not total_s:
+            return None
+        pace = Pace(total_s, monotonic, asyncio.sleep, lambda: jitter(0, 1))
+        return EarlyLookups(self._books, upstreams, self._feed.price_of, self._fetch, pace, self._background.start)
+
+    async def _fetch(self, upstream: Upstream, head: bytes) -> tuple[int, bytes] | Failure:
+        return await fetch(self._client, upstream, head)
 
     def _open_credits(self, preset: Preset) -> None:
         """What happens to credits beside the requests: bonuses, expiries, and who is told."""
@@ -200,6 +213,7 @@ class Worker:
         services = self.services
         if self._settings.trusted_proxies and not self._settings.client_ip_header:
             _log.warning("x_forwarded_for_is_believed", of=[str(one) for one in self._settings.trusted_proxies])
+        await self._timekeeper.keep()
         await services.authenticator.refresh()
         await self._candidates.refresh()
         await self._feed.refresh()
@@ -228,6 +242,8 @@ class Worker:
         try:
             await self.server.serve(on_ready)
         finally:
+            if services.early_lookups:
+                services.early_lookups.stop()
             await self._background.stop()
             await self._end_money()
             await self._operations.stop()
@@ -249,11 +265,11 @@ class Worker:
         every(REPORT_S, "report", services.funds.report)
         every(HEED_S, "recall", services.funds.heed)
         every(REPLAY_S, "replay", self._replay)
+        every(KEEP_TIME_S, "time", self._timekeeper.keep)
         every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
         every(self._settings.timeouts.books_poll_s, "books", self._verify)
         every(NOTICES_S, "notices", self._handle_notices)
         every(EXPIRE_S, "expiries", self._expiries.expire)
-        every(FORGET_S, "prompts", self._forget_prompts)
         self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
         for job in services.dialects.phases.jobs:
@@ -269,16 +285,13 @@ class Worker:
         tell = Webhook(self._client, self._told) if self._told else None
         await handle_notices(self._notices, self._subscriptions, self._subscription_rules, tell)
 
-    async def _forget_prompts(self) -> None:
-        await forget_prompts(self._database, utc_now() - timedelta(days=self._settings.prompt_prefix_days))
-
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""
         await look_up(
             self._books,
             self.services.upstreams,
             self._feed.price_of,
-            lambda upstream, head: fetch(self._client, upstream, head),
+            self._fetch,
             utc_now(),
         )
 

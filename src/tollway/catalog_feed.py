@@ -35,11 +35,12 @@ from tollway.http.catalog import CatalogServices, Page, page
 from tollway.http.catalog_details import DetailServices
 from tollway.http.cron import CronServices
 from tollway.identity.policy import policy_of
+from tollway.kept_secret import secret_text
 from tollway.observability.logs import get_log
 from tollway.observability.metrics import CatalogMetrics
 from tollway.providers.feeds import fed_providers
 from tollway.providers.registry import Upstream
-from tollway.settings import Settings, secret_text
+from tollway.settings import Settings
 from tollway.storage.lock import open_lock
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.assigned_llms import SqlAssignedLlms

@@ -44,10 +44,7 @@ class SyncParts:
         self.prices = SqlPrices(database)
         self.mirror = _mirror(settings)
         self.gateways = gateway_places(upstreams)
-        wanted = settings.catalog.sync
-        self.is_on = bool(self.gateways) and (
-            wanted == "on" or (wanted == "auto" and are_at_home(self.gateways.values()))
-        )
+        self.is_on = is_synced(settings, self.gateways)
 
     def sync(self) -> CatalogSync:
         settings, preset = self._settings, self._preset
@@ -86,6 +83,12 @@ class SyncParts:
     async def close(self) -> None:
         if self.mirror:
             await self.mirror.close()
+
+
+def is_synced(settings: Settings, gateways: Mapping[str, Upstream]) -> bool:
+    """Whether workers read these gateways' lists by themselves."""
+    wanted = settings.catalog.sync
+    return bool(gateways) and (wanted == "on" or (wanted == "auto" and are_at_home(gateways.values())))
 
 
 def _mirror(settings: Settings) -> RedisMirror | None:

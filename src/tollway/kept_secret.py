@@ -1,9 +1,17 @@
-"""A secret that the deployment makes for itself once and keeps in a file."""
+"""Secrets in files: those that settings name, and one that the deployment makes for itself once."""
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 from tollway.ids import random_bytes
+from tollway.settings_error import SettingsError
+
+
+class Concealed(Protocol):
+    """A secret that does not print itself, as settings hold it."""
+
+    def get_secret_value(self) -> str: ...
 
 
 class EmptySecretError(Exception):
@@ -28,3 +36,16 @@ def read_or_make(path: Path) -> bytes:
     if not secret:
         raise EmptySecretError
     return secret.encode()
+
+
+def secret_text(name: str, value: Concealed | None, file: Path | None) -> str | None:
+    """A secret of the setting `name`, given directly or by file. Raises SettingsError when the file cannot be read."""
+    if file is not None:
+        try:
+            text = file.read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            raise SettingsError(f"{name}_file: the file cannot be read") from None
+        if not text:
+            raise SettingsError(f"{name}_file: the file is empty")
+        return text
+    return value.get_secret_value() if value else None

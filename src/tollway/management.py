@@ -9,20 +9,22 @@ from functools import cached_property, partial
 
 from tollway.admin import own_keys
 from tollway.admin.answers import Answers
+from tollway.admin.custom_llms import LlmDesk
 from tollway.admin.device_logins import DeviceLogins
 from tollway.admin.ownership import Actor
 from tollway.admin.probe_limits import ProbeLimits
 from tollway.admin.upstream_changes import Sealer
 from tollway.admin.upstream_fields import reserved_names
-from tollway.admin.upstreams import UpstreamDesk, UpstreamRules
+from tollway.admin.upstreams import UpstreamDesk, UpstreamRules, check_place
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, utc_now
+from tollway.errors import Problem
 from tollway.http.callers import Callers
 from tollway.http.client_address import ClientAddresses, address_of
 from tollway.http.custom_upstreams import UpstreamServices
 from tollway.http.management.call import ManagementServices
-from tollway.identity.authenticator import Authenticator
+from tollway.identity.authenticator import Authenticator, text_permissions
 from tollway.identity.master_keys import sealing_keys
 from tollway.identity.outbound import outbound_rules
 from tollway.ids import random_bytes
@@ -95,9 +97,11 @@ class Management:
             explain=partial(explain, database),
             spent=partial(spent, database),
             own_keys=self.own_keys,
+            custom_llms=self.custom_llms,
             upstreams=self.custom_upstreams(callers),
             pepper=pepper,
             app_url=settings.app_url,
+            text_permissions=text_permissions(settings),
             body_bytes_max=settings.limits.management_body_bytes,
             address_of=partial(address_of, addresses),
             now=utc_now,
@@ -107,6 +111,17 @@ class Management:
         """The use cases of own keys on behalf of `actor`, now."""
         provider_ids = self.preset.own_keys.provider_ids
         return own_keys.Desk(SqlAdmin(self.database), self._sealer.keys, random_bytes, provider_ids, actor, utc_now())
+
+    def custom_llms(self, actor: Actor) -> LlmDesk:
+        """The use cases of custom LLMs on behalf of an administrator, now."""
+        rules = self._rules
+
+        async def guard(address: str) -> Problem | None:
+            checked = await check_place(address, rules)
+            return checked if isinstance(checked, Problem) else None
+
+        prefix = self.preset.custom_llm_prefix
+        return LlmDesk(SqlAdmin(self.database), prefix, self._sealer, utc_now(), actor, guard)
 
     @cached_property
     def _sealer(self) -> Sealer:

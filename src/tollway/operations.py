@@ -19,6 +19,7 @@ from tollway.clock import utc_now
 from tollway.gateway.metric_sinks import PostSink, StoreSink
 from tollway.http.observation import TOKEN_HEADER, Observation
 from tollway.ids import new_id
+from tollway.kept_secret import secret_text
 from tollway.observability.alerting.evaluation import Breach
 from tollway.observability.alerting.notification import message_of
 from tollway.observability.alerting.rules import Severity
@@ -26,7 +27,7 @@ from tollway.observability.api_metrics import ApiMetric, Measured
 from tollway.observability.logs import get_log
 from tollway.observability.metric_feed import MetricFeed, Waiting
 from tollway.observability.metrics import Metrics, ObservationMetrics
-from tollway.settings import Settings, secret_text
+from tollway.settings import Settings
 from tollway.storage.lock import open_lock
 from tollway.storage.sql.alerts import SqlAlerts
 from tollway.storage.sql.api_metrics import SqlApiMetrics

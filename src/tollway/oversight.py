@@ -1,4 +1,4 @@
-"""What an operator may have an eye on requests with, put together: transcripts, and a service that judges requests.
+"""What an operator may have an eye on requests with, put together: kept text, and a service that judges requests.
 
 A part of the composition root (`app.py`): settings → adapters → jobs. What is not switched on is not there.
 """
@@ -9,10 +9,12 @@ from typing import Final
 from tollway.clock import monotonic, utc_now
 from tollway.gateway.abuse_checks import AbuseChecks, Start
 from tollway.gateway.transcripts import Transcripts
+from tollway.kept_secret import secret_text
 from tollway.observability.logs import get_log
 from tollway.observability.metrics import Metrics
-from tollway.settings import Settings, secret_text
+from tollway.settings import Settings
 from tollway.storage.sql.database import Database
+from tollway.storage.sql.kept_text import PROMPTS, REQUESTS
 from tollway.storage.sql.transcripts import SqlTranscripts
 from tollway.upstream.abuse_service import HttpAbuseService
 from tollway.upstream.client import HttpUpstreams
@@ -30,6 +32,7 @@ class Oversight:
         self, settings: Settings, database: Database, client: HttpUpstreams, start: Start, metrics: Metrics
     ) -> None:
         """`start` runs work beside. Raises SettingsError."""
+        self._settings, self._database = settings, database
         wanted = settings.request_log
         # Kept ones go when they are old, also when no new ones are wanted any more.
         kept = Transcripts(wanted, SqlTranscripts(database, wanted.response_bytes), metrics.dropped_transcripts.inc)
@@ -41,7 +44,14 @@ class Oversight:
         """Start the jobs."""
         if self.transcripts is not None:
             every(FLUSH_S, "transcripts", self._kept.flush)
-        every(CLEAN_UP_S, "old_transcripts", lambda: self._kept.delete_old(utc_now()))
+        every(CLEAN_UP_S, "old_transcripts", self._delete_old)
+        every(CLEAN_UP_S, "old_prompts", self._delete_old_prompts)
+
+    async def _delete_old(self) -> None:
+        await REQUESTS.delete_expired(self._database, utc_now(), self._settings.request_log.retention_days)
+
+    async def _delete_old_prompts(self) -> None:
+        await PROMPTS.delete_expired(self._database, utc_now(), self._settings.prompt_prefix_days)
 
     async def stop(self) -> None:
         """Once the jobs have ended and no request is under way."""

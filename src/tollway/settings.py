@@ -1,10 +1,9 @@
-"""Every knob, typed. The only file that reads the environment.
+"""Every knob, typed.
 
 Precedence: defaults < `tollway.toml` (or the file `TOLLWAY_CONFIG` names) < `TOLLWAY_*`, nested with `__`. A secret may
 come from a file: `<NAME>_FILE`. Unknown keys refuse to start. `make docs` writes the reference page from the help here.
 """
 
-import os
 import re
 import tomllib
 from base64 import b64encode
@@ -16,11 +15,16 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from tollway.kept_secret import EmptySecretError, read_or_make
+from tollway.call_defaults import CallLimits, CallTimeouts
+from tollway.environment import environment
+from tollway.kept_secret import EmptySecretError, read_or_make, secret_text
+from tollway.settings_error import SettingsError as SettingsError
 
 PREFIX: Final = "TOLLWAY_"
 JWT_SECRET_BYTES_MIN: Final = 32  # as many as the hash of HS256 has (RFC 7518, 3.2)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]{1,64}")  # underscores: such headers are dropped
+_CALLS: Final = CallLimits()
+_WAITS: Final = CallTimeouts()
 _MAPPED_IPV4: Final = IPv6Network("::ffff:0:0/96")
 CLIENT_VARIABLES: Final = frozenset(  # of the commands auth, models and run (docs/guides/providers)
     {
@@ -34,10 +38,6 @@ CLIENT_VARIABLES: Final = frozenset(  # of the commands auth, models and run (do
     }
 )
 _NOT_SETTINGS: Final = frozenset({"TOLLWAY_CONFIG", *CLIENT_VARIABLES})
-
-
-class SettingsError(Exception):
-    """One clear line that names the setting, never its value."""
 
 
 class Section(BaseModel):
@@ -63,15 +63,27 @@ class Limits(Section):
         256 * 1024, gt=0, description="Body of a request to the management API in bytes; over it 413."
     )
     api_body_bytes: int = Field(1024**2, gt=0, description="Body of any other request in bytes; over it 413.")
-    upstream_headers_bytes: int = Field(65_536, gt=0, description="Headers of an upstream's answer in bytes.")
-    upstream_body_bytes: int = Field(64 * 1024**2, gt=0, description="Body of a non-streamed upstream answer in bytes.")
+    upstream_headers_bytes: int = Field(
+        _CALLS.upstream_headers_bytes, gt=0, description="Headers of an upstream's answer in bytes."
+    )
+    upstream_body_bytes: int = Field(
+        _CALLS.upstream_body_bytes, gt=0, description="Body of a non-streamed upstream answer in bytes."
+    )
     upstream_stream_bytes: int = Field(256 * 1024**2, gt=0, description="Bytes of one upstream stream.")
     upstream_line_bytes: int = Field(1024**2, gt=0, description="One line (event) of an upstream stream in bytes.")
-    upstream_in_flight: int = Field(1_000, gt=0, description="Requests at one upstream at once; more get 503.")
-    upstream_connecting: int = Field(100, gt=0, description="Connects under way to one upstream at once.")
-    upstream_idle: int = Field(256, ge=0, description="Idle connections kept to one upstream.")
-    custom_upstream_pools: int = Field(500, gt=0, description="Custom upstreams that a worker has connections to.")
-    custom_upstream_idle: int = Field(16, ge=0, description="Idle connections kept to one custom upstream.")
+    upstream_in_flight: int = Field(
+        _CALLS.upstream_in_flight, gt=0, description="Requests at one upstream at once; more get 503."
+    )
+    upstream_connecting: int = Field(
+        _CALLS.upstream_connecting, gt=0, description="Connects under way to one upstream at once."
+    )
+    upstream_idle: int = Field(_CALLS.upstream_idle, ge=0, description="Idle connections kept to one upstream.")
+    custom_upstream_pools: int = Field(
+        _CALLS.custom_upstream_pools, gt=0, description="Custom upstreams that a worker has connections to."
+    )
+    custom_upstream_idle: int = Field(
+        _CALLS.custom_upstream_idle, ge=0, description="Idle connections kept to one custom upstream."
+    )
     drains: int = Field(100, ge=0, description="Answers read to their end at once after their client went away.")
     identities: int = Field(200_000, gt=0, description="Cached verdicts about credentials.")
     free_addresses: int = Field(
@@ -89,22 +101,31 @@ class Timeouts(Section):
     body_bytes_per_s: int = Field(8_192, ge=0, description="Slowest body accepted after the grace, bytes per second.")
     keep_alive_s: float = Field(75, gt=0, description="Idle keep-alive connection, then it is closed.")
     client_stall_s: float = Field(30, gt=0, description="Client takes no byte while data waits; then it is dropped.")
-    resolve_s: float = Field(3, gt=0, description="Look-up of an upstream's address.")
-    connect_s: float = Field(5, gt=0, description="Connect and TLS handshake with an upstream.")
-    send_s: float = Field(30, gt=0, description="Sending the request to an upstream.")
-    stream_headers_s: float = Field(60, gt=0, description="Upstream's response headers of a stream.")
-    answer_s: float = Field(600, gt=0, description="Whole non-streamed answer of an upstream, total.")
-    first_event_s: float = Field(120, gt=0, description="First event of a stream.")
-    silence_s: float = Field(120, gt=0, description="Silence between bytes of a stream.")
-    stream_s: float = Field(1_800, gt=0, description="Whole stream, total.")
+    resolve_s: float = Field(_WAITS.resolve_s, gt=0, description="Look-up of an upstream's address.")
+    connect_s: float = Field(_WAITS.connect_s, gt=0, description="Connect and TLS handshake with an upstream.")
+    send_s: float = Field(_WAITS.send_s, gt=0, description="Sending the request to an upstream.")
+    stream_headers_s: float = Field(
+        _WAITS.stream_headers_s, gt=0, description="Upstream's response headers of a stream."
+    )
+    answer_s: float = Field(_WAITS.answer_s, gt=0, description="Whole non-streamed answer of an upstream, total.")
+    first_event_s: float = Field(_WAITS.first_event_s, gt=0, description="First event of a stream.")
+    silence_s: float = Field(_WAITS.silence_s, gt=0, description="Silence between bytes of a stream.")
+    stream_s: float = Field(_WAITS.stream_s, gt=0, description="Whole stream, total.")
     comment_s: float = Field(15, gt=0, description="Keep-alive comment to a client that waits in a stream.")
     drain_s: float = Field(60, gt=0, description="Reading an answer to its end after its client went away.")
     retry_total_s: float = Field(20, gt=0, description="All retries of one request together.")
-    upstream_idle_s: float = Field(55, gt=0, description="Idle upstream connection, then it is closed.")
+    upstream_idle_s: float = Field(
+        _WAITS.upstream_idle_s, gt=0, description="Idle upstream connection, then it is closed."
+    )
     shutdown_s: float = Field(120, gt=0, description="Streams may finish for this long after SIGTERM.")
     identity_cache_s: float = Field(60, gt=0, le=60, description="Longest life of a cached verdict.")
     identity_poll_s: float = Field(2, gt=0, le=5, description="How often revocations are looked for.")
     estimates_poll_s: float = Field(60, gt=0, description="How often upstreams are asked about estimated charges.")
+    lookup_s: float = Field(
+        20,
+        ge=0,
+        description="For how long after an answer's end its upstream is asked what it cost; 0: only later.",
+    )
     books_poll_s: float = Field(60, gt=0, description="How often the books are read and compared; seldomer if long.")
     redis_s: float = Field(0.05, gt=0, description="Question to Redis; then the worker decides by itself.")
 
@@ -263,14 +284,24 @@ class CatalogSettings(Section):
     )
 
 
+def _organization_ids(value: tuple[str, ...]) -> tuple[str, ...]:
+    if "" in value:
+        raise ValueError("must be ids of organizations")
+    return value
+
+
 class RequestLogSettings(Section):
     """Whose requests and answers are kept, word for word; nobody's by default. Source: response-path 10."""
 
     email_suffixes: tuple[str, ...] = Field(
-        (), description="Requests of users whose address ends so are kept; each starts with @."
+        (), description="Personal requests of users whose address ends so are kept; each starts with @."
     )
-    organizations: tuple[str, ...] = Field((), description="Ids of organizations whose members' requests are kept.")
-    retention_days: int = Field(7, ge=1, le=365, description="For how many days they are kept.")
+    organizations: tuple[str, ...] = Field(
+        (), description="Ids of organizations whose requests are kept if they want it themselves; *: of every one."
+    )
+    retention_days: int = Field(
+        7, ge=1, le=365, description="For how many days they are kept; an organization sets its own number."
+    )
     response_bytes: int = Field(5 * 1024**2, gt=0, description="An answer is cut after so many bytes.")
     waiting_bytes: int = Field(
         64 * 1024**2, gt=0, description="Memory of a worker for those that are not written yet; more are dropped."
@@ -291,9 +322,7 @@ class RequestLogSettings(Section):
     @field_validator("organizations")
     @classmethod
     def _are_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if "" in value:
-            raise ValueError("must be ids of organizations")
-        return value
+        return _organization_ids(value)
 
 
 class AbuseSettings(Section):
@@ -382,9 +411,14 @@ class Settings(Section):
     )
     management_api: bool = Field(True, description="Serve /api/admin/v1, the account routes and the login of devices.")
     store_prompt_prefixes: bool = Field(
-        False, description="Store the first 100 characters of personal requests' prompts; never organizations'."
+        False, description="Store the first 100 characters of personal requests' prompts."
     )
-    prompt_prefix_days: int = Field(30, ge=1, description="For how long such first characters are kept.")
+    prompt_prefix_days: int = Field(
+        30, ge=1, description="For how many days those are kept; an organization sets its own number."
+    )
+    prompt_prefix_organizations: tuple[str, ...] = Field(
+        (), description="Ids of organizations whose first characters are stored if they want it; *: of every one."
+    )
     app_url: str = Field("http://127.0.0.1:8788", description="Where people buy credits; shown in the 402 body.")
     first_topup_bonus_usd: int = Field(20, ge=0, description="Bonus named in the 402 body of a new account.")
     http_referer: str = Field(
@@ -418,6 +452,16 @@ class Settings(Section):
     def _are_networks(cls, value: object) -> object:
         values = [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
         return tuple(_network(one) for one in values) if isinstance(values, list | tuple) else values
+
+    @field_validator("prompt_prefix_organizations", mode="before")
+    @classmethod
+    def _are_lists(cls, value: object) -> object:
+        return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
+
+    @field_validator("prompt_prefix_organizations")
+    @classmethod
+    def _are_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _organization_ids(value)
 
     @field_validator("client_ip_header")
     @classmethod
@@ -507,19 +551,6 @@ def _network(value: object) -> IPv4Network | IPv6Network:
     return network
 
 
-def secret_text(name: str, value: SecretStr | None, file: Path | None) -> str | None:
-    """A secret given directly or by file. Raises SettingsError when the file cannot be read."""
-    if file is not None:
-        try:
-            text = file.read_text().strip()
-        except (OSError, UnicodeDecodeError):
-            raise SettingsError(f"{name}_file: the file cannot be read") from None
-        if not text:
-            raise SettingsError(f"{name}_file: the file is empty")
-        return text
-    return value.get_secret_value() if value else None
-
-
 PROVIDER_KEYS: Final = {
     "OPENROUTER_API_KEY": "openrouter",
     "OPENAI_API_KEY": "openai",
@@ -537,13 +568,8 @@ PROVIDER_URLS: Final = {"GIGAPOTATO_API_URL": "gigapotato"}
 
 def provider_keys_set(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The usual provider key variables that are set, each with the provider it is for. Never their values."""
-    environ = os.environ if environ is None else environ
+    environ = environment() if environ is None else environ
     return {name: provider for name, provider in PROVIDER_KEYS.items() if environ.get(name)}
-
-
-def client_environment() -> Mapping[str, str]:
-    """What the commands of a developer's machine read: they have a configuration of their own, not this one."""
-    return dict(os.environ)
 
 
 ConfigPath = Annotated[Path | None, "None: TOLLWAY_CONFIG, else ./tollway.toml if it is there"]
@@ -551,7 +577,7 @@ ConfigPath = Annotated[Path | None, "None: TOLLWAY_CONFIG, else ./tollway.toml i
 
 def load(config: ConfigPath = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read file and environment. Raises SettingsError with one line naming the setting."""
-    environ = os.environ if environ is None else environ
+    environ = environment() if environ is None else environ
     tree = _read_file(config, environ)
     for name, value in sorted(environ.items()):
         if name.startswith(PREFIX) and name not in _NOT_SETTINGS:

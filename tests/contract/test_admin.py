@@ -26,6 +26,7 @@ from tollway.identity.organization import OrganizationSettings
 from tollway.identity.store import KeyRow
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
+from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.sql.tables import organizations
 
 ACCOUNT = BudgetRef(BudgetKind.USER, "ann")
@@ -57,6 +58,17 @@ async def test_pages_cover_everything_once(admin: SqlAdmin) -> None:
         before = page[-1].id
     assert tuple(paged) == everything
     assert await admin.list_users(Page(2, "unknown")) == ()
+
+
+async def test_another_pepper_is_told_everybody_and_changes_nothing_else(admin: SqlAdmin, database: Database) -> None:
+    identity, user = SqlIdentity(database), replace(_user(1), is_bot=True)
+    await admin.add_user(user, "old")
+    before = await identity.revision()
+    assert await admin.set_pepper("u1", "new", START) == user
+    row = await identity.user("u1")
+    assert row is not None
+    assert (row.pepper, await identity.revision()) == ("new", before + 1)
+    assert await admin.set_pepper("u9", "new", START) is None
 
 
 async def test_one_address_is_one_user(admin: SqlAdmin) -> None:

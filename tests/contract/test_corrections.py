@@ -166,8 +166,13 @@ async def test_an_uncertain_row_tells_what_is_known(books: SqlBooks) -> None:
         cancelled=True,
         lookups=0,
         created_at=START,
+        latency_ms=1234,
     )
     assert isinstance(row.basis, Basis)
+    assert await books.find_uncertain("r1") == row
+    assert await books.find_uncertain("r2") is None
+    await books.correct("r1", Correction(0, 0))
+    assert await books.find_uncertain("r1") is None
 
 
 async def test_the_search_for_uncertain_rows_reads_only_them(database: Database) -> None:

@@ -9,22 +9,28 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, insert, select
 
+from contract.commit_fault import CommitFault
 from contract.scenario import START
-from contract.test_owned import add_owners
+from contract.test_owned import ACME_ID, add, add_owners
 from tollway.admin.answers import Answer, Answers, Asked, asked
 from tollway.admin.device_logins import PENDING_MAX, DeviceLogins, HandedOut, LoginState
+from tollway.admin.records import AuditEntry, AuditFilter, CreditTransaction, Page
 from tollway.admin.usage import Grouping, UsageFilter, first_id
+from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.errors import Code, Problem
 from tollway.identity.sealing import SealingKeys
 from tollway.ids import random_bytes
+from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.admin.usage import SqlUsageListing
 from tollway.storage.sql.answers import SqlAnswers
+from tollway.storage.sql.audit_tables import audit_log
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.device_logins import SqlDeviceLogins
 from tollway.storage.sql.management_tables import stored_answers
 from tollway.storage.sql.tables import usage
 
 DAY = timedelta(days=1)
+ENTRY = ("id", "organization_id", "actor", "action", "message", "created_at")
 
 
 def _used(number: int, **what: Any) -> dict[str, Any]:
@@ -141,3 +147,39 @@ async def test_of_one_address_few_wait_and_the_expired_do_not_count(database: Da
     assert isinstance(await logins.begin("192.0.2.2", START), str)
     assert isinstance(await logins.begin("192.0.2.1", START + DAY), str)
     assert await logins.poll(str(codes[0]), START + DAY) is None
+
+
+async def test_the_audit_log_is_looked_through_and_names_who_is_still_there(database: Database) -> None:
+    await add_owners(database)
+    admin = SqlAdmin(database)
+    for number, (actor, action) in enumerate((("ann", "a"), ("operator", "a"), ("gone", "b"), ("ann", "b"))):
+        entry = AuditEntry(f"e{number}", ACME_ID, actor, action, "x", START + DAY * number)
+        await add(database, audit_log, {name: getattr(entry, name) for name in ENTRY})
+    cases = (
+        (AuditFilter(), "3210"),
+        (AuditFilter(since=START + DAY), "321"),
+        (AuditFilter(until=START + DAY), "0"),
+        (AuditFilter(since=START + DAY, until=START + 3 * DAY), "21"),
+        (AuditFilter(actor="ann"), "30"),
+        (AuditFilter(action="b"), "32"),
+        (AuditFilter(actor="ann", action="b"), "3"),
+        (AuditFilter(actor="bob"), ""),
+    )
+    for wanted, numbers in cases:
+        found = await admin.list_audit(ACME_ID, Page(), wanted)
+        assert "".join(entry.id[1:] for entry in found) == numbers
+    named = {entry.actor: (entry.actor_email, entry.actor_name) for entry in await admin.list_audit(ACME_ID, Page())}
+    assert named == {"ann": ("ann@example.com", "Ann"), "operator": (None, None), "gone": (None, None)}
+    await admin.erase_user("ann", "fresh", START)
+    assert {entry.actor_email for entry in await admin.list_audit(ACME_ID, Page())} == {None}
+
+
+async def test_credits_of_an_organization_are_told_with_them(database: Database) -> None:
+    await add_owners(database)
+    admin, account = SqlAdmin(database), BudgetRef(BudgetKind.ORGANIZATION, ACME_ID)
+    told = [AuditEntry(f"e{number}", ACME_ID, "operator", "a", "x", START) for number in range(3)]
+    for number, (amount, audit) in enumerate(zip((100, -40, -70), told, strict=True)):
+        credit = CreditTransaction(f"t{number}", None, ACME_ID, amount, False, None, None, None, START)
+        with CommitFault(database, 1, committed=True):
+            await (admin.add_credit if amount > 0 else admin.refund_credit)(account, credit, audit)
+    assert [entry.id for entry in await admin.list_audit(ACME_ID, Page())] == ["e1", "e0"]  # the last was refused

@@ -16,7 +16,7 @@ from tollway.storage.sql.accounting_tables import usage_origins, usage_prompts
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import Database
-from tollway.storage.sql.prompts import forget_prompts
+from tollway.storage.sql.kept_text import PROMPTS
 from tollway.storage.sql.usage import SqlUsage
 from tollway.wire.generation import Generation
 from tollway.wire.usage import Usage
@@ -107,7 +107,7 @@ async def test_prompts_are_forgotten_in_time(database: Database, books: SqlBooks
     await settle(books, "new", particulars=of(user_prompt_prefix=""))
     await settle(books, "none")
     assert await count(database, usage_prompts) == 2
-    await forget_prompts(database, START + timedelta(hours=1))
+    await PROMPTS.delete_expired(database, START + timedelta(hours=1) + timedelta(days=3), personal_days=3)
     found = [await SqlUsage(database).details(id_) for id_ in ("old", "new", "none")]
     assert [one.user_prefix for one in found if one] == [None, "", None]
 

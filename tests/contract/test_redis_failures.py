@@ -19,6 +19,7 @@ from tollway.limits.rules import rules_of
 from tollway.limits.store import Full, WindowsUnavailableError
 from tollway.storage.memory.windows import MemoryWindows
 from tollway.storage.redis.client import CONNECTIONS_MAX, open_client
+from tollway.storage.redis.question import answers
 from tollway.storage.redis.windows import RedisWindows
 
 T = TypeVar("T")
@@ -258,3 +259,10 @@ def test_cancelled_questions_leave_no_answer_to_others(server: RedisServer) -> N
         await windows.close()
 
     run(scenario)
+
+
+async def test_whether_it_answers_at_all(server: RedisServer) -> None:
+    server.start()
+    assert await answers(server.url, TIMEOUT_S * 4)
+    with pytest.raises(ValueError, match="scheme"):
+        await answers("http://127.0.0.1", TIMEOUT_S)

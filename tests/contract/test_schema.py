@@ -20,6 +20,7 @@ import tollway.storage.sql.endpoint_tables
 import tollway.storage.sql.llm_tables
 import tollway.storage.sql.snapshot_tables  # all four only for their tables
 from contract.processes import run_together
+from tollway.admin.master_keys import KnownKey
 from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.identity.caller import Role
 from tollway.identity.store import MembershipRow
@@ -27,6 +28,7 @@ from tollway.storage import sql
 from tollway.storage.migrations import run
 from tollway.storage.migrations.run import migrate
 from tollway.storage.sql import accounting_tables  # noqa: F401  (its tables are in the metadata)
+from tollway.storage.sql.admin.secrets import SqlSecrets
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.database import Database, open_database
@@ -118,6 +120,23 @@ def test_the_fifth_revision_keeps_organizations_and_their_members(empty_url: str
     assert found == MembershipRow("acme", "ann", Role.OWNER, None, "enterprise")
     asyncio.run(database.close())
 
+
+def test_the_sixteenth_revision_finds_the_keys_that_secrets_need(empty_url: str) -> None:
+    """Also beside secrets that name none, and (on SQLite) beside text that is damaged."""
+    damaged = SEALED_KEY.format("3", "{") if empty_url.startswith("sqlite") else SEALED_KEY.format("3", "{}")
+    names = ('{"version": 1, "key_id": "2025-1"}', '{"iv": "AAAA"}')
+    rows = tuple(SEALED_KEY.format(number, sealed) for number, sealed in enumerate(names))
+    _migrate_to(empty_url, "0014_management", (*IN_ACME, *rows, damaged))
+    assert migrate(empty_url) == SCHEMA_HEAD
+    database = open_database(empty_url)
+    assert asyncio.run(SqlSecrets(database).uses()).known == {"2025-1": KnownKey(None, False)}
+    asyncio.run(database.close())
+
+
+SEALED_KEY = (
+    "INSERT INTO byok_keys (id, user_id, provider_id, sealed_key, last_four, created_at, updated_at, created_by)"
+    " SELECT '{0}', 'ann', '{0}', '{1}', '', created_at, created_at, 'ann' FROM users"
+)
 
 IN_ACME = (
     "INSERT INTO users (id, email, name, created_at, updated_at) SELECT 'ann', 'a@example.com', '', created_at,"

@@ -1,6 +1,5 @@
-"""Kept requests and answers: each once, without secrets, none of a deleted user; old ones go in bounded portions."""
+"""Kept requests and answers: each once, without secrets, none of a deleted user."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +8,10 @@ from sqlalchemy import select
 
 from contract.commit_fault import CommitFault
 from contract.scenario import START
-from tollway.admin.records import User
+from tollway.admin.records import Organization, User
 from tollway.admin.store import Erasure
 from tollway.gateway.transcripts import Transcript
+from tollway.identity.organization import OrganizationSettings
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.transcript_tables import request_log
@@ -19,12 +19,18 @@ from tollway.storage.sql.transcripts import SqlTranscripts
 
 REQUEST = b'{"messages":[{"role":"user","content":"a\\u0000b \\ud83d\\ude00"}],"x":[{"apiKey":"sk-1"}]}'
 STORED = {"messages": [{"role": "user", "content": "ab 😀"}], "x": [{"apiKey": "***"}]}
-ONE = Transcript("r1", START, "ann", "acme", "vercel", "a/b", 200, REQUEST, b"data: \0hello, and much more")
+ONE = Transcript("r1", START, "ann", None, "vercel", "a/b", 200, REQUEST, b"data: \0hello, and much more")
 
 
 @pytest.fixture
 def store(database: Database) -> SqlTranscripts:
     return SqlTranscripts(database, response_bytes=11)
+
+
+async def found(database: Database, id_: str, **settings: Any) -> None:
+    """An organization with these settings."""
+    made = Organization(id_, id_, "teams", START, settings=OrganizationSettings(**settings))
+    await SqlAdmin(database).add_organization(made)
 
 
 async def rows(database: Database) -> list[Any]:
@@ -34,7 +40,8 @@ async def rows(database: Database) -> list[Any]:
 
 async def test_what_is_stored(store: SqlTranscripts, database: Database) -> None:
     """V200, and 10.5: secrets masked, NUL stripped, the answer cut."""
-    await store.add([ONE])
+    await found(database, "acme", request_log_days=7)
+    await store.add([replace(ONE, organization_id="acme")])
     (row,) = await rows(database)
     assert row._asdict() == {
         "id": "r1",
@@ -78,13 +85,3 @@ async def test_what_no_database_takes_is_told_as_such(store: SqlTranscripts, dat
     with pytest.raises(ValueError, match="refused"):
         await store.add([ONE, replace(ONE, id="r2", model=None)])
     assert await rows(database) == []
-
-
-async def test_old_ones_go_oldest_first_and_never_more_than_asked(store: SqlTranscripts, database: Database) -> None:
-    await store.add([replace(ONE, id=f"{day}", at=START + timedelta(days=day)) for day in range(5)])
-    before = START + timedelta(days=3)  # 3 and 4 are not older
-    assert await store.delete_before(before, 2) == 2
-    assert [row.id for row in await rows(database)] == ["2", "3", "4"]
-    assert await store.delete_before(before, 2) == 1
-    assert await store.delete_before(before, 2) == 0
-    assert [row.id for row in await rows(database)] == ["3", "4"]

@@ -9,10 +9,10 @@ from flow.accounts import Account, Accounts
 from tollway.admin.custom_llms import LlmDesk, add_llm, assign_llm
 from tollway.admin.llm_records import LlmFields
 from tollway.admin.records import Member, Organization
+from tollway.admin.upstream_changes import Sealer
 from tollway.errors import Problem
 from tollway.identity.caller import Role
 from tollway.identity.master_keys import sealing_keys
-from tollway.identity.sealing import seal
 from tollway.ids import new_id, random_bytes
 from tollway.settings import load
 from tollway.storage.sql.admin.store import SqlAdmin
@@ -48,10 +48,10 @@ def member_of_new_organization(accounts: Accounts, plan: str = "teams") -> Membe
 
 def give_llm(accounts: Accounts, config: Path, organization_id: str, public_id: str, fields: LlmFields) -> None:
     """A new custom LLM, whose key is `sk-vendor`, for that organization."""
-    keys = sealing_keys(load(config, environ={}))
+    sealer = Sealer(sealing_keys(load(config, environ={})), random_bytes)
 
     async def work(admin: SqlAdmin, _: Database) -> None:
-        desk = LlmDesk(admin, "", lambda text, place: seal(text, place, keys, random_bytes), datetime.now(UTC))
+        desk = LlmDesk(admin, "", sealer, datetime.now(UTC))
         made = await add_llm(desk, public_id, fields, "sk-vendor")
         assert not isinstance(made, Problem), made
         given = await assign_llm(desk, public_id, organization_id)

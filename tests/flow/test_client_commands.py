@@ -5,7 +5,6 @@ tests is.
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,30 +63,6 @@ def test_records_as_json(machine: Machine, sim: Sim) -> None:
     verbose = machine.tollway("models", "fastrouter", "--verbose").out
     record = verbose.partition("fastrouter/sim/story\n")[2].partition("\nfastrouter/")[0]
     assert json.loads(record) == {name: value for name, value in story.items() if name not in {"provider", "model"}}
-
-
-_LOADED = """
-import sys
-from tollway.cli.main import build
-build(["models", "auth"])
-print(" ".join(sorted(sys.modules)))
-"""
-
-
-def test_they_start_without_what_only_servers_need(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", _LOADED], cwd=tmp_path, capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
-    assert "tollway.cli.models" in loaded
-    assert not loaded & {
-        "sqlalchemy",
-        "fastapi",
-        "uvicorn",
-        "uvloop",
-        "httptools",
-        "redis",
-        "cryptography",
-        "structlog",
-    }
 
 
 def test_the_picker_has_fastrouter_among_the_popular(machine: Machine) -> None:

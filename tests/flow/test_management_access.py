@@ -21,6 +21,9 @@ MAY = {  # in the organization that is asked about
 }
 
 
+LLM = {"public_id": "a/b", "vendor": "openai", "base_url": "https://a.example", "internal_id": "x", "api_key": "sk"}
+
+
 class World:
     def __init__(self, gateway: Gateway, accounts: Accounts) -> None:
         self.desk = Desk(gateway, accounts)
@@ -45,7 +48,16 @@ def operations(world: World) -> Iterator[tuple[str, str, dict[str, Any]]]:
 def asked(world: World, account: Account | None, method: str, path: str, operation: dict[str, Any]) -> int:
     """The status of a request that is about nothing there is, in the organization."""
     filled = path.replace("{organization_id}", world.organization)
-    for name in ("key_id", "own_key_id", "upstream_id", "member_id", "invitation_id", "user_id", "request_id"):
+    for name in (
+        "key_id",
+        "own_key_id",
+        "upstream_id",
+        "member_id",
+        "invitation_id",
+        "user_id",
+        "request_id",
+        "llm_id",
+    ):
         filled = filled.replace(f"{{{name}}}", new_id())
     query = "" if "{organization_id}" in path else f"?organizationId={world.organization}"
     body = {"nothing": 1} if "requestBody" in operation else None  # is refused, once it is read
@@ -92,6 +104,9 @@ def test_nothing_is_set_that_is_not_named(world: World) -> None:
         ("/keys", {"user_id": world.people["member"].user_id}),
         ("/keys", {"spent_microdollars": 0}),
         (f"/organizations/{world.organization}/invitations", {"email": "x@example.com", "accepted_at": None}),
+        ("/custom-llms", {**LLM, "sealed_key": "x"}),
+        ("/custom-llms", {**LLM, "created_at": "2026-01-01T00:00:00Z"}),
+        ("/custom-llms", {**LLM, "cost": 0}),
         ("/custom-upstreams", {"provider_id": "a", "display_name": "a", "base_url": "a", "api_key": "a", "owner": 1}),
     ):
         answer = world.desk.call(admin, "POST", path, body)

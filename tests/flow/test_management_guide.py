@@ -32,7 +32,12 @@ def test_the_guide_works(tmp_path: Path) -> None:
             timeout=120,
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-        for told in ("Invited eve@example.com as billing_manager", "Added custom upstream: house", "tw_live_"):
+        for told in (
+            "Invited eve@example.com as billing_manager",
+            "Added custom upstream: house",
+            "Assigned custom LLM",
+            "tw_live_",
+        ):
             assert done.stdout.count(told) >= 2, told  # once each way
         assert Accounts(gateway.config).differences() == ()
     finally:

@@ -434,16 +434,6 @@ def test_a_reader_that_goes_away_stops_the_gateway(machine: Machine, server: Cha
     process.stderr.close()
 
 
-HEAVY = {"alembic", "cryptography", "fastapi", "jwt", "pygments", "redis", "rich", "sqlalchemy", "structlog", "uvicorn"}
-
-
-def test_a_question_is_on_its_way_before_anything_heavy_is_loaded() -> None:
-    """It is sent within 0.4 s of a quiet machine; what would spoil that is not loaded with the command."""
-    code = f"import sys, tollway.cli.main, tollway.cli.run; print({HEAVY!r} & set(sys.modules))"
-    environ = plain_environment()
-    assert subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True).stdout == b"set()\n"
-
-
 def test_what_a_gateway_proposes(machine: Machine, server: ChatServer) -> None:
     server.models = [{"id": "a/a", "context_length": 9}, {"id": "b/b", "context_length": 9}]
     server.defaults = {"defaultModel": "b/b"}

@@ -26,7 +26,19 @@ LAYERS = (
     ("wire",),
     ("observability",),
     ("settings",),
-    ("errors", "money", "clock", "ids", "kept_secret", "deadlines", "steps", "__init__"),
+    (
+        "errors",
+        "money",
+        "clock",
+        "ids",
+        "environment",
+        "settings_error",
+        "kept_secret",
+        "call_defaults",
+        "deadlines",
+        "steps",
+        "__init__",
+    ),
 )
 HEIGHT = {package: -place for place, layer in enumerate(LAYERS) for package in layer}
 GROUND = HEIGHT["errors"]

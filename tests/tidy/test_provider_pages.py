@@ -16,7 +16,7 @@ from servers.lists import ListServer, list_server
 from tidy.markdown import blocks, links, read
 from tidy.source import ROOT, report, repository_files
 from tollway.catalog.client_model import with_configured
-from tollway.cli.main import build
+from tollway.cli.main import application
 from tollway.client.configuration import ClientConfig, Layer, Rank, read_config
 from tollway.client.credentials import NONE
 from tollway.client.gateways import known_gateways
@@ -126,7 +126,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         _, *words = shlex.split(command)
         text = (tmp_path / file).read_text() if file else ""
         here = {"HOME": str(tmp_path), "TOLLWAY_CONFIG_CONTENT": "", **environ}
-        return CliRunner().invoke(build([words[0], "migrate"]), words, input=text, env=here)
+        return CliRunner().invoke(application(), words, input=text, env=here)
 
     return run
 

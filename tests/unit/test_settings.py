@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tollway.settings import CLIENT_VARIABLES, Settings, SettingsError, load, parse, secret_text
+from tollway.kept_secret import secret_text
+from tollway.settings import CLIENT_VARIABLES, Settings, SettingsError, load, parse
 
 SECRET = "hunter2-do-not-print-" + "x" * 16
 
@@ -41,6 +42,7 @@ def test_defaults_need_nothing() -> None:
         ({"request_log": {"email_suffixes": ["acme.test"]}}, "request_log.email_suffixes: "),
         ({"request_log": {"email_suffixes": ["@"]}}, "request_log.email_suffixes: "),
         ({"request_log": {"organizations": [""]}}, "request_log.organizations: "),
+        ({"prompt_prefix_organizations": [""]}, "prompt_prefix_organizations: "),
         ({"client_ip_header": SECRET + ":"}, "client_ip_header: "),
         ({"client_ip_header": "x_real_ip"}, "client_ip_header: "),
         ({"rate_limit_ipv6_prefix": 0}, "rate_limit_ipv6_prefix: "),

@@ -1,4 +1,4 @@
-"""An upstream that answers every request with bytes it is told to, in pieces."""
+"""An upstream that answers every request with bytes it is told to, in pieces, and says what an answer cost."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -9,10 +9,14 @@ JSON = "application/json"
 
 
 class Playing:
-    """`play` says what the next requests are answered with."""
+    """`play` says what the next requests are answered with. `record`: what a look-up is told, None: 404; `looked_up`:
+    the ids asked about so far."""
 
     def __init__(self) -> None:
         self.status, self.type, self.pieces = 200, JSON, [b"{}"]
+        self.hangs = False
+        self.record: bytes | None = None
+        self.looked_up: list[str] = []
         player = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -28,12 +32,23 @@ class Playing:
                     for piece in player.pieces:
                         self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                         self.wfile.flush()
+                    if player.hangs:  # until the gateway has left
+                        self.rfile.read(1)
+                        self.close_connection = True
+                        return
                     self.wfile.write(b"0\r\n\r\n")
                     return
                 body = b"".join(player.pieces)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                player.looked_up.append(self.path.partition("?id=")[2])
+                self.send_response(404 if player.record is None else 200)
+                self.send_header("Content-Length", str(len(player.record or b"")))
+                self.end_headers()
+                self.wfile.write(player.record or b"")
 
             def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (its name in http.server)
                 pass
@@ -44,8 +59,10 @@ class Playing:
         self._thread = Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
-    def play(self, body: bytes, status: int = 200, type_: str = STREAM, size: int = 0) -> None:
-        """`size`: bytes of each piece; 0: all in one."""
+    def play(self, body: bytes, status: int = 200, type_: str = STREAM, size: int = 0, hangs: bool = False) -> None:
+        """`size`: bytes of each piece; 0: all in one. `hangs`: a stream does not end by itself."""
+        self.hangs, self.record = hangs, None
+        self.looked_up.clear()
         step = size or max(1, len(body))
         self.pieces = [body[start : start + step] for start in range(0, len(body), step)]
         self.status, self.type = status, type_

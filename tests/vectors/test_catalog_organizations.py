@@ -1,7 +1,4 @@
-"""Vectors D-01 to D-18 of catalog-and-clients, "Organizations and deletion"; over the wire where it shows there.
-
-D-04 has no case here: there are no service accounts.
-"""
+"""Vectors D-01 to D-18 of catalog-and-clients, "Organizations and deletion"; over the wire where it shows there."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -94,6 +91,23 @@ def test_nobody_changes_their_own_role(desk: Desk, owner: Account, shown: str) -
     organization = desk.organization((owner, Role.OWNER), (desk.accounts.create(), Role.OWNER))
     refused = change(desk, owner, organization, owner, role="member")
     assert (refused.status, message(refused)) == (403, shown)
+
+
+@pytest.mark.parametrize("shown", [pytest.param("Service account users cannot be removed", id="catalog:D-04")])
+def test_no_organization_removes_a_service_account(desk: Desk, owner: Account, shown: str) -> None:
+    """Not for an administrator either; it goes when it is erased."""
+    manager, admin = desk.accounts.create(), desk.administrator()
+    organization = desk.organization((owner, Role.OWNER), (manager, Role.BILLING_MANAGER))
+    bot = desk.call(admin, "POST", "/users", {"email": f"{new_id()}@example.com", "is_bot": True}).json
+    members = f"/organizations/{organization}/members"
+    assert desk.call(admin, "POST", members, {"user": bot["id"]}).json["is_bot"] is True
+    for by in (owner, manager, admin):
+        refused = desk.call(by, "DELETE", f"{members}/{bot['id']}")
+        assert (refused.status, message(refused)) == (403, shown)
+    assert bot["id"] in [one["user_id"] for one in desk.call(owner, "GET", members).json["data"]]
+    assert not [told for told in desk.audit(owner, organization) if told.startswith("Removed")]
+    assert desk.call(admin, "DELETE", f"/users/{bot['id']}").status == 200
+    assert bot["id"] not in [one["user_id"] for one in desk.call(owner, "GET", members).json["data"]]
 
 
 @pytest.mark.parametrize("shown", [pytest.param("This email already has a pending invitation", id="catalog:D-05")])

@@ -212,6 +212,9 @@ def test_what_is_personal_is_in_no_organizations_log(desk: Desk, entries: list[s
     assert desk.call(account, "PATCH", _path("", made), {"api_key": "sk-another-key"}).status == 200
     assert desk.call(account, "DELETE", _path("", made)).status == 200
     assert desk.audit(account, organization) == entries
+    for action in ("add_own_key", "change_own_key", "delete_own_key"):
+        line = desk.gateway.wait_for_words('"event":"security_event"', f'"action":"{action}"', account.user_id)
+        assert (made in line) is (action != "add_own_key")
 
 
 @pytest.mark.parametrize(
@@ -252,3 +255,30 @@ def test_it_leaves_no_trace(desk: Desk, secret: str) -> None:
     answers += [desk.call(account, "GET", "/byok-keys")]
     assert not [answer for answer in answers if secret.encode() in answer.body]
     assert not [line for line in desk.gateway.lines if secret in line]
+
+
+def test_they_are_served_where_the_page_has_them_as_well(desk: Desk) -> None:
+    """The same keys by the same rules, the list as an array."""
+    owner, member, stranger = (desk.accounts.create() for _ in range(3))
+    organization = desk.organization((owner, Role.OWNER), (member, Role.MEMBER))
+    path, query, body = (
+        "/api/byok-keys",
+        f"?organizationId={organization}",
+        {"provider_id": "openai", "api_key": SECRET},
+    )
+    assert desk.call(None, "GET", path).status == 401
+    assert desk.call(member, "POST", path + query, body).status == 403
+    assert desk.call(owner, "POST", path + query, {**body, "user_id": stranger.user_id}).status == 400
+    made = desk.call(owner, "POST", path + query, body)
+    assert (made.status, SECRET.encode() in made.body) == (201, False)
+    for who, listed in ((member, [made.json]), (owner, [made.json])):
+        assert desk.call(who, "GET", path + query).json == listed
+        assert desk.call(who, "GET", _path(organization)).json["data"] == listed
+    assert desk.call(stranger, "GET", path + query).status == 403
+    assert desk.call(owner, "GET", path).json == []  # one's own are others
+    one = f"{path}/{made.json['id']}"
+    assert desk.call(stranger, "PATCH", one, {"is_enabled": False}).status == 404
+    assert desk.call(owner, "PATCH", one + query, {"is_enabled": False}).json["is_enabled"] is False
+    assert desk.call(owner, "DELETE", one + query).json == {"success": True}
+    told = [f"{what} BYOK key for provider: openai" for what in ("Deleted", "Disabled", "Added")]
+    assert desk.audit(owner, organization) == told

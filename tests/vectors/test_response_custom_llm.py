@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,32 @@ from tollway.admin.llm_records import LlmFields
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.tables import usage, usage_metadata
+from tollway.wire.dialects.details import OBSCURED, OPENAI
 from vectors.conftest import settings_for_scripts
 from vectors.scripted import LAST_CHUNK, STREAM_HEAD, ScriptedUpstream, chunk, stream, whole
 from vectors.test_response_custom_llm_anthropic import C1, C3_EVENTS, PUBLIC_ID, V104, stream_of
+from vectors.test_response_custom_llm_responses import C4_EVENTS, V105
 from vectors.world import PATH
 
 ERROR = b'{"type":"error","error":{"type":"rate_limit_error","message":"Slow down."}}'
 MESSAGES = [{"role": "user", "content": "hi"}]
 VENDORS = {"anthropic": "kilo-internal/v-anthropic", "openai": "kilo-internal/v-openai"}
+
+
+GPT_ID = "kilo-internal/acme-gpt"
+OBSCURED_V105 = V105.replace(f'"{OPENAI}"', f'"{OBSCURED}"').encode()
+
+
+@dataclass(frozen=True)
+class Talking(MemberAccount):
+    """Whose client has that user agent; "" for none."""
+
+    agent: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        more = {"User-Agent": self.agent} if self.agent else {}
+        return {**super().headers, **more}
 
 
 class Llms:
@@ -34,6 +53,7 @@ class Llms:
         self.accounts = Accounts(gateway.config)
         self.member: MemberAccount = member_of_new_organization(self.accounts)
         self._give(PUBLIC_ID, "anthropic", "claude-sonnet-4-5")
+        self._give(GPT_ID, "openai", "gpt-5.2")
         self._give(VENDORS["anthropic"], "anthropic", "claude-x")
         self._give(VENDORS["openai"], "openai", "gpt-5.2")
 
@@ -211,3 +231,101 @@ def test_what_its_dialect_has_no_word_for_is_refused_before_it_is_asked(llms: Ll
     assert answer.status == 400
     assert answer.json == {"error": {"message": "Unsupported content part: image_url", "code": 400, "type": "error"}}
     assert llms.upstream.asked == asked
+
+
+# Streams of vendors, cut anywhere: what their functions give must be what a client sees.
+
+NO_ARGUMENTS: dict[str, list[dict[str, Any]]] = {
+    "anthropic": [
+        *HI["anthropic"][:1],
+        {
+            "type": "content_block_start",
+            "index": 0,
+            "content_block": {"type": "tool_use", "id": "toolu_1", "name": "ls", "input": {}},
+        },
+        {"type": "content_block_stop", "index": 0},
+    ],
+    "openai": [
+        *HI["openai"][:1],
+        *(
+            {
+                "type": f"response.output_item.{what}",
+                "output_index": 0,
+                "item": {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "ls", "arguments": ""},
+            }
+            for what in ("added", "done")
+        ),
+    ],
+}
+REDACTED = {"type": "content_block_start", "index": 0, "content_block": {"type": "redacted_thinking", "data": "D"}}
+BYTES = (1, 7, 64, 10_000)
+
+
+def _stopped(reason: str) -> list[dict[str, Any]]:
+    delta = {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 1}}
+    return [*HI["anthropic"], {"type": "content_block_stop", "index": 0}, delta, {"type": "message_stop"}]
+
+
+def _incomplete(reason: str) -> list[dict[str, Any]]:
+    response = {"id": "resp_1", "incomplete_details": {"reason": reason}}
+    return [*HI["openai"], {"type": "response.incomplete", "response": response}]
+
+
+@pytest.mark.parametrize("size", BYTES)
+@pytest.mark.parametrize(
+    ("model", "agent", "told", "written"),
+    [
+        pytest.param(PUBLIC_ID, "", C3_EVENTS, V104, id="response:V104-program"),
+        pytest.param(GPT_ID, "", C4_EVENTS, V105.encode(), id="response:V105-program"),
+        pytest.param(GPT_ID, "Kilo-Code/5.1", C4_EVENTS, OBSCURED_V105, id="response:V106-program"),
+    ],
+)
+def test_whole_streams(
+    llms: Llms, model: str, agent: str, told: list[dict[str, Any]], written: bytes, size: int
+) -> None:
+    llms.upstream.say(*stream(stream_of(told), size))
+    body = {"model": model, "messages": MESSAGES, "stream": True}
+    answer = ask(llms.gateway, Talking(**asdict(llms.member), agent=agent), body, PATH)
+    assert answer.body == written
+    row = llms.row(answer)
+    assert (row.has_error, row.cost_microdollars) == (False, 0)
+    assert (row.prompt_tokens, row.completion_tokens) == ((35, 42) if model == PUBLIC_ID else (100, 30))
+
+
+@pytest.mark.parametrize("size", BYTES)
+@pytest.mark.parametrize(
+    ("vendor", "told", "reason"),
+    [
+        pytest.param(
+            "anthropic", _stopped("model_context_window_exceeded"), "length", id="response:V121-window-program"
+        ),
+        pytest.param("anthropic", _stopped("pause_turn"), "stop", id="response:V121-pause-program"),
+        pytest.param("anthropic", _stopped("refusal"), "content_filter", id="response:V121-refusal-program"),
+        pytest.param("openai", _incomplete("max_output_tokens"), "length", id="response:V122-program"),
+    ],
+)
+def test_why_a_stream_ended(llms: Llms, vendor: str, told: list[dict[str, Any]], reason: str, size: int) -> None:
+    answer = llms.ask(VENDORS[vendor], True, *stream(stream_of(told), size))
+    assert (answer.text, answer.is_done, answer.errors) == ("Hi", True, [])
+    ends = [choice.get("finish_reason") for choice in _choices(answer)]
+    assert [end for end in ends if end] == [reason]
+
+
+@pytest.mark.parametrize("size", BYTES)
+@pytest.mark.parametrize("vendor", [pytest.param(one, id=f"response:V129-{one}-program") for one in VENDORS])
+def test_a_tool_call_without_arguments(llms: Llms, vendor: str, size: int) -> None:
+    answer = llms.ask(VENDORS[vendor], True, *stream(stream_of(NO_ARGUMENTS[vendor]), size))
+    calls = [call for choice in _choices(answer) for call in choice["delta"].get("tool_calls", ())]
+    assert [call["function"].get("arguments", "") for call in calls] == ["", "{}"]
+
+
+@pytest.mark.parametrize("size", [pytest.param(size, id=f"response:V116-program-{size}") for size in BYTES])
+def test_redacted_thinking(llms: Llms, size: int) -> None:
+    told = [HI["anthropic"][0], REDACTED, {"type": "content_block_stop", "index": 0}, *_stopped("end_turn")[1:]]
+    answer = llms.ask(VENDORS["anthropic"], True, *stream(stream_of(told), size))
+    detail = {"type": "reasoning.encrypted", "data": "D", "index": 0, "format": "anthropic-claude-v1"}
+    assert _choices(answer)[0]["delta"] == {"reasoning_details": [detail]}
+
+
+def _choices(answer: Answer) -> list[dict[str, Any]]:
+    return [choice for data in answer.data if data != b"[DONE]" for choice in json.loads(data).get("choices", ())]

@@ -13,7 +13,6 @@ from tollway.billing.ledger import Basis
 from tollway.catalog.model import Price
 from tollway.clock import utc_now
 from tollway.gateway.lookups import look_up
-from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.money import Microdollars
 from tollway.providers.registry import configured
 from tollway.settings import parse
@@ -24,6 +23,7 @@ from tollway.storage.sql.usage import SqlUsage, UsageRow
 from tollway.wire.generation import read_generation
 from unit.gateway.fake_lookups import FakeCorrections, FakeFetch, row, run, told, upstream
 from unit.gateway.fakes import PRICE
+from unit.gateway.test_early_lookups import BUSY, LATER, OFFSETS_MS, RESET, World
 
 DEAR = Microdollars(2_000_000)
 
@@ -86,12 +86,8 @@ def test_the_message_id_in_the_address(message_id: str) -> None:
     assert head.split(b" ")[:2] == [b"GET", b"/api/v1/generation?id=a%2Fb%3Fc"]
 
 
-# Look-ups are a part of reconciliation here: they begin some seconds after the end and go on once a minute, so that the
-# page's pauses do not apply; how often is asked, and what is made of the answers, does.
-
-RESET = Failure(FailureKind.NO_ANSWER, "reset", True)
-LATER = (404, b"")
-BUSY = (503, b"")
+# When it is asked: by the worker that served the answer, from its end on. The clock is moved by sleeping alone; through
+# the running program they are in tests/flow/test_lookups.py.
 
 
 @pytest.mark.parametrize(
@@ -102,26 +98,25 @@ BUSY = (503, b"")
     ],
 )
 def test_a_refusal_is_not_asked_again(status: int) -> None:
-    """In one round, and of all that wait only the first is asked about; the charge stays."""
-    corrections, fetch = FakeCorrections(row(1), row(2)), FakeFetch({"m1": (status, b""), "m2": told()})
-    run(corrections, fetch)
-    assert (len(fetch.heads), corrections.corrected) == (1, {})
+    """The numbers of the stream are kept."""
+    world = World([(status, b"")]).look()
+    assert (len(world.asked), world.corrections.corrected) == (1, {})
 
 
 @pytest.mark.parametrize(
-    ("answers", "corrected", "asked"),
+    ("answers", "corrected", "times_ms"),
     [
-        pytest.param([LATER, LATER, told()], True, 3, id="response:V27"),
-        pytest.param([BUSY] * 12, False, 10, id="response:V28"),
-        pytest.param([RESET, told()], True, 2, id="response:V29"),
+        pytest.param([LATER, LATER, told()], True, (200, 400, 700), id="response:V27"),
+        pytest.param([BUSY], False, tuple(200 + at for at in OFFSETS_MS), id="response:V28"),
+        pytest.param([RESET, told()], True, (200, 400), id="response:V29"),
     ],
 )
-def test_what_is_not_there_yet_is_asked_again(answers: list[Any], corrected: bool, asked: int) -> None:
-    corrections, fetch = FakeCorrections(row(1)), FakeFetch({})
-    for answer in answers:
-        fetch.answers["m1"] = answer
-        run(corrections, fetch)
-    assert (len(fetch.heads), "r1" in corrections.corrected) == (asked, corrected)
+def test_what_is_not_there_yet_is_asked_again(answers: list[Any], corrected: bool, times_ms: tuple[float, ...]) -> None:
+    """Milliseconds after the body's end; nobody sleeps after the last."""
+    world = World(answers).look()
+    assert world.times_ms == pytest.approx(times_ms, abs=0.1)
+    assert (world.now - 1_000) * 1_000 == pytest.approx(times_ms[-1], abs=0.1)
+    assert ("r1" in world.corrections.corrected) is corrected
 
 
 @pytest.mark.parametrize("discount", [pytest.param(-25076, id="response:V30")])

@@ -9,13 +9,15 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from contract.scenario import top_up
 from flow.accounts import Accounts
-from flow.programs import Gateway
+from flow.conversation import Conversation
+from flow.programs import Gateway, Sim
 from flow.raw import ask, request
 from tollway.billing.ledger import Basis, Outcome
 from tollway.catalog.model import Price
@@ -30,6 +32,7 @@ from unit.gateway.fake_lookups import FakeFetch, told, upstream
 from unit.gateway.fakes import PRICE
 from vectors.conftest import settings_for_vectors
 from vectors.playing import JSON, Playing
+from vectors.scripted import LAST_CHUNK, chunk
 from vectors.transcripts import AFTER_TWO, J1, T1, T2, T3, T4, T5, T6, Told, stream, whole
 
 V36: dict[str, Any] = {
@@ -47,6 +50,9 @@ V36: dict[str, Any] = {
     "streamed": True,
 }
 NOTHING = {"message_id": None, "tokens": (0, 0), "cost": 0}
+V40 = {"message_id": "g", "has_error": False, "cost": 1, "tokens": (3, 1)}
+V41 = {"provider": "bedrock", "finish": "length", "cost": 36000, "is_byok": True}
+V42 = {"tokens": (5, 0), "cost": 0, "market_cost": 120, "is_byok": None}
 ACCENT = T1.replace(b'"content":"Hel"', '"content":"Hé"'.encode())
 
 
@@ -55,9 +61,7 @@ ACCENT = T1.replace(b'"content":"Hel"', '"content":"Hé"'.encode())
     [
         pytest.param(stream([T1]), V36, id="response:V36"),
         pytest.param(stream([T2]), {**NOTHING, "has_error": True}, id="response:V39"),
-        pytest.param(
-            stream([T3]), {"message_id": "g", "has_error": False, "cost": 1, "tokens": (3, 1)}, id="response:V40"
-        ),
+        pytest.param(stream([T3]), V40, id="response:V40"),
         pytest.param(
             stream([T4]),
             {"provider": "bedrock", "finish": "length", "cost": 36000, "is_byok": True},
@@ -197,6 +201,7 @@ def test_the_record_of_an_answer_whose_client_had_gone(tmp_path: Path, cost: int
 # Through the running program
 
 CHAT_PATH = b"/api/openrouter/chat/completions"
+TOP = "store_prompt_prefixes = true\n[retries]\ncount_max = 0\n[timeouts]\ndrain_s = 1\n"
 
 
 @pytest.fixture(scope="module")
@@ -209,14 +214,14 @@ def playing() -> Iterator[Playing]:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, playing: Playing) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("transcripts")
-    settings = settings_for_vectors(folder, playing, top="store_prompt_prefixes = true\n[retries]\ncount_max = 0\n")  # type: ignore[arg-type]
+    settings = settings_for_vectors(folder, playing, top=TOP)  # type: ignore[arg-type]
     program = Gateway(folder, settings)
     yield program
     assert program.stop() == 0
 
 
 def row_of(gateway: Gateway, stream_: bool, headers: dict[str, str] | None = None, **more: Any) -> Any:
-    """One request through the gateway; the answer's status, the usage row and its details."""
+    """One request through the gateway; the answer, the usage row and its details."""
     accounts = Accounts(gateway.config)
     account = accounts.create(1_000_000_000)
     body = {"model": "a/b", "stream": stream_, "messages": [{"role": "user", "content": "x" * 20_000}], **more}
@@ -242,10 +247,12 @@ def row_of(gateway: Gateway, stream_: bool, headers: dict[str, str] | None = Non
         pytest.param(
             T4,
             0,
-            {"provider": "bedrock", "finish": "length", "cost": 36000, "is_byok": True},
+            V41,
             id="response:V41-program",
         ),
         pytest.param(T2, 0, {**NOTHING, "has_error": True}, id="response:V39-program"),
+        pytest.param(T3, 0, V40, id="response:V40-program"),
+        pytest.param(T3, 1, V40, id="response:V40-program-in-pieces"),
         pytest.param(T6, 5, {"tokens": (9, 4), "cost": 123}, id="response:V43-program"),
         pytest.param(ACCENT, 3, {"cost": 8304}, id="response:V45-program"),
     ],
@@ -255,7 +262,13 @@ def test_streams_through_the_program(
 ) -> None:
     playing.play(transcript, size=size)
     _, row, _ = row_of(gateway, stream_=True)
-    found = {
+    found = fields_of(row)
+    assert found == {**found, **{name: value for name, value in expected.items() if name != "text"}}
+
+
+def fields_of(row: UsageRow) -> dict[str, Any]:
+    """By the names that the expected ones have here."""
+    return {
         "message_id": row.message_id,
         "model": row.model,
         "provider": row.inference_provider,
@@ -264,11 +277,99 @@ def test_streams_through_the_program(
         "hit": row.cached_tokens,
         "write": row.cache_write_tokens,
         "cost": row.cost_microdollars,
+        "market_cost": row.market_cost_microdollars,
         "is_byok": row.is_byok,
         "has_error": row.has_error,
         "streamed": row.streamed,
     }
-    assert found == {**found, **{name: value for name, value in expected.items() if name != "text"}}
+
+
+@pytest.mark.parametrize(
+    ("record", "cost"),
+    [
+        pytest.param(None, None, id="response:V37-program"),
+        pytest.param(
+            told(0.008304, native_tokens_prompt=14108, native_tokens_completion=79), 8304, id="response:V38-program"
+        ),
+    ],
+)
+def test_a_client_that_leaves(gateway: Gateway, playing: Playing, record: Any, cost: int | None) -> None:
+    """One look-up is made, and goes on while there is no record."""
+    accounts = Accounts(gateway.config)
+    account = accounts.create(1_000_000_000)
+    message_id = f"gen-{cost}"  # look-ups for the other one may still go on
+    playing.play(T1[:AFTER_TWO].replace(b"gen-1", message_id.encode()), size=13, hangs=True)
+    playing.record = None if record is None else record[1]
+    with Conversation(gateway) as conversation:
+        conversation.ask(
+            account, {"model": "a/b", "stream": True, "messages": [{"role": "user", "content": "x" * 20_000}]}
+        )
+        id_ = conversation.read_until(b"lo").partition(b"x-request-id: ")[2][:32].decode()
+    until = monotonic() + 20
+
+    async def read(_: SqlAdmin, database: Database) -> UsageRow | None:
+        return await SqlUsage(database).find(id_)
+
+    while (
+        message_id not in playing.looked_up
+        or (row := accounts.run(read)) is None
+        or (row.reconciled_at is None) is (cost is not None)
+    ):
+        assert monotonic() < until
+    assert (row.message_id, row.has_error, row.cancelled, row.basis) == (message_id, True, True, "interrupted")
+    if cost is not None:
+        assert playing.looked_up.count(message_id) == 1
+        assert row.cost_microdollars + row.corrected_microdollars == cost
+
+
+# Played by the stand-in, cut into segments anywhere: in the head, in a chunk's size, in an event, in a letter
+
+PLAYED = {"t1": T1, "t2": T2, "t3": T3, "t4": T4, "t5": T5, "t6": T6, "accent": ACCENT}
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+BYTES = (1, 2, 3, 7, 64, 1_000)
+
+
+@pytest.fixture(scope="module")
+def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
+    folder = tmp_path_factory.mktemp("sim")
+    for name, transcript in PLAYED.items():
+        body = b"".join(chunk(transcript[at : at + 50]) for at in range(0, len(transcript), 50))
+        (folder / f"{name}.http").write_bytes(HEAD + body + LAST_CHUNK)
+    program = Sim(folder, "--replay-dir", str(folder))
+    yield program
+    program.stop()
+
+
+@pytest.fixture(scope="module")
+def behind_sim(tmp_path_factory: pytest.TempPathFactory, sim: Sim) -> Iterator[Gateway]:
+    folder = tmp_path_factory.mktemp("behind-sim")
+    program = Gateway(folder, settings_for_vectors(folder, sim, top="[retries]\ncount_max = 0\n"))  # type: ignore[arg-type]
+    yield program
+    assert program.stop() == 0
+
+
+@pytest.mark.parametrize("size", BYTES)
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("t1", V36, id="response:V44-stand-in"),
+        pytest.param("t2", {**NOTHING, "has_error": True}, id="response:V39-stand-in"),
+        pytest.param("t3", V40, id="response:V40-stand-in"),
+        pytest.param("t4", V41, id="response:V41-stand-in"),
+        pytest.param("t5", V42, id="response:V42-stand-in"),
+        pytest.param("t6", {"tokens": (9, 4), "cost": 123}, id="response:V43-stand-in"),
+        pytest.param("accent", {"cost": 8304}, id="response:V45-stand-in"),
+    ],
+)
+def test_streams_from_the_stand_in(
+    behind_sim: Gateway, sim: Sim, name: str, size: int, expected: dict[str, Any]
+) -> None:
+    answer, row, _ = row_of(behind_sim, stream_=True, sim={"replay": name, "split": size})
+    found = fields_of(row)
+    assert found == {**found, **{key: value for key, value in expected.items() if key != "text"}}
+    if row.finish_reason or name in ("t3", "t6"):
+        assert answer.body == PLAYED[name]  # to the byte, and no error event behind it
+    assert not [one for one in sim.records() if one["kind"] == "lookup"]
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tollway.admin.fields import TEXT_CHARS_MAX, bad, check_amount, check_page, check_text
+from tollway.admin.office import CREDITS, GRANT, Office
 from tollway.admin.organizations import find_organization
-from tollway.admin.records import AccountBalance, CreditTransaction, Page
+from tollway.admin.ownership import OPERATOR, Actor
+from tollway.admin.records import AccountBalance, AuditEntry, CreditTransaction, Page
 from tollway.admin.store import AdminStore
 from tollway.admin.users import show_user
 from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.errors import Code, Problem
 from tollway.ids import new_id
-from tollway.money import MoneyOverflowError
+from tollway.money import MoneyOverflowError, format_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,9 @@ class Credited:
     balance: AccountBalance
 
 
-async def add_credit(store: AdminStore, order: NewCredit, now: datetime) -> Credited | Problem:
-    """Transaction, ledger entry and balance change together. Refuses: bad_request, not_found."""
+async def add_credit(store: AdminStore, order: NewCredit, now: datetime, actor: Actor = OPERATOR) -> Credited | Problem:
+    """Transaction, ledger entry, balance and an organization's audit log change together. Refuses: bad_request,
+    not_found."""
     amount = check_amount("amount", order.amount_microdollars, least=1)
     if isinstance(amount, Problem):
         return amount
@@ -65,7 +68,9 @@ async def add_credit(store: AdminStore, order: NewCredit, now: datetime) -> Cred
         created_at=now,
     )
     try:
-        balance = await store.add_credit(account.budget, credit)
+        action, what = (GRANT, "Granted") if order.is_free else (CREDITS, "Purchased")
+        audit = _audit(Office(store, actor, now), credit, action, what)
+        balance = await store.add_credit(account.budget, credit, audit)
     except MoneyOverflowError:
         return bad("amount", "the account cannot hold that much")
     return Credited(credit, balance)
@@ -80,7 +85,7 @@ class Refund:
     description: str = ""
 
 
-async def refund_credit(store: AdminStore, order: Refund, now: datetime) -> Credited | Problem:
+async def refund_credit(store: AdminStore, order: Refund, now: datetime, actor: Actor = OPERATOR) -> Credited | Problem:
     """A transaction below 0 with its ledger entry: at most what is left and not held by open requests.
 
     Refuses: bad_request, not_found, conflict (so much is not left).
@@ -105,7 +110,8 @@ async def refund_credit(store: AdminStore, order: Refund, now: datetime) -> Cred
         expiry_date=None,
         created_at=now,
     )
-    balance = await store.refund_credit(account.budget, credit)
+    audit = _audit(Office(store, actor, now), credit, CREDITS, "Refunded")
+    balance = await store.refund_credit(account.budget, credit, audit)
     if balance is None:
         return Problem(Code.CONFLICT, "not so much is left", shown="So much is not left on the account")
     return Credited(credit, balance)
@@ -131,6 +137,15 @@ class _Account:
     budget: BudgetRef
     user_id: str | None
     organization_id: str | None
+
+
+def _audit(office: Office, credit: CreditTransaction, action: str, what: str) -> AuditEntry | None:
+    """Of organizations alone."""
+    if credit.organization_id is None:
+        return None
+    return office.audit(
+        credit.organization_id, action, f"{what} credits: {format_usd(abs(credit.amount_microdollars))}"
+    )
 
 
 async def _find_account(store: AdminStore, owner: Owner) -> _Account | Problem:

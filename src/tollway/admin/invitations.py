@@ -13,6 +13,7 @@ from tollway.admin.office import ACCEPT_INVITE, INVITE, REVOKE_INVITE, Office
 from tollway.admin.ownership import NO_ROLE, check_access, role_of
 from tollway.admin.records import AuditEntry, Invitation, Member, Page
 from tollway.admin.roles import may_touch
+from tollway.admin.service_accounts import NOT_INVITED
 from tollway.admin.store import Inviting
 from tollway.errors import Code, Problem
 from tollway.identity.caller import Role
@@ -78,10 +79,12 @@ async def revoke_invitation(office: Office, organization_id: str, named: str) ->
 
 
 async def accept_invitation(office: Office, token: str, pepper: bytes) -> Member | Problem:
-    """By the user whose address was invited, once. Refuses: not_found."""
+    """By the user whose address was invited, once. Refuses: not_found, forbidden (a service account)."""
     user = await office.store.find_user(str(office.actor.user_id))
     if user is None:
         return NOT_FOUND
+    if user.is_bot:
+        return NOT_INVITED
 
     def audit(found: Invitation) -> AuditEntry:
         return office.audit(found.organization_id, ACCEPT_INVITE, f"{found.email} accepted as {found.role}")

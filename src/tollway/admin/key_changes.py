@@ -13,9 +13,11 @@ from msgspec import UNSET, UnsetType
 
 from tollway.admin.fields import bad, check_amount, check_page, check_reference, check_text
 from tollway.admin.keys import CreatedKey, NewKey, create_key
+from tollway.admin.members import find_member
 from tollway.admin.office import KEY, Office
 from tollway.admin.ownership import MANAGERS, role_of
 from tollway.admin.records import ApiKey, AuditEntry, KeyScope, Page
+from tollway.admin.service_accounts import NO_PERSON
 from tollway.admin.store import AdminStore
 from tollway.errors import Code, Problem
 from tollway.identity.keys import RANDOM_CHARS, hash_key, last_four, make_key
@@ -67,14 +69,25 @@ async def create_key_of(desk: KeyDesk, entered: KeyChange) -> CreatedKey | Probl
     if isinstance(scope, Problem):
         return scope
     office, organization = desk.office, scope.organization_id
-    order = NewKey(
-        user=str(office.actor.user_id),
-        organization=organization,
-        label=entered.label or "",
-        limit_microdollars=entered.limit_microdollars or (0 if entered.limit_microdollars == 0 else None),
-        expires_at=entered.expires_at or None,
-    )
+    order = _order(str(office.actor.user_id), organization, entered)
     audit = office.audit(organization, KEY, "Created an API key") if organization else None
+    return await create_key(office.store, order, desk.pepper, office.now, audit)
+
+
+async def create_key_for(desk: KeyDesk, organization_id: str, named: str, entered: KeyChange) -> CreatedKey | Problem:
+    """The organization's key for a service account that is its member: a program makes itself none. Nobody makes keys
+    for a person, or they would act as them.
+
+    Refuses: bad_request, forbidden (no service account, one that is not below who asks), not_found.
+    """
+    office = desk.office
+    member = await check_unlimited(office.store, desk.with_key) or await find_member(office, organization_id, named)
+    if isinstance(member, Problem):
+        return member
+    if not member.is_bot:
+        return NO_PERSON
+    audit = office.audit(organization_id, KEY, f"Created an API key for {member.email}")
+    order = _order(member.user_id, organization_id, entered)
     return await create_key(office.store, order, desk.pepper, office.now, audit)
 
 
@@ -113,6 +126,16 @@ async def check_unlimited(store: AdminStore, with_key: str | None) -> Problem | 
     if mine is None or (mine.limit_microdollars is None and mine.expires_at is None):
         return None
     return Problem(Code.FORBIDDEN, "a limited key", shown=_LIMITED)
+
+
+def _order(user_id: str, organization_id: str | None, entered: KeyChange) -> NewKey:
+    return NewKey(
+        user=user_id,
+        organization=organization_id,
+        label=entered.label or "",
+        limit_microdollars=entered.limit_microdollars or (0 if entered.limit_microdollars == 0 else None),
+        expires_at=entered.expires_at or None,
+    )
 
 
 async def _change(desk: KeyDesk, named: str, values: Mapping[str, Any], what: str) -> ApiKey | Problem:

@@ -1,10 +1,12 @@
 """Custom LLMs as administration reads and writes them, and what it needs from storage for that."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from tollway.admin.records import AuditEntry
+from tollway.admin.records import AuditEntry, Page
+from tollway.errors import Problem
 from tollway.identity.sealing import Sealed
 
 
@@ -40,24 +42,41 @@ class CustomLlm:
     updated_at: datetime
 
 
-class LlmStore(Protocol):
-    """An audit entry is written with its change, or neither is. Raises StoreUnavailableError."""
+@dataclass(frozen=True, slots=True)
+class LlmChange:
+    """What a custom LLM becomes. `sealed` None: it keeps its key."""
 
-    async def list_llms(self) -> tuple[CustomLlm, ...]:
-        """All of them, by id."""
+    row: CustomLlm
+    sealed: Sealed | None
+    audits: tuple[AuditEntry, ...]
+
+
+DecideLlm: TypeAlias = Callable[[CustomLlm], LlmChange | Problem]
+
+
+class LlmStore(Protocol):
+    """Audit entries are written with their change, or neither is. Raises StoreUnavailableError."""
+
+    async def list_llms(self, page: Page) -> tuple[CustomLlm, ...]:
+        """Newest first."""
         ...
 
     async def find_llm(self, public_id: str) -> CustomLlm | None: ...
 
-    async def add_llm(self, row: CustomLlm, sealed: Sealed) -> bool:
-        """For no organization yet. False when there is one of that id."""
+    async def find_llm_key(self, public_id: str) -> Sealed | None: ...
+
+    async def add_llm(self, row: CustomLlm, sealed: Sealed, audits: tuple[AuditEntry, ...] = ()) -> bool:
+        """For the organizations that it names. False when there is one of that id."""
         ...
 
-    async def change_llm(self, row: CustomLlm, sealed: Sealed | None) -> bool:
-        """Its fields, and its key unless that is None. False when there is none of that id."""
+    async def change_llm(self, public_id: str, decide: DecideLlm) -> CustomLlm | Problem | None:
+        """What `decide` makes of it, which nobody else changes meanwhile. It may be asked several times. None when
+        there is none of that id."""
         ...
 
-    async def remove_llm(self, public_id: str, audits: tuple[AuditEntry, ...]) -> bool: ...
+    async def remove_llm(self, public_id: str, audit: Callable[[str], AuditEntry]) -> CustomLlm | None:
+        """`audit`: of an organization that loses it, by its id."""
+        ...
 
     async def assign_llm(self, public_id: str, organization_id: str, assigned: bool, audit: AuditEntry) -> None:
         """Give it to the organization, or take it back; nothing happens when that is so already."""

@@ -8,12 +8,14 @@ from typing import Final
 
 from msgspec import UNSET, UnsetType
 
+from tollway.admin import organizations
 from tollway.admin.fields import DAILY_LIMIT_MICRODOLLARS_MAX, check_amount, check_reference
-from tollway.admin.office import MEMBER_LIMIT, MEMBER_REMOVE, MEMBER_ROLE, Office
+from tollway.admin.office import MEMBER_ADD, MEMBER_LIMIT, MEMBER_REMOVE, MEMBER_ROLE, Office
 from tollway.admin.organizations import find_organization
 from tollway.admin.ownership import MANAGERS, NO_ROLE, role_of
-from tollway.admin.records import Member
+from tollway.admin.records import AuditEntry, Member
 from tollway.admin.roles import may_touch
+from tollway.admin.service_accounts import NOT_REMOVED, check_role
 from tollway.admin.store import Removal
 from tollway.errors import Code, Problem
 from tollway.identity.caller import Role
@@ -31,6 +33,15 @@ class MemberChange:
     daily_limit_microdollars: int | UnsetType | None = UNSET
 
 
+async def add_member(office: Office, organization: str, user: str, role: Role) -> Member | Problem:
+    """Without asking them. Refuses: not_found, conflict (a member already), forbidden (a service account that owns)."""
+
+    def audit(member: Member) -> AuditEntry:
+        return office.audit(member.organization_id, MEMBER_ADD, f"Added {member.email} as {member.role}")
+
+    return await organizations.add_member(office.store, organization, user, role, office.now, audit)
+
+
 async def change_member(office: Office, organization: str, named: str, change: MemberChange) -> Member | Problem:
     """Refuses: bad_request, not_found, forbidden (own role, a role not below), conflict (the last owner)."""
     limit = change.daily_limit_microdollars
@@ -41,7 +52,7 @@ async def change_member(office: Office, organization: str, named: str, change: M
         return checked
     if change == MemberChange():
         return Problem(Code.BAD_REQUEST, shown="name what is to be changed")
-    member = await _find(office, organization, named)
+    member = await find_member(office, organization, named)
     if isinstance(member, Problem):
         return member
     if change.role is not UNSET and change.role is not member.role:
@@ -64,31 +75,23 @@ async def set_daily_limit(office: Office, organization: str, named: str, limit: 
 
 
 async def remove_member(office: Office, organization: str, named: str) -> Problem | None:
-    """Membership and daily limit end. Refuses: not_found, forbidden (oneself, a role not below), conflict."""
-    member = await _find(office, organization, named)
+    """Membership and daily limit end.
+
+    Refuses: not_found, forbidden (oneself, a role not below, a service account, whoever asks), conflict.
+    """
+    member = await find_member(office, organization, named)
     if isinstance(member, Problem):
         return member
     if member.user_id == office.actor.user_id and not office.actor.may_all:
         return Problem(Code.FORBIDDEN, shown="You cannot remove yourself from the organization")
+    if member.is_bot:
+        return NOT_REMOVED
     audit = office.audit(member.organization_id, MEMBER_REMOVE, f"Removed user {member.email}")
     return _refusal(await office.store.remove_member(member.organization_id, member.user_id, member.role, audit))
 
 
-async def _change_role(office: Office, member: Member, role: Role) -> Problem | None:
-    if member.user_id == office.actor.user_id:
-        return Problem(Code.FORBIDDEN, shown="You cannot change your own role")
-    mine = await role_of(office.store, office.actor, member.organization_id)
-    if isinstance(mine, Problem):
-        return mine
-    if not may_touch(mine, role):
-        return Problem(Code.FORBIDDEN, f"a {mine} grants {role}", shown=NO_ROLE)
-    message = f"Changed role for user {member.email} from {member.role} to {role}"
-    audit = office.audit(member.organization_id, MEMBER_ROLE, message)
-    return _refusal(await office.store.change_role(member, role, office.now, audit))
-
-
-async def _find(office: Office, organization: str, named: str) -> Member | Problem:
-    """For somebody who may touch it."""
+async def find_member(office: Office, organization: str, named: str) -> Member | Problem:
+    """For somebody who may touch it. Refuses: not_found, forbidden."""
     found = await find_organization(office.store, organization)
     if isinstance(found, Problem):
         return found
@@ -104,6 +107,22 @@ async def _find(office: Office, organization: str, named: str) -> Member | Probl
                 return member
             return Problem(Code.FORBIDDEN, f"a {mine} touches an {member.role}", shown=NO_ROLE)
     return Problem(Code.NOT_FOUND, f"{named!r} is not a member of {found.name!r}", shown=NOT_A_MEMBER)
+
+
+async def _change_role(office: Office, member: Member, role: Role) -> Problem | None:
+    if member.user_id == office.actor.user_id:
+        return Problem(Code.FORBIDDEN, shown="You cannot change your own role")
+    mine = await role_of(office.store, office.actor, member.organization_id)
+    if isinstance(mine, Problem):
+        return mine
+    if not may_touch(mine, role):
+        return Problem(Code.FORBIDDEN, f"a {mine} grants {role}", shown=NO_ROLE)
+    refused = check_role(member.is_bot, role)
+    if refused is not None:
+        return refused
+    message = f"Changed role for user {member.email} from {member.role} to {role}"
+    audit = office.audit(member.organization_id, MEMBER_ROLE, message)
+    return _refusal(await office.store.change_role(member, role, office.now, audit))
 
 
 def _refusal(removal: Removal) -> Problem | None:

@@ -13,7 +13,8 @@ from tollway.admin.organizations import change_organization
 from tollway.admin.ownership import NO_ROLE, check_access, role_of
 from tollway.admin.preferences import read_preferences
 from tollway.admin.records import AuditEntry, Founder, Organization, OrganizationChange, Setting
-from tollway.admin.restrictions import MODEL_LISTS, PROVIDER_LISTS
+from tollway.admin.restrictions import MODEL_LISTS, PROVIDER_LISTS, TEXT_DAYS, check_settings
+from tollway.admin.service_accounts import NO_OWNER
 from tollway.admin.store import AuditOf
 from tollway.errors import Code, Problem
 from tollway.identity.caller import Role
@@ -29,12 +30,20 @@ _ENTERPRISE_ONLY: Final = MODEL_LISTS | PROVIDER_LISTS | {"default_model"}
 
 
 async def found_organization(office: Office, entered_name: str) -> Organization | Problem:
-    """With who asks as its owner, on the plan `teams`. Refuses: bad_request, too_many_requests."""
+    """With who asks as its owner, on the plan `teams`; an administrator that is a service account owns none it makes.
+
+    Refuses: bad_request, forbidden (another service account), too_many_requests.
+    """
     name = check_text("name", entered_name, least=1)
     if isinstance(name, Problem):
         return name
+    user_id = str(office.actor.user_id)
+    user = await office.store.find_user(user_id)
+    is_bot = user is not None and user.is_bot
+    if is_bot and not office.actor.may_all:
+        return NO_OWNER
     organization = Organization(new_id(), name, "teams", office.now)
-    founder = Founder(str(office.actor.user_id), new_id(), ORGANIZATIONS_MAX)
+    founder = None if is_bot else Founder(user_id, new_id(), ORGANIZATIONS_MAX)
     audit = office.audit(organization.id, CREATED, f"Created organization {name}")
     if not await office.store.add_organization(organization, founder, audit):
         return Problem(Code.TOO_MANY_REQUESTS, "organizations", shown=_TOO_MANY)
@@ -42,15 +51,21 @@ async def found_organization(office: Office, entered_name: str) -> Organization 
 
 
 async def change_settings(office: Office, found: Organization, change: OrganizationChange) -> Organization | Problem:
-    """Refuses: bad_request, forbidden (role, plan). Plan and seats are the operator's to set."""
+    """Refuses: bad_request, forbidden (role, plan). Plan and seats are the operator's to set, and whether text of
+    requests is kept is an owner's."""
     refused = await check_access(office.store, office.actor, _owner(found.id), to_change=True)
     if refused is not None:
         return refused
+    if change.settings.keys() & TEXT_DAYS and not await _is_owner(office, found):
+        return Problem(Code.FORBIDDEN, "text is an owner's to decide on", shown=NO_ROLE)
     if not office.actor.may_all and (change.plan is not None or change.require_seats is not None):
         return Problem(Code.FORBIDDEN, "plan or seats")
     if change.settings.keys() & _ENTERPRISE_ONLY and (change.plan or found.plan) != ENTERPRISE:
         return Problem(Code.FORBIDDEN, "the plan", shown=_NOT_ENTERPRISE)
-    fitted = _with_fitting_default(found, change)
+    checked = check_settings(change.settings)
+    fitted = (
+        checked if isinstance(checked, Problem) else _with_fitting_default(found, replace(change, settings=checked))
+    )
     if isinstance(fitted, Problem):
         return fitted
     return await change_organization(office.store, found.id, fitted, office.now, audit_of(office))
@@ -90,6 +105,9 @@ def told(before: Organization, after: Organization) -> Iterator[str]:
     if before.settings.data_collection != after.settings.data_collection:
         yield f"Changed data collection: {before.settings.data_collection} → {after.settings.data_collection}"
     yield from _default_told(before.settings.default_model, after.settings.default_model)
+    old, new = before.settings, after.settings
+    yield from _text_told("First characters of prompts", old.prompt_prefix_days, new.prompt_prefix_days)
+    yield from _text_told("Requests and answers", old.request_log_days, new.request_log_days)
     yield from _preferences_told(before.stored, after.stored)
 
 
@@ -119,6 +137,11 @@ def _default_told(old: str | None, new: str | None) -> Iterator[str]:
         yield f"Set default model: {new}"
 
 
+def _text_told(what: str, old: int | None, new: int | None) -> Iterator[str]:
+    if old != new:
+        yield f"{what} are kept for {new} days" if new else f"{what} are no longer kept"
+
+
 def _preferences_told(before: Mapping[str, Setting], after: Mapping[str, Setting]) -> Iterator[str]:
     old, new = read_preferences(before), read_preferences(after)
     alert = (new.minimum_balance_microdollars, new.minimum_balance_alert_email)
@@ -144,6 +167,10 @@ def _with_fitting_default(found: Organization, change: OrganizationChange) -> Or
         shown = f"Default model '{named}' is not in the organization's allowed models list"
         return Problem(Code.BAD_REQUEST, shown=shown)
     return replace(change, settings={**change.settings, "default_model": None})
+
+
+async def _is_owner(office: Office, found: Organization) -> bool:
+    return await role_of(office.store, office.actor, found.id) is Role.OWNER
 
 
 def _owner(organization_id: str) -> Owner:

@@ -13,6 +13,7 @@ from tollway.admin.fields import (
 )
 from tollway.admin.records import AuditEntry, Member, Organization, OrganizationChange, Page, User
 from tollway.admin.restrictions import check_settings
+from tollway.admin.service_accounts import check_role
 from tollway.admin.store import AdminStore, AuditOf, OrganizationStore
 from tollway.admin.users import show_user
 from tollway.errors import Code, Problem
@@ -104,12 +105,15 @@ async def add_member(
     now: datetime,
     audit: Callable[[Member], AuditEntry] | None = None,
 ) -> Member | Problem:
-    """Refuses: not_found, conflict (a member already)."""
+    """Refuses: not_found, conflict (a member already), forbidden (a service account as an owner)."""
     found = await _find_both(store, id_or_name, id_or_email)
     if isinstance(found, Problem):
         return found
     organization, user = found
-    member = Member(organization.id, user.id, user.email, role, None)
+    refused = check_role(user.is_bot, role)
+    if refused is not None:
+        return refused
+    member = Member(organization.id, user.id, user.email, role, None, user.is_bot)
     if not await store.add_member(member, new_id(), now, audit(member) if audit else None):
         return Problem(Code.CONFLICT, f"{user.email!r} is already a member of {organization.name!r}")
     return member

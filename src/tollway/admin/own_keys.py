@@ -84,7 +84,7 @@ async def enable_own_key(desk: Desk, owner: Owner, named: str, *, enabled: bool)
     found = await _find(desk, owner, named)
     if isinstance(found, Problem):
         return found
-    audit = _audit(desk, owner, "Updated", found.provider_id)
+    audit = _audit(desk, owner, "Enabled" if enabled else "Disabled", found.provider_id)
     changed = await desk.store.enable_own_key(owner, found.id, enabled, desk.now, audit)
     return changed or _missing(named)
 

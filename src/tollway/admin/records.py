@@ -21,6 +21,7 @@ class User:
     blocked_reason: str | None
     created_at: datetime
     is_admin: bool = False  # may do everything; set by command alone
+    is_bot: bool = False  # a service account: a program, for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Member:
     email: str
     role: Role
     daily_limit_microdollars: int | None
+    is_bot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class StoredOwnKey:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """A change of an organization. `actor`: the id of a user, or `operator`."""
+    """A change of an organization. `actor`: the id of a user, or `operator`; what they are called is read with it, so
+    it is gone once they are erased."""
 
     id: str
     organization_id: str
@@ -138,6 +141,21 @@ class AuditEntry:
     action: str
     message: str
     created_at: datetime
+    actor_email: str | None = None
+    actor_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries are meant; None: any. From `since` on, before `until`."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    actor: str | None = None
+    action: str | None = None
+
+
+EVERY_ENTRY: Final = AuditFilter()
 
 
 @dataclass(frozen=True, slots=True)

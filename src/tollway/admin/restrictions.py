@@ -1,5 +1,6 @@
 """Checks of an organization's settings before they are stored: what can never match is refused, because an allow-list
-of such entries locks everybody out. Source: request-path 9.6, 9.7.
+of such entries locks everybody out. Source: request-path 9.6, 9.7;
+catalog-and-clients E.6 rule 4.
 """
 
 from collections.abc import Mapping
@@ -9,18 +10,24 @@ from tollway.admin.fields import bad
 from tollway.admin.preferences import PREFERENCE_NAMES, check_preferences
 from tollway.admin.records import Setting
 from tollway.errors import Problem
-from tollway.identity.organization import SETTING_NAMES
+from tollway.identity.organization import KEPT_DAYS_MAX, SETTING_NAMES
 
-LIST_ENTRIES_MAX: Final = 1_000
+LIST_ENTRIES_MAX: Final = 500
 ENTRY_CHARS_MAX: Final = 256
 DATA_COLLECTION: Final = ("allow", "deny")
 MODEL_LISTS: Final = frozenset({"model_allow_list", "model_deny_list"})
 DEFAULT_MODEL: Final = "default_model"
+TEXT_DAYS: Final = frozenset({"prompt_prefix_days", "request_log_days"})
 PROVIDER_LISTS: Final = frozenset({"provider_allow_list", "provider_deny_list"})
+
+_DAYS: Final = f"must be a number of days from 1 to {KEPT_DAYS_MAX}"
 
 
 def check_settings(settings: Mapping[str, Setting]) -> dict[str, Setting] | Problem:
-    """The settings as they are stored: entries trimmed, each once, in their order. Refuses: bad_request."""
+    """The settings as they are stored: entries trimmed and lower-cased, as ids are compared, each once, in their order.
+
+    Refuses: bad_request.
+    """
     checked = check_preferences({name: value for name, value in settings.items() if name in PREFERENCE_NAMES})
     if isinstance(checked, Problem):
         return checked
@@ -39,6 +46,8 @@ def _check(name: str, value: Setting) -> Setting | Problem:
         return bad(name, "is no setting of an organization")
     if value is None:
         return None
+    if name in TEXT_DAYS:
+        return value if type(value) is int and 1 <= value <= KEPT_DAYS_MAX else bad(name, _DAYS)
     if name == DEFAULT_MODEL:
         return _check_model(name, value) if isinstance(value, str) else bad(name, "must be a model id")
     if name in MODEL_LISTS | PROVIDER_LISTS:
@@ -56,7 +65,7 @@ def _check_model(name: str, value: str) -> Setting | Problem:
 
 
 def _check_list(name: str, entries: tuple[str, ...]) -> tuple[str, ...] | Problem:
-    trimmed = tuple(dict.fromkeys(entry.strip() for entry in entries))
+    trimmed = tuple(dict.fromkeys(entry.strip().lower() for entry in entries))
     if len(trimmed) > LIST_ENTRIES_MAX:
         return bad(name, f"must have at most {LIST_ENTRIES_MAX} entries")
     for place, entry in enumerate(trimmed, 1):
@@ -69,8 +78,6 @@ def _check_list(name: str, entries: tuple[str, ...]) -> tuple[str, ...] | Proble
 def _what_is_wrong(entry: str, *, may_be_namespace: bool) -> str:
     if not 0 < len(entry) <= ENTRY_CHARS_MAX or not entry.isprintable() or " " in entry:
         return f"must have 1 to {ENTRY_CHARS_MAX} characters, without spaces"
-    if entry != entry.lower():
-        return "must be in lower case, as ids are compared"
     namespace = entry.removesuffix("/*") if may_be_namespace else entry
     if "*" in namespace or (namespace != entry and "/" in namespace):
         return (

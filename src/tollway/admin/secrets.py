@@ -1,27 +1,20 @@
-"""Master keys and what is sealed under them: count, wrap anew, retire a key. Source: guarantees K2.
+"""What is sealed under master keys: wrap it anew, let a key go. Source: guarantees K2.
 
 Nothing that is stored is opened for that: of a secret only the wrapping changes, one row at a time, so requests go on
 meanwhile, and a run that was cut off is simply run again.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from tollway.admin.master_keys import REFERENCE, MasterKeyStore, MasterKeyUse, StoredSecret, list_master_keys, name_of
 from tollway.errors import Code, Problem
-from tollway.identity.sealing import FreshBytes, Place, Sealed, SealError, SealingKeys, master_key_id, rewrap
+from tollway.identity.sealing import FreshBytes, Place, Sealed, SealError, SealingKeys, rewrap
 
 ROWS: Final = 200  # that are read at once
-REFERENCE: Final = "byok_encryption_key"  # what seals secrets that were taken over
 
 Change = Callable[[Sealed], Sealed | None]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSecret:
-    place: Place
-    sealed: Sealed
 
 
 class SecretStore(Protocol):
@@ -32,8 +25,8 @@ class SecretStore(Protocol):
         """Table and column."""
         ...
 
-    async def secrets(self, table: str, column: str, after: str, limit: int) -> tuple[StoredSecret, ...]:
-        """By id, those that follow the row with the id `after`."""
+    async def secrets(self, table: str, column: str, after: Place | None, limit: int) -> tuple[StoredSecret, ...]:
+        """In the order of their keys, those that follow the row of `after`."""
         ...
 
     async def change(self, place: Place, change: Change) -> bool:
@@ -42,14 +35,8 @@ class SecretStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class MasterKeyUse:
-    """How many secrets need that key. `is_here`: it is configured; without it they do not open."""
-
-    key_id: str
-    secrets: int
-    is_here: bool
-    is_active: bool
+class RotationStore(SecretStore, MasterKeyStore, Protocol):
+    """Both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +47,15 @@ class Rewrapped:
     failed: int
 
 
-async def list_master_keys(store: SecretStore, keys: SealingKeys) -> tuple[MasterKeyUse, ...]:
-    """The keys that are configured, and those that are missing, each with what needs it."""
-    counted = Counter([_name(secret.sealed) async for secret in _every(store)])
-    here = [*keys.master, *((REFERENCE,) if keys.reference is not None else ())]
-    names = dict.fromkeys([*here, *sorted(counted)])
-    return tuple(MasterKeyUse(name, counted[name], name in here, name == keys.active) for name in names)
-
-
 async def rewrap_secrets(store: SecretStore, keys: SealingKeys, fresh: FreshBytes) -> Rewrapped:
     """Everything that is not sealed under the active key, afterwards is; what was taken over as well."""
 
     def change(sealed: Sealed) -> Sealed | None:
-        return None if _name(sealed) == keys.active else rewrap(sealed, place, keys, fresh)
+        return None if name_of(sealed) == keys.active else rewrap(sealed, place, keys, fresh)
 
     rewrapped = failed = 0
     async for secret in _every(store):
-        if _name(secret.sealed) == keys.active:
+        if name_of(secret.sealed) == keys.active:
             continue
         place = secret.place
         try:
@@ -86,7 +65,40 @@ async def rewrap_secrets(store: SecretStore, keys: SealingKeys, fresh: FreshByte
     return Rewrapped(rewrapped, failed)
 
 
-async def retire_master_key(store: SecretStore, keys: SealingKeys, key_id: str) -> Problem | None:
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """How far a change of the master key is. `needed`: without these, secrets do not open. `retirable`: nothing needs
+    them any more. `waiting`: they are readable and have never been the active one."""
+
+    active: str
+    rewrapped: int
+    failed: int
+    needed: tuple[str, ...]
+    retirable: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+
+async def rotate_master_key(store: RotationStore, keys: SealingKeys, fresh: FreshBytes) -> Rotated:
+    """Wrap everything anew under the active key, and say what that leaves of the others."""
+    done = await rewrap_secrets(store, keys, fresh)
+    others = [use for use in await list_master_keys(store, keys) if not use.is_active]
+    unused = [use for use in others if use.is_here and not use.secrets]
+    return Rotated(
+        active=keys.active,
+        rewrapped=done.rewrapped,
+        failed=done.failed,
+        needed=tuple(use.key_id for use in others if use.secrets),
+        retirable=tuple(use.key_id for use in unused if _was_used(use)),
+        waiting=tuple(use.key_id for use in unused if not _was_used(use)),
+    )
+
+
+def _was_used(use: MasterKeyUse) -> bool:
+    """What was taken over was never sealed here, so its key only ever waits to go."""
+    return use.was_active or use.key_id == REFERENCE
+
+
+async def retire_master_key(store: MasterKeyStore, keys: SealingKeys, key_id: str) -> Problem | None:
     """None: nothing needs it any more, so it may be taken out of the settings.
 
     Refuses: conflict (it is the active one, or something is sealed under it).
@@ -101,14 +113,10 @@ async def retire_master_key(store: SecretStore, keys: SealingKeys, key_id: str) 
     return None
 
 
-def _name(sealed: Sealed) -> str:
-    return master_key_id(sealed) or REFERENCE
-
-
 async def _every(store: SecretStore) -> AsyncIterator[StoredSecret]:
     for table, column in store.columns:
-        after = ""
+        after = None
         while found := await store.secrets(table, column, after, ROWS):
             for secret in found:
                 yield secret
-            after = found[-1].place.row_id
+            after = found[-1].place

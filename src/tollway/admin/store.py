@@ -11,9 +11,11 @@ from typing import Any, Protocol, TypeAlias
 
 from tollway.admin.llm_records import LlmStore
 from tollway.admin.records import (
+    EVERY_ENTRY,
     AccountBalance,
     ApiKey,
     AuditEntry,
+    AuditFilter,
     CreditTransaction,
     Founder,
     Invitation,
@@ -48,6 +50,10 @@ class UserStore(Protocol):
         ...
 
     async def set_blocked(self, user_id: str, reason: str | None, now: datetime) -> User | None:
+        """None when there is no such user."""
+        ...
+
+    async def set_pepper(self, user_id: str, pepper: str, now: datetime) -> User | None:
         """None when there is no such user."""
         ...
 
@@ -88,7 +94,8 @@ class OrganizationStore(Protocol):
         ...
 
     async def delete_organization(self, organization_id: str, now: datetime, audit: AuditEntry | None) -> None:
-        """It is not found any more, and its stored secrets are gone. Once more changes nothing."""
+        """It is not found any more; its stored secrets are gone, and it has no custom LLMs. Once more changes
+        nothing."""
         ...
 
 
@@ -170,11 +177,15 @@ class InvitationStore(Protocol):
 
 
 class CreditStore(Protocol):
-    async def add_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance:
+    async def add_credit(
+        self, account: BudgetRef, credit: CreditTransaction, audit: AuditEntry | None = None
+    ) -> AccountBalance:
         """Transaction row, ledger entry and budget together. Raises MoneyOverflowError beyond 64 bits."""
         ...
 
-    async def refund_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance | None:
+    async def refund_credit(
+        self, account: BudgetRef, credit: CreditTransaction, audit: AuditEntry | None = None
+    ) -> AccountBalance | None:
         """The same with an amount below 0; None, and nothing done, when less is available."""
         ...
 
@@ -208,7 +219,9 @@ class OwnKeyStore(Protocol):
 
     async def delete_own_key(self, owner: Owner, key_id: str, audit: AuditEntry | None) -> bool: ...
 
-    async def list_audit(self, organization_id: str, page: Page) -> tuple[AuditEntry, ...]: ...
+    async def list_audit(
+        self, organization_id: str, page: Page, wanted: AuditFilter = EVERY_ENTRY
+    ) -> tuple[AuditEntry, ...]: ...
 
 
 class Erasure(Enum):

@@ -1,4 +1,4 @@
-"""Users: create, list, show, block, unblock, delete."""
+"""Users: create, list, show, block, unblock, reset tokens, delete."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,8 +20,11 @@ _KEPT: Final[Mapping[Erasure, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
+    """`is_bot`: a service account, which it stays."""
+
     email: str
     name: str = ""
+    is_bot: bool = False
 
 
 async def create_user(store: UserStore, order: NewUser, now: datetime) -> User | Problem:
@@ -32,7 +35,7 @@ async def create_user(store: UserStore, order: NewUser, now: datetime) -> User |
     name = check_text("name", order.name)
     if isinstance(name, Problem):
         return name
-    user = User(new_id(), email, name, None, now)
+    user = User(new_id(), email, name, None, now, is_bot=order.is_bot)
     if not await store.add_user(user, random_text(PEPPER_CHARS)):
         return Problem(Code.CONFLICT, f"there is a user {email!r} already")
     return user
@@ -62,16 +65,25 @@ async def unblock_user(store: UserStore, id_or_email: str, now: datetime) -> Use
     return await _set_blocked(store, id_or_email, None, now)
 
 
+async def reset_tokens(store: UserStore, id_or_email: str, now: datetime) -> User | Problem:
+    """Every token of theirs ends, by a fresh pepper; API keys go on. So accounts taken over without one get one.
+
+    Refuses: not_found, and bad_request for an account that was deleted. Source: request-path 6.2.4; catalog E.7.
+    """
+    user = await _find_living(store, id_or_email)
+    if isinstance(user, Problem):
+        return user
+    return await store.set_pepper(user.id, random_text(PEPPER_CHARS), now) or missing("user", id_or_email)
+
+
 async def set_admin(store: UserStore, id_or_email: str, *, is_admin: bool, now: datetime) -> User | Problem:
     """Whether the user may do everything that the operator may. For commands alone: nobody is made one over HTTP.
 
     Refuses: not_found, and bad_request for an account that was deleted.
     """
-    user = await show_user(store, id_or_email)
+    user = await _find_living(store, id_or_email)
     if isinstance(user, Problem):
         return user
-    if user.blocked_reason and user.blocked_reason.startswith(SOFT_DELETED):
-        return bad("user", "was deleted")
     return await store.set_admin(user.id, is_admin, now) or missing("user", id_or_email)
 
 
@@ -93,10 +105,17 @@ async def delete_user(store: AdminStore, id_or_email: str, now: datetime) -> Use
 
 
 async def _set_blocked(store: UserStore, id_or_email: str, reason: str | None, now: datetime) -> User | Problem:
+    user = await _find_living(store, id_or_email)
+    if isinstance(user, Problem):
+        return user
+    changed = await store.set_blocked(user.id, reason, now)
+    return missing("user", id_or_email) if changed is None else changed
+
+
+async def _find_living(store: UserStore, id_or_email: str) -> User | Problem:
     user = await show_user(store, id_or_email)
     if isinstance(user, Problem):
         return user
     if user.blocked_reason and user.blocked_reason.startswith(SOFT_DELETED):
         return bad("user", "was deleted")
-    changed = await store.set_blocked(user.id, reason, now)
-    return missing("user", id_or_email) if changed is None else changed
+    return user

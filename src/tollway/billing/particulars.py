@@ -1,7 +1,8 @@
 """What is stored of a request besides who pays what: where it came from, what it asked for. Decides nothing.
 
-It goes into the journal before the request goes upstream, so that a replay stores it too. Texts are storable: no NUL,
-no half of a surrogate pair. Source: response-path 6.1, 6.9, 6.12, request-path 13.
+It goes into the journal before the request goes upstream, so that a replay stores it too; text of prompts does not,
+because nothing ends the time of what lies in a journal. Texts are storable: no NUL, no half of a surrogate pair.
+Source: response-path 6.1, 6.9, 6.12, request-path 13; guarantees P1.
 """
 
 from functools import lru_cache
@@ -10,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
+from msgspec.structs import replace
 
 ORIGINS_KEPT: Final = 10_000
 _ID_HEX_DIGITS: Final = 32
@@ -50,6 +52,13 @@ class Particulars(Struct, frozen=True, array_like=True):
     user_prompt_prefix: str | None = None
     hides_model: bool = False
     rule: str | None = None
+
+    @property
+    def journaled(self) -> "Particulars":
+        """The same without text of prompts."""
+        if self.user_prompt_prefix is None and self.system_prompt_prefix is None:
+            return self
+        return replace(self, system_prompt_prefix=None, user_prompt_prefix=None)
 
 
 NO_PARTICULARS: Final = Particulars()

@@ -1,14 +1,29 @@
-"""From the upstream's own record of an answer to the correction of what was estimated. Pure.
+"""From the upstream's own record of an answer to the correction of what was estimated; what is to be looked up. Pure.
 
 Source: guarantees M3, M8.
 """
 
+from typing import Final
+
 from tollway.billing.cost import is_plausible, list_cost, reported_cost
-from tollway.billing.ledger import Basis, Correction
+from tollway.billing.ledger import Basis, Correction, Outcome
 from tollway.billing.store import UncertainRow
 from tollway.catalog.model import Price
 from tollway.money import Microdollars
 from tollway.wire.usage import Usage
+
+# Reading or hashing a member of an Enum costs as much as a call (Python 3.11), so each is read once and compared.
+_REPORTED, _ABSORBED = Basis.REPORTED, Basis.ABSORBED
+_UNCERTAIN: Final = (Basis.ESTIMATED, Basis.INTERRUPTED)
+
+
+def is_to_be_looked_up(outcome: Outcome) -> bool:
+    """Nobody has said what the upstream bills for it, and there is an id to ask by."""
+    basis = outcome.basis
+    if basis is _REPORTED or outcome.record.message_id is None:
+        return False
+    is_absorbed_unseen = basis is _ABSORBED and not outcome.absorbed and outcome.reported_cost is None
+    return basis in _UNCERTAIN or is_absorbed_unseen
 
 
 def correction_of(row: UncertainRow, usage: Usage, price: Price, reports_cost: bool) -> Correction | None:

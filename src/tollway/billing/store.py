@@ -89,6 +89,7 @@ class UncertainRow:
     cancelled: bool
     lookups: int
     created_at: datetime
+    latency_ms: int  # from then to its end
 
 
 class Books(Protocol):
@@ -194,6 +195,10 @@ class Corrections(Protocol):
     async def uncertain(self, before: datetime, limit: int, providers: Iterable[str]) -> tuple[UncertainRow, ...]:
         """Requests to these providers, from before that instant, of which nobody has said what they cost, that have a
         message id, were not reconciled and not looked up in vain LOOKUPS_MAX times; oldest first."""
+        ...
+
+    async def find_uncertain(self, request_id: str) -> UncertainRow | None:
+        """The one with that id, if it is such a request; None as well when it is not settled yet."""
         ...
 
     async def unasked(self, providers: Iterable[str]) -> int:

@@ -7,14 +7,13 @@ Source: catalog-and-clients C.2, C.11, register H17 and H18.
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from math import ceil
 from typing import Any, Final, TypeGuard, get_args
 
-from msgspec import UNSET, DecodeError, UnsetType
+from msgspec import UNSET, DecodeError, Struct, UnsetType
 from msgspec.json import Decoder
 
 from tollway.catalog.client_model import (
@@ -57,8 +56,7 @@ class Family(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """How one kind of gateway lists its models. The defaults are OpenRouter's shape.
 
     `context_tokens` stands in where an entry has none; None: such an entry is left out. `completion_share` (of the

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, ValidationError, field
 from msgspec.toml import decode
 
 from tollway.observability.alerting.rules import WINDOWS, Window
-from tollway.settings import SettingsError
+from tollway.settings_error import SettingsError
 from tollway.wire.dialects.anthropic_facts import AnthropicFacts
 from tollway.wire.dialects.openai_facts import OpenAIFacts
 

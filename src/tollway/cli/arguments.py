@@ -27,6 +27,16 @@ def read_list(text: str) -> tuple[str, ...]:
     return () if text.strip().lower() == "none" else tuple(text.split(","))
 
 
+def read_days(text: str) -> int | None:
+    """A number of days, or `none`."""
+    if text.strip().lower() == "none":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number of days") from None
+
+
 def read_instant(text: str) -> datetime:
     """`2027-01-31`, `2027-01-31T12:00:00Z`, or `30d` from now. Without a zone it is UTC."""
     if text[:-1].isdecimal() and text.endswith("d") and len(text) <= 6:

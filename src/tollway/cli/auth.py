@@ -6,12 +6,18 @@ from typing import Annotated, Final
 import typer
 
 from tollway.cli.client_session import Session, give_up, open_session, tell
-from tollway.cli.device_login import log_in_by_code, root_of
 from tollway.cli.key_input import Method, ask_for_key, key_from_environment, key_from_stdin
 from tollway.cli.output import write_json
 from tollway.cli.provider_picker import pick_one, pick_provider
-from tollway.cli.well_known import log_in_as_told
-from tollway.client.credentials import HOME, ApiCredential, Credential, Credentials, OauthCredential, normal_provider_id
+from tollway.client.credentials import (
+    HOME,
+    ApiCredential,
+    Credential,
+    Credentials,
+    OauthCredential,
+    WellKnownCredential,
+    normal_provider_id,
+)
 from tollway.client.errors import ClientError
 from tollway.client.freshness import list_prefix
 from tollway.client.gateways import Gateway, find_gateway
@@ -65,8 +71,8 @@ def login(
     """Store a key of a provider, readable by you alone. It is never an argument: other users can see those."""
     session = open_session()
     chosen = _chosen(session, provider, url)
-    root = root_of(chosen, url) if url and isinstance(chosen, Gateway) else ""
-    if root and provider is None and isinstance(chosen, Gateway) and (told := log_in_as_told(chosen, root)):
+    root, told = _at_address(chosen, url, asks_how=provider is None) if url else ("", None)
+    if told:
         _store(session, root, told)
         typer.echo(f"Stored the token for {told.key} ({masked(told.token)}) in {session.store.name}")
         return
@@ -134,6 +140,17 @@ def _chosen(session: Session, provider: str | None, url: str | None) -> Gateway 
     return pick_provider(session.gateways)
 
 
+def _at_address(chosen: Gateway | str, url: str, *, asks_how: bool) -> tuple[str, WellKnownCredential | None]:
+    """Whom to log in to there; and asks_how: what came of the way that is told there, if it tells one."""
+    from tollway.cli.device_login import root_of  # lazy: nothing else of `auth` needs a network
+    from tollway.cli.well_known import log_in_as_told  # lazy: see above
+
+    if not isinstance(chosen, Gateway):
+        return "", None
+    root = root_of(chosen, url)
+    return root, log_in_as_told(chosen, root) if root and asks_how else None
+
+
 def _credential(
     session: Session, chosen: Gateway | str, method: Method | None, root: str, organization: str, opens_browser: bool
 ) -> ApiCredential | OauthCredential:
@@ -143,6 +160,8 @@ def _credential(
     name = known.name if known else str(chosen)
     way = method or (Method.DEVICE if has_codes else Method.KEY)
     if way is Method.DEVICE and known and has_codes:
+        from tollway.cli.device_login import log_in_by_code, root_of  # lazy: nothing else of `auth` needs a network
+
         return log_in_by_code(known, root or root_of(known, ""), organization, opens_browser=opens_browser)
     if way is Method.STDIN:
         key = key_from_stdin()

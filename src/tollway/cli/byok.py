@@ -14,6 +14,7 @@ from tollway.catalog.endpoints import EndpointsError, read_endpoints
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
 from tollway.cli.entered_key import KeyFile, read_key
+from tollway.cli.master_keys import keys_that_seal
 from tollway.cli.output import fields_of, refuse, write_json, write_record, write_table
 from tollway.errors import Problem
 from tollway.identity.master_keys import sealing_keys
@@ -57,7 +58,9 @@ def add(
 ) -> None:
     """Store a key, sealed. For bedrock it is a JSON object with accessKeyId, secretAccessKey and region."""
     text = read_key(key_file)
-    _change(user, organization, as_json, lambda desk, owner: own_keys.add_own_key(desk, owner, provider, text))
+    _change(
+        user, organization, as_json, lambda desk, owner: own_keys.add_own_key(desk, owner, provider, text), seals=True
+    )
 
 
 @app.command()
@@ -70,7 +73,9 @@ def replace(
 ) -> None:
     """Store another key for the same provider in its place."""
     text = read_key(key_file)
-    _change(user, organization, as_json, lambda desk, owner: own_keys.replace_own_key(desk, owner, key, text))
+    _change(
+        user, organization, as_json, lambda desk, owner: own_keys.replace_own_key(desk, owner, key, text), seals=True
+    )
 
 
 @app.command()
@@ -135,10 +140,16 @@ def _change(
     organization: str | None,
     as_json: bool,
     change: Callable[[Desk, Owner], Awaitable[StoredOwnKey | Problem]],
+    *,
+    seals: bool = False,
 ) -> None:
     async def work(admin: Administration) -> StoredOwnKey | Problem:
         owner = await find_owner(admin.store, user, organization)
-        return owner if isinstance(owner, Problem) else await change(_desk(admin), owner)
+        if isinstance(owner, Problem):
+            return owner
+        if seals:
+            await keys_that_seal(admin.settings, admin.database, admin.now)
+        return await change(_desk(admin), owner)
 
     fields = _fields(administer(work))
     if as_json:

@@ -2,31 +2,32 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NoReturn, Self
+from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 import typer
+from msgspec import Struct
 
 from tollway.client.configuration import ClientConfig
 from tollway.client.credentials import Credentials, WellKnownCredential
 from tollway.client.errors import ClientError
 from tollway.client.gateways import Gateway, known_gateways
-from tollway.client.model_lists import AskForList, ListAnswer, ModelLists
 from tollway.clock import monotonic, unix_milliseconds, unix_seconds
+from tollway.environment import environment
 from tollway.providers.registry import load_providers
-from tollway.settings import client_environment
 from tollway.storage.client.configuration import load_config
 from tollway.storage.client.credential_file import CredentialFile
 from tollway.storage.client.model_shelf import ModelShelf
 from tollway.storage.client.places import Places, places_of
 
+if TYPE_CHECKING:
+    from tollway.client.model_lists import AskForList, ListAnswer, ModelLists
+
 _OFFLINE: Final = "TOLLWAY_DISABLE_MODELS_FETCH"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Session:
+class Session(Struct, frozen=True):
     """Read once, when a command starts. `gateways` are those that are enabled, `all_gateways` the others as well."""
 
     environ: Mapping[str, str]
@@ -38,11 +39,14 @@ class Session:
     gateways: Mapping[str, Gateway]
     all_gateways: Mapping[str, Gateway]
 
+    def __repr__(self) -> str:
+        return "Session(…)"
+
 
 def open_session() -> Session:
     """Ends the command with one line on stderr when a file or a setting is wrong."""
     try:
-        return _open(client_environment())
+        return _open(environment())
     except ClientError as error:
         give_up(str(error))
 
@@ -87,7 +91,7 @@ class Network:
     ) -> None:
         self._stack.close()
 
-    async def __call__(self, gateway: Gateway, without_key: bool) -> ListAnswer:
+    async def __call__(self, gateway: Gateway, without_key: bool) -> "ListAnswer":
         if self._asker is None:
             from tollway.upstream.model_list import ListAsker, open_client  # lazy: only who asks pays for it
 
@@ -95,8 +99,10 @@ class Network:
         return await self._asker(gateway, without_key)
 
 
-def model_lists(session: Session, ask: AskForList) -> ModelLists:
+def model_lists(session: Session, ask: "AskForList") -> "ModelLists":
     """Of one command: nobody is left to profit from a refresh that nobody waits for."""
+    from tollway.client.model_lists import ModelLists  # lazy: `auth` asks for no lists
+
     return ModelLists(ask, monotonic, session.shelf, is_offline=bool(session.environ.get(_OFFLINE, "").strip("0 ")))
 
 

@@ -9,13 +9,14 @@ import typer
 from tollway.admin import custom_llms
 from tollway.admin.custom_llms import LlmDesk
 from tollway.admin.llm_records import CustomLlm, LlmFields
+from tollway.admin.records import Page
+from tollway.admin.upstream_changes import Sealer
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
 from tollway.cli.entered_key import KeyFile, read_key
+from tollway.cli.master_keys import keys_that_seal
 from tollway.cli.output import write_json, write_record, write_table
 from tollway.errors import Problem
-from tollway.identity.master_keys import sealing_keys
-from tollway.identity.sealing import seal
 from tollway.ids import random_bytes
 from tollway.settings import load
 from tollway.storage.presets import load_preset
@@ -43,11 +44,11 @@ Reasoning = Annotated[bool | None, typer.Option("--reasoning/--no-reasoning", he
 
 
 @app.command("list")
-def list_(as_json: arguments.AsJson = False) -> None:
-    """List all of them, without their keys."""
+def list_(limit: arguments.Limit = 100, before: arguments.Before = None, as_json: arguments.AsJson = False) -> None:
+    """List them, newest first, without their keys."""
 
     async def work(admin: Administration) -> tuple[CustomLlm, ...] | Problem:
-        return await admin.store.list_llms()
+        return await custom_llms.list_llms(admin.store, Page(limit, before))
 
     found = [_fields(one) for one in administer(work)]
     if as_json:
@@ -113,6 +114,17 @@ def set_(
 
 
 @app.command()
+def copy(
+    llm: Named,
+    public_id: Annotated[str, typer.Argument(help="Id of the copy.", metavar="ID")],
+    name: Name = None,
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Add another model with the same address and key. Nobody has it until it is assigned."""
+    _change(as_json, lambda desk: custom_llms.copy_llm(desk, llm, public_id, name))
+
+
+@app.command()
 def remove(llm: Named, as_json: arguments.AsJson = False) -> None:
     """Delete a model for good; its organizations lose it at once."""
     _change(as_json, lambda desk: custom_llms.remove_llm(desk, llm))
@@ -161,10 +173,9 @@ def _given(
 def _change(as_json: bool, change: Callable[[LlmDesk], Awaitable[CustomLlm | Problem]]) -> None:
     async def work(admin: Administration) -> CustomLlm | Problem:
         settings = load()
-        keys = sealing_keys(settings)
+        keys = await keys_that_seal(settings, admin.database, admin.now)
         prefix = load_preset(settings.preset).custom_llm_prefix
-        desk = LlmDesk(admin.store, prefix, lambda text, place: seal(text, place, keys, random_bytes), admin.now)
-        return await change(desk)
+        return await change(LlmDesk(admin.store, prefix, Sealer(keys, random_bytes), admin.now))
 
     fields = _fields(administer(work))
     if as_json:

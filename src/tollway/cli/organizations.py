@@ -13,7 +13,7 @@ from tollway.admin.office import Office
 from tollway.admin.organizations import NewOrganization, OrganizationDetails
 from tollway.admin.ownership import OPERATOR
 from tollway.admin.preferences import read_preferences
-from tollway.admin.records import AuditEntry, Member, Organization, OrganizationChange, Page, Setting
+from tollway.admin.records import AuditEntry, AuditFilter, Member, Organization, OrganizationChange, Page, Setting
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
 from tollway.cli.output import fields_of, write_json, write_record, write_table
@@ -26,7 +26,7 @@ _ModelList = Annotated[
     str | None, typer.Option(help="Models (vendor/name) and namespaces (vendor/*), by commas; or none.", metavar="LIST")
 ]
 _ProviderList = Annotated[str | None, typer.Option(help="Inference providers, by commas; or none.", metavar="LIST")]
-_MEMBER_COLUMNS = ("user_id", "email", "role", "daily_limit_microdollars")
+_MEMBER_COLUMNS = ("user_id", "email", "role", "daily_limit_microdollars", "is_bot")
 
 
 @app.command()
@@ -91,6 +91,14 @@ def set_(
     default_model: Annotated[
         str | None, typer.Option(help="What members' clients begin with, or none.", metavar="MODEL")
     ] = None,
+    prompt_prefix_days: Annotated[
+        str | None,
+        typer.Option(help="Keep the first 100 characters of prompts for so many days, or none.", metavar="DAYS"),
+    ] = None,
+    request_log_days: Annotated[
+        str | None,
+        typer.Option(help="Keep requests and answers, word for word, for so many days, or none.", metavar="DAYS"),
+    ] = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Set what an organization allows its members. What is not named stays; lists count on the plan enterprise only."""
@@ -105,6 +113,8 @@ def set_(
         settings["data_collection"] = None if data_collection == "none" else data_collection
     if default_model is not None:
         settings["default_model"] = next(iter(arguments.read_list(default_model)), None)
+    days = {"prompt_prefix_days": prompt_prefix_days, "request_log_days": request_log_days}
+    settings |= {name: arguments.read_days(text) for name, text in days.items() if text is not None}
     change = OrganizationChange(plan, require_seats, settings, name)
 
     async def work(admin: Administration) -> Organization | Problem:
@@ -128,7 +138,7 @@ def add_member(
     """Let a user spend the organization's credits."""
 
     async def work(admin: Administration) -> Member | Problem:
-        return await organizations.add_member(admin.store, organization, user, role, admin.now)
+        return await members.add_member(_office(admin), organization, user, role)
 
     _write(fields_of(administer(work)), as_json)
 
@@ -196,11 +206,18 @@ def invite(
 @app.command("audit-log")
 def audit_log(
     organization: arguments.Organization,
+    since: Annotated[str | None, typer.Option("--from", help="Date.", metavar="WHEN")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Date; before it.", metavar="WHEN")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Id of who did it.", metavar="ID")] = None,
+    action: Annotated[str | None, typer.Option(help="Such as organization.member.remove.")] = None,
     limit: arguments.Limit = 100,
     before: arguments.Before = None,
     as_json: arguments.AsJson = False,
 ) -> None:
-    """Show who changed what, newest first."""
+    """Show who changed what, newest first; of a time, of one user, of one kind of change."""
+    begin = None if since is None else arguments.read_instant(since)
+    end = None if until is None else arguments.read_instant(until)
+    wanted = AuditFilter(begin, end, user, action)
 
     async def work(admin: Administration) -> tuple[AuditEntry, ...] | Problem:
         found = await organizations.find_organization(admin.store, organization)
@@ -209,13 +226,13 @@ def audit_log(
         page = check_page(Page(limit, before))
         if isinstance(page, Problem):
             return page
-        return await admin.store.list_audit(found.id, page)
+        return await admin.store.list_audit(found.id, page, wanted)
 
     found = administer(work)
     if as_json:
         write_json(found)
     else:
-        write_table(found, ("created_at", "actor", "action", "message"), "There are no entries.")
+        write_table(found, ("created_at", "actor", "actor_email", "action", "message"), "There are no entries.")
 
 
 @app.command()

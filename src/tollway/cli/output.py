@@ -10,15 +10,11 @@ from enum import Enum
 from typing import Any, Final, NoReturn
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from tollway.money import format_usd
 
 MONEY_SUFFIX: Final = "_microdollars"
-_PIPED_WIDTH: Final = 1_000  # a pipe has no width: nothing is wrapped or cut
+_GAP: Final = "  "
 
 
 def refuse(why: str) -> NoReturn:
@@ -39,12 +35,13 @@ def write_json(value: Any) -> None:
 
 def write_record(fields: Mapping[str, Any]) -> None:
     """One record, a line per field."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in fields.items():
-        table.add_row(Text(_title(name)), Text(_shown(name, value)))
-    _print(_console(), table)
+    rows = [(_title(name), _shown(name, value)) for name, value in fields.items()]
+    if not sys.stdout.isatty():
+        _write_lines(rows, [False, False])
+        return
+    from tollway.cli.tables import print_record  # lazy: what draws on terminals is not loaded for pipes
+
+    print_record(rows)
 
 
 def write_table(records: Sequence[Any], columns: Sequence[str], empty: str) -> None:
@@ -52,24 +49,24 @@ def write_table(records: Sequence[Any], columns: Sequence[str], empty: str) -> N
     if not records:
         typer.echo(empty, err=True)
         return
-    console = _console()
-    table = Table(box=SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    for name in columns:
-        table.add_column(Text(_title(name)), justify="right" if name.endswith(MONEY_SUFFIX) else "left")
-    for record in records:
-        table.add_row(*(Text(_shown(name, getattr(record, name))) for name in columns))
-    _print(console, table)
+    titles = [_title(name) for name in columns]
+    rows = [[_shown(name, getattr(record, name)) for name in columns] for record in records]
+    are_right = [name.endswith(MONEY_SUFFIX) for name in columns]
+    if not sys.stdout.isatty():
+        _write_lines([titles, *rows], are_right)
+        return
+    from tollway.cli.tables import print_table  # lazy: see write_record
+
+    print_table(titles, rows, are_right)
 
 
-def _console() -> Console:
-    width = None if sys.stdout.isatty() else _PIPED_WIDTH
-    return Console(width=width, highlight=False, markup=False, emoji=False)
-
-
-def _print(console: Console, table: Table) -> None:
-    with console.capture() as captured:
-        console.print(table)
-    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+def _write_lines(rows: Sequence[Sequence[str]], are_right: Sequence[bool]) -> None:
+    """Columns below each other, however wide: a pipe has no width, so nothing is wrapped or cut."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, are_right, strict=True)
+        placed = (text.rjust(width) if is_right else text.ljust(width) for text, width, is_right in cells)
+        typer.echo(_GAP.join(placed).rstrip())
 
 
 def _title(name: str) -> str:

@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from tollway.client.configuration import ClientConfig
 from tollway.client.errors import ClientError
@@ -19,8 +20,7 @@ _FILE_BYTES_MAX: Final = 20 * 1024**2
 _PIPE_NAME: Final = "standard input"
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """The options as they were given; texts are empty where they were not."""
 
     words: Sequence[str]
@@ -47,8 +47,7 @@ class Inputs:
         return WorkingFolder(Path.cwd(), Path(environ.get("HOME") or Path.home()), private)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """`messages` end with the one that is asked now. `model`: `provider/model`; empty: nobody named one."""
 
     session: Session

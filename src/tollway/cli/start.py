@@ -1,8 +1,10 @@
-"""What must be true before anything serves: providers and preset configured, schema current, prices there."""
+"""What must be true before anything serves: providers and preset configured, schema current, master
+keys those that stored secrets need, prices there."""
 
 import asyncio
 
 from tollway.catalog.assemble import own_prices
+from tollway.cli.master_keys import check_master_keys
 from tollway.cli.prices import seed_prices
 from tollway.clock import utc_now
 from tollway.identity.promotions import read_promotions
@@ -35,6 +37,7 @@ async def prepare(settings: Settings) -> None:
 
             await asyncio.to_thread(migrate, settings.database_url)
         prices, now = SqlPrices(database), utc_now()
+        await check_master_keys(settings, database, now)
         await seed_prices(prices, now)
         await prices.add(own_prices(settings, now, preset.hosted_models))
     finally:

@@ -12,19 +12,22 @@ from tollway.cli.output import fields_of, write_json, write_record, write_table
 from tollway.errors import Problem
 
 app = typer.Typer(help="Users.", no_args_is_help=True)
-_COLUMNS = ("id", "email", "name", "is_admin", "blocked_reason", "created_at")
+_COLUMNS = ("id", "email", "name", "is_admin", "is_bot", "blocked_reason", "created_at")
 
 
 @app.command()
 def create(
     email: Annotated[str, typer.Argument(help="E-mail address.")],
     name: Annotated[str, typer.Option(help="Name.")] = "",
+    service_account: Annotated[
+        bool, typer.Option("--service-account", help="A program: organizations neither remove it nor are owned by it.")
+    ] = False,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Create a user."""
 
     async def work(admin: Administration) -> User | Problem:
-        return await users.create_user(admin.store, users.NewUser(email, name), admin.now)
+        return await users.create_user(admin.store, users.NewUser(email, name, service_account), admin.now)
 
     _write(administer(work), as_json)
 
@@ -87,6 +90,16 @@ def admin(
 
     async def work(admin: Administration) -> User | Problem:
         return await users.set_admin(admin.store, user, is_admin=on, now=admin.now)
+
+    _write(administer(work), as_json)
+
+
+@app.command("reset-tokens")
+def reset_tokens(user: arguments.User, as_json: arguments.AsJson = False) -> None:
+    """End every token of a user, also of an account taken over without a pepper; API keys go on."""
+
+    async def work(admin: Administration) -> User | Problem:
+        return await users.reset_tokens(admin.store, user, admin.now)
 
     _write(administer(work), as_json)
 

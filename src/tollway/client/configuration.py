@@ -7,7 +7,6 @@ Source: catalog-and-clients D.1.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
@@ -29,8 +28,7 @@ class Rank(IntEnum):
     INLINE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One file or variable as it was read; `name` is shown in errors."""
 
     rank: Rank
@@ -43,7 +41,7 @@ class Options(Struct, frozen=True):
 
     api_key: str = field(name="apiKey", default="")
     base_url: str = field(name="baseURL", default="")
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
     timeout: int | bool | None = None
 
     def __repr__(self) -> str:
@@ -61,7 +59,7 @@ class ProviderConfig(Struct, frozen=True):
     dialect: str = ""
     env: tuple[str, ...] | None = None
     options: Options = field(default_factory=Options)
-    models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    models: dict[str, dict[str, Any]] = {}
     is_address_foreign: bool = False
 
 
@@ -85,9 +83,9 @@ class ClientConfig(Struct, frozen=True):
 
     model: str = ""
     small_model: str = ""
-    agent: dict[str, AgentConfig] = field(default_factory=dict)
-    command: dict[str, CommandConfig] = field(default_factory=dict)
-    provider: dict[str, ProviderConfig] = field(default_factory=dict)
+    agent: dict[str, AgentConfig] = {}
+    command: dict[str, CommandConfig] = {}
+    provider: dict[str, ProviderConfig] = {}
     enabled_providers: tuple[str, ...] | None = None
     disabled_providers: tuple[str, ...] = ()
 

@@ -5,7 +5,6 @@ Source: catalog-and-clients D.2.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from msgspec import Struct, ValidationError, convert, to_builtins
@@ -55,12 +54,14 @@ class WellKnownCredential(_Secret, frozen=True, tag="wellknown"):
 Credential = ApiCredential | OauthCredential | WellKnownCredential
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """Entries by provider id. `others` are those of an unknown shape: ignored, and written back as they were."""
 
-    entries: Mapping[str, Credential] = field(default_factory=dict)
-    others: Mapping[str, Any] = field(default_factory=dict)
+    entries: Mapping[str, Credential] = {}
+    others: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
 
     def get(self, provider_id: str) -> Credential | None:
         return self.entries.get(provider_id)

@@ -6,12 +6,11 @@ Source: catalog-and-clients B.12, D.3.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from msgspec import DecodeError
+from msgspec import DecodeError, Struct
 from msgspec.json import decode
 
 from tollway.catalog.client_listing import safe_text
@@ -28,8 +27,7 @@ _WAIT_S_MAX: Final = 3_600
 _CREATED: Final = range(200, 300)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceCode:
+class DeviceCode(Struct, frozen=True):
     """What to show: the code, where to approve it, and for how many seconds that can be done."""
 
     code: str
@@ -47,17 +45,18 @@ class Verdict(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Polled:
+class Polled(Struct, frozen=True):
     """One answer about a code. `token` and `email` are there once it is approved."""
 
     verdict: Verdict
     token: str = ""
     email: str = ""
 
+    def __repr__(self) -> str:
+        return "Polled(…)"
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+
+class Membership(Struct, frozen=True):
     """An organization that may be acted for."""
 
     id: str

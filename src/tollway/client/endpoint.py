@@ -4,9 +4,10 @@ Source: catalog-and-clients C.2, C.9.1, C.11, D.3.5.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from tollway import __version__
 from tollway.client.errors import ClientError
@@ -23,13 +24,15 @@ _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """`upstream` is what the network code takes; its `head` is that of a chat request. `list_head` is a whole head but
     for the empty line that ends it. Both hold the key, so no repr."""
 
     upstream: Upstream
     list_head: bytes
+
+    def __repr__(self) -> str:
+        return "Endpoint(…)"
 
 
 def endpoint_of(gateway: Gateway, *, without_key: bool = False) -> Endpoint:

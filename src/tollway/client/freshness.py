@@ -3,9 +3,10 @@
 Seconds are those of a clock that only goes forward. Source: catalog-and-clients C.5.
 """
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
+
+from msgspec import Struct
 
 from tollway.catalog.client_model import ModelMap
 from tollway.client.gateways import Gateway
@@ -15,8 +16,7 @@ RETRY_S: Final = 5.0
 RETRY_S_MAX: Final = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """The last good list and what has happened since. A failure neither replaces it nor makes it younger."""
 
     models: ModelMap

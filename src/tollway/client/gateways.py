@@ -5,9 +5,11 @@ ask here. Source: catalog-and-clients C.3, C.4, C.8.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from tollway.catalog.client_listing import PLAIN_LIST
 from tollway.client.configuration import ClientConfig, ProviderConfig
@@ -26,8 +28,7 @@ _PACKAGES: Final = {  # as other programs call the dialects in a configuration t
 _ORGANIZATION: Final = "TOLLWAY_ORG_ID"
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     """One gateway as this user reaches it. `base_url` is empty where nobody said where it is.
 
     `provider` is the record by which its requests are shaped (dialect, rules); `config` what the user says of it;

@@ -4,9 +4,10 @@ Precedence: configuration, then the credential store, then the environment. Sour
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from tollway.client.configuration import ProviderConfig
 from tollway.client.credentials import ApiCredential, Credential, OauthCredential
@@ -23,8 +24,7 @@ class KeySource(StrEnum):
     ENVIRONMENT = "environment"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Key:
+class Key(Struct, frozen=True):
     """`text` goes into the Authorization header and nowhere else. `variable`: its environment variable, if it has one.
     `organization_id`: whom the stored login acts for."""
 

@@ -4,7 +4,6 @@ Source: catalog-and-clients C.8, D.1.3, D.4.4.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
@@ -24,8 +23,7 @@ _LIKENESS: Final = 0.5
 _OK: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class ModelReference:
+class ModelReference(Struct, frozen=True):
     """`model_id` may contain slashes."""
 
     provider_id: str
@@ -73,8 +71,7 @@ def read_default(status: int, body: bytes) -> str:
     return found if is_safe_id(found) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One line of the picker."""
 
     gateway: Gateway

@@ -6,9 +6,10 @@ Source: catalog-and-clients C.4 to C.7.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol
+
+from msgspec import Struct
 
 from tollway.catalog.client_listing import read_listing
 from tollway.catalog.client_model import ConfiguredModelError, ModelMap, with_configured
@@ -20,8 +21,7 @@ _OK: Final = range(200, 300)
 _UNAUTHORIZED: Final = 401
 
 
-@dataclass(frozen=True, slots=True)
-class ListAnswer:
+class ListAnswer(Struct, frozen=True):
     """What a gateway said; status 0: nothing came, within the time."""
 
     status: int
@@ -56,13 +56,12 @@ class State(StrEnum):
     STALE = "stale"
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One gateway and what it offers now. `notice` is for people: why there is nothing, or less than expected."""
 
     gateway: Gateway
     state: State
-    models: ModelMap = field(default_factory=dict)
+    models: ModelMap = {}
     notice: str = ""
 
     @property
@@ -71,8 +70,7 @@ class Listed:
         return bool(self.models) and (self.gateway.key is not None or self.gateway.access.is_open)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fetched:
+class _Fetched(Struct, frozen=True):
     """models None: it failed, and `notice` says how."""
 
     models: ModelMap | None

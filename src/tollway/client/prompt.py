@@ -5,8 +5,9 @@ Source: catalog-and-clients D.4.3.
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from tollway.client.errors import ClientError
 from tollway.wire.dialects.content import PDF, data_url, sniffed_image_type
@@ -18,12 +19,14 @@ _SNIFFED_BYTES: Final = 18
 _ARGUMENTS: Final = "$ARGUMENTS"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """A file as it was read; `name` is what the model is told of its path."""
 
     name: str
     data: bytes
+
+    def __repr__(self) -> str:
+        return "Attachment(…)"
 
 
 def message_text(words: Sequence[str], piped: str) -> str:

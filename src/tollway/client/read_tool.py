@@ -3,8 +3,9 @@
 Source: catalog-and-clients C.13 (4), D.4.5.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from tollway.client.prompt import as_text
 from tollway.wire.json_body import JsonObject
@@ -37,8 +38,7 @@ DEFINITION: Final[JsonObject] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReadCall:
+class ReadCall(Struct, frozen=True):
     """`offset`: the first line, counted from 1."""
 
     path: str

@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Final
 
 from tollway.client.terminal_text import for_terminal
-from tollway.observability.redact import redact
 from tollway.wire.dialects.reading import as_text
 from tollway.wire.json_body import JsonObject, JsonValue
 from tollway.wire.sse import read_object
@@ -48,4 +47,6 @@ def with_request_id(text: str, request_id: str) -> str:
 
 
 def _shown(text: str) -> str:
+    from tollway.observability.redact import redact  # lazy: no answer that is fine needs its patterns
+
     return redact(for_terminal(text)[:_CHARACTERS_MAX])

@@ -5,8 +5,9 @@ Source: catalog-and-clients C.13, D.4.5 to D.4.10.
 
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from tollway.catalog.client_model import Cost
 from tollway.client.answer_reader import AnswerReader, Piece, ToolCall
@@ -22,8 +23,7 @@ _REFUSAL_BYTES_MAX: Final = 65_536
 _OK: Final = range(200, 300)
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """A connection failed before any byte of an answer; `why` is for people."""
 
     why: str
@@ -78,12 +78,11 @@ class Tools(Protocol):
     async def use(self, call: ToolCall) -> str: ...
 
 
-@dataclass(slots=True)
-class Told:
+class Told(Struct):
     """What came of it so far: kept as it grows, for whoever is interrupted. `messages` is the whole conversation."""
 
     messages: list[JsonObject]
-    spent: list[Spent] = field(default_factory=list)
+    spent: list[Spent] = []
     is_interrupted: bool = False
     pieces_uncounted: int = 0
 

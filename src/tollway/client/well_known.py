@@ -4,7 +4,6 @@ Source: catalog-and-clients D.2, D.3.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec import DecodeError, Struct, ValidationError
@@ -26,8 +25,7 @@ class _Document(Struct):
     auth: _Auth
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCommand:
+class TokenCommand(Struct, frozen=True):
     """`arguments` are run without a shell, once a person has seen and confirmed them; the token is for `variable`."""
 
     arguments: tuple[str, ...]

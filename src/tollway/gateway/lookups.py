@@ -1,4 +1,4 @@
-"""Estimates against the upstream's own record: look-ups after the answer, and the corrections that follow.
+"""Estimates against the upstream's own record: look-ups long after the answer, and the corrections that follow any.
 
 Never in a request's way; idempotent, because a request is corrected once. Source: guarantees M3, M8, response-path 6.5.
 """
@@ -19,7 +19,7 @@ from tollway.observability.logs import get_log
 from tollway.providers.registry import Upstream
 from tollway.wire.generation import read_generation
 
-READY_AFTER: Final = timedelta(seconds=2)  # until then the upstream may not have it
+READY_AFTER: Final = timedelta(seconds=45)  # its end; until then its worker asks by itself (`early_lookups.py`)
 BATCH_MAX: Final = 100
 
 Fetch = Callable[[Upstream, bytes], Awaitable[tuple[int, bytes] | Failure]]
@@ -56,7 +56,7 @@ async def look_up(
     silent: set[str] = set()
     corrected = amount = unknown = 0
     for row in await corrections.uncertain(now - READY_AFTER, BATCH_MAX, asked):
-        if row.provider_id in silent:
+        if row.created_at + timedelta(milliseconds=row.latency_ms) > now - READY_AFTER or row.provider_id in silent:
             unknown += 1
             continue
         moved = await _look_up_one(corrections, asked[row.provider_id], row, find_price, fetch)
@@ -79,6 +79,16 @@ async def _look_up_one(
     body = await _ask(upstream, row.message_id, fetch)
     if isinstance(body, _Silence):
         return body
+    return await correct_by_record(corrections, upstream, row, body, find_price)
+
+
+async def correct_by_record(
+    corrections: Corrections, upstream: Upstream, row: UncertainRow, body: bytes, find_price: FindPrice
+) -> int | None:
+    """What the record says goes into the books; by how much the request was corrected, None when it could not be.
+
+    Raises StoreUnavailableError.
+    """
     found, price = read_generation(body), await find_price(row.price_version)
     if found is None or price is None:
         return None
@@ -98,12 +108,17 @@ async def _look_up_one(
 
 async def _ask(upstream: Upstream, message_id: str, fetch: Fetch) -> bytes | _Silence:
     """The record; empty where the upstream has none (yet)."""
-    assert upstream.lookup_head
-    before, after = upstream.lookup_head
-    answer = await fetch(upstream, before + quote(message_id, safe="").encode() + after)
+    answer = await fetch(upstream, question(upstream, message_id))
     if isinstance(answer, Failure):
         return _Silence(f"{answer.kind}: {answer.detail}")
     status, body = answer
     if status == HTTPStatus.NOT_FOUND:
         return b""
     return body if status == HTTPStatus.OK else _Silence(f"status {status}")
+
+
+def question(upstream: Upstream, message_id: str) -> bytes:
+    """The head of a request for the record, of an upstream that keeps some."""
+    assert upstream.lookup_head
+    before, after = upstream.lookup_head
+    return before + quote(message_id, safe="").encode() + after

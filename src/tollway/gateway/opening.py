@@ -37,7 +37,7 @@ def opening_entry(exchange: Exchange, candidate: Candidate) -> bytes:
             exchange.attempts,
             exchange.received_at,
             is_byok(exchange.own),
-            exchange.particulars,
+            exchange.particulars.journaled,
         )
     )
 

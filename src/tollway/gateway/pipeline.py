@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from tollway.errors import Code, Problem
 from tollway.gateway.closers import (
     answer_client,
+    ask_record,
     emit_api_metrics,
     emit_metrics,
     free_key,
@@ -113,6 +114,7 @@ CLOSERS: Final[tuple[Closer, ...]] = (
     emit_api_metrics.run,
     keep_transcript.run,
     report_abuse_cost.run,
+    ask_record.run,
     record_request.run,
 )
 

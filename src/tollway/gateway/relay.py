@@ -133,7 +133,7 @@ class Relay:
         elif self._state == _STREAM and self._scanner:
             scanner = self._scanner
             rest = scanner.close()
-            if scanner.done or scanner.finish_reason:
+            if scanner.is_ended:
                 if rest:
                     self._write(rest)
                 self._finish()

@@ -14,6 +14,7 @@ from tollway.gateway.abuse_checks import AbuseChecks
 from tollway.gateway.context import Contexts
 from tollway.gateway.dialects import Dialects
 from tollway.gateway.drains import Drains
+from tollway.gateway.early_lookups import EarlyLookups
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
 from tollway.gateway.open_relays import OpenRelays
@@ -123,6 +124,7 @@ class Services:
     request_log: RequestLog
     api_metrics: MetricFeed | None = None  # None: nobody keeps records of requests
     transcripts: Transcripts | None = None  # None: nobody's requests are kept
+    early_lookups: EarlyLookups | None = None  # None: records are asked for once a minute alone
     abuse: AbuseChecks | None = None  # None: nobody judges them
     loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call
     serving: Callable[[str], frozenset[str]] = nobody  # model → inference providers whose namespaces allow it

@@ -1,12 +1,13 @@
 """Requests and answers that an operator has kept, word for word: whose, and how they get to where they are kept.
 
-Off unless somebody is named. They wait in memory, bounded, and are written in the background: nobody waits for them,
-and beyond the bound they are dropped and counted. Source: response-path 10; guarantees P1, P3.
+Off unless somebody is named; an organization must want it as well. They wait in memory, bounded, and are written in the
+background: nobody waits for them, and beyond the bound they are dropped and counted. Source: response-path 10;
+guarantees P1, P3.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -18,8 +19,6 @@ from tollway.settings import RequestLogSettings
 
 BATCH_BYTES: Final = 4 * 1024**2  # written at once, if one alone is not more
 BATCH_MAX: Final = 50
-DELETED_AT_ONCE: Final = 100
-DELETE_STEPS_MAX: Final = 1_000
 
 _log = get_log()
 
@@ -68,12 +67,8 @@ class TranscriptStore(Protocol):
     """Methods raise StoreUnavailableError."""
 
     async def add(self, transcripts: Sequence[Transcript]) -> None:
-        """All or none, each once, and none of a user who was deleted meanwhile. Raises ValueError when it will never
-        take them."""
-        ...
-
-    async def delete_before(self, before: datetime, rows_max: int) -> int:
-        """The oldest ones from before that instant; how many there were."""
+        """All or none, each once, and none of a user who was deleted meanwhile or of an organization that does not
+        want it any more. Raises ValueError when it will never take them."""
         ...
 
 
@@ -84,7 +79,6 @@ class Transcripts:
         self, settings: RequestLogSettings, store: TranscriptStore, on_drop: Callable[[int], object] = lambda _: None
     ) -> None:
         self._settings = settings
-        self._organizations = frozenset(settings.organizations)
         self._store = store
         self._on_drop = on_drop
         self._waiting: deque[Transcript] = deque()
@@ -97,8 +91,9 @@ class Transcripts:
         """Whether this caller's requests are kept: never those of callers without an account."""
         if caller.is_anonymous:
             return False
-        is_listed = caller.organization_id in self._organizations
-        return is_listed or caller.email.lower().endswith(self._settings.email_suffixes)
+        if caller.organization_id:
+            return caller.keeps_requests
+        return caller.email.lower().endswith(self._settings.email_suffixes)
 
     def copy_for(self, caller: Caller, request: bytes) -> Copy | None:
         """Where the answer to `request` is to be copied to; None: nobody wants it."""
@@ -146,10 +141,3 @@ class Transcripts:
             await self.flush()
         except StoreUnavailableError as error:
             _log.warning("transcripts_lost", transcripts=len(self._waiting), error=error)
-
-    async def delete_old(self, now: datetime) -> None:
-        """In bounded steps; what is left then goes the next time. Raises StoreUnavailableError."""
-        before = now - timedelta(days=self._settings.retention_days)
-        for _ in range(DELETE_STEPS_MAX):
-            if await self._store.delete_before(before, DELETED_AT_ONCE) < DELETED_AT_ONCE:
-                return

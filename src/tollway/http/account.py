@@ -4,6 +4,7 @@ Source: catalog-and-clients B.12; bodies of refusals: request-path 6.4.3.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Final
 
@@ -135,7 +136,7 @@ async def show_limits(services: ManagementServices, _: Request, caller: Caller) 
 
 
 async def show_organization(services: ManagementServices, _: Request, caller: Caller) -> Response | Problem:
-    """Name and settings; plain members do not see whom an alert goes to."""
+    """Name and settings; for how many days text of requests is kept. Plain members do not see whom an alert goes to."""
     found = await _organization(services, caller)
     assert found is not None
     one, preferences = found.organization, read_preferences(found.organization.stored)
@@ -147,6 +148,7 @@ async def show_organization(services: ManagementServices, _: Request, caller: Ca
             "default_model": one.settings.default_model,
         }
     settings["data_collection"] = one.settings.data_collection
+    settings |= asdict(services.text_permissions.in_force(one.id, one.settings))
     if found.role in MANAGERS and preferences.minimum_balance_microdollars is not None:
         settings["minimum_balance"] = _usd(preferences.minimum_balance_microdollars)
         settings["minimum_balance_alert_email"] = list(preferences.minimum_balance_alert_email)

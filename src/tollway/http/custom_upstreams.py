@@ -26,6 +26,7 @@ from tollway.admin.upstreams import (
 )
 from tollway.errors import Code, Problem
 from tollway.http.callers import Callers, Denied
+from tollway.http.security_events import note_change
 from tollway.identity.offered import OfferedStore, listed
 from tollway.identity.owned import Owner, OwnerKind
 from tollway.wire.json_body import BodyError, decode_object
@@ -99,6 +100,8 @@ async def _answer(services: UpstreamServices, request: Request, handler: Handler
     result = await handler(services, UpstreamCall(caller.user_id, owner, desk, body, manages), upstream_id)
     if request.method != "GET":
         await services.callers.heed_changes()
+        if organization is None and not isinstance(result, Problem):
+            note_change(request, handler.__name__.replace("answer_", "upstream_"), caller)
     return _refusal(result) if isinstance(result, Problem) else result
 
 

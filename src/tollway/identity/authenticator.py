@@ -14,6 +14,7 @@ from typing import Final
 
 from tollway.identity.caller import Caller, Refusal, Role
 from tollway.identity.email_domains import is_blocked, read_domains
+from tollway.identity.kept_text import NOBODY, KeptText, TextPermissions
 from tollway.identity.keys import hash_key, is_well_formed
 from tollway.identity.owned import Owner, OwnerKind
 from tollway.identity.policy import OrganizationPolicy, policy_of
@@ -26,6 +27,8 @@ STALE_AFTER_S: Final = 5.0  # the revocation bound of guarantees K4
 REFUSALS_KEPT_MAX: Final = 10_000
 EQUALS_KEPT: Final = 10_000
 KEY_PREFIX: Final = "tw_"
+
+_NOTHING_KEPT: Final = KeptText()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class AuthenticatorRules:
     cache_s: float
     callers_max: int
     blocked_domains: tuple[str, ...] = ()
+    text_permissions: TextPermissions = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,14 @@ def rules_of(settings: Settings) -> AuthenticatorRules:
         cache_s=settings.timeouts.identity_cache_s,
         callers_max=settings.limits.identities,
         blocked_domains=read_domains(settings.blocked_email_domains),
+        text_permissions=text_permissions(settings),
+    )
+
+
+def text_permissions(settings: Settings) -> TextPermissions:
+    """Whose text the operator permits to be kept."""
+    return TextPermissions(
+        frozenset(settings.prompt_prefix_organizations), frozenset(settings.request_log.organizations)
     )
 
 
@@ -184,6 +196,7 @@ class Authenticator:
             if member is None:
                 return Refusal("Access denied (not a member of the organization)", user.id)
         owner = Owner(OwnerKind.ORGANIZATION, member.organization_id) if member else Owner(OwnerKind.USER, user.id)
+        kept = _kept_for(member, self._rules.text_permissions) if member else _NOTHING_KEPT
         caller = Caller(
             user_id=user.id,
             email=user.email,
@@ -197,6 +210,8 @@ class Authenticator:
             policy=_policy_for(member) if member else None,
             has_paid=user.has_paid,
             owned=await self._store.owned(owner) or None,
+            keeps_prompts=kept.prompt_prefix_days is not None,
+            keeps_requests=kept.request_log_days is not None,
         )
         return _one_of_equals(caller)
 
@@ -204,6 +219,14 @@ class Authenticator:
 def _policy_for(member: MembershipRow) -> OrganizationPolicy | None:
     """A billing manager has no plan and no settings, as one who is no member (request-path 9.2)."""
     return None if member.role is Role.BILLING_MANAGER else policy_of(member.plan, member.settings)
+
+
+def _kept_for(member: MembershipRow, permissions: TextPermissions) -> KeptText:
+    return (
+        _NOTHING_KEPT
+        if member.role is Role.BILLING_MANAGER
+        else permissions.in_force(member.organization_id, member.settings)
+    )
 
 
 @lru_cache(maxsize=EQUALS_KEPT)

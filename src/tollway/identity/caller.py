@@ -21,7 +21,8 @@ class Caller:
     `organization_id` is set only after the membership was read from the database; `key_id` only for API keys.
     `member_daily_limit` (µ$ per UTC day) applies inside the organization; None means unlimited. `policy` is what the
     organization restricts; None: nothing. `has_paid`: the user ever did, for anyone; it decides the text of a 402.
-    `owned`: what the organization, or without one the user, brings along; None: nothing.
+    `owned`: what the organization, or without one the user, brings along; None: nothing. `keeps_prompts` and
+    `keeps_requests`: the organization wants text of its requests kept, and the operator permits it.
     """
 
     user_id: str
@@ -36,6 +37,8 @@ class Caller:
     policy: OrganizationPolicy | None = None
     has_paid: bool = False
     owned: Owned | None = None
+    keeps_prompts: bool = False
+    keeps_requests: bool = False
     is_anonymous: bool = False  # `user_id` is no user's then, and `email` is empty
 
     def __hash__(self) -> int:

@@ -7,7 +7,7 @@ from typing import Final
 from tollway.identity.sealing import KEY_BYTES, SealingKeys
 from tollway.settings import Settings, SettingsError
 
-_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def sealing_keys(settings: Settings) -> SealingKeys:
@@ -15,7 +15,7 @@ def sealing_keys(settings: Settings) -> SealingKeys:
     master: dict[str, bytes] = {}
     for entry in settings.master_key_text().split(","):
         id_, colon, text = entry.strip().partition(":")
-        if not colon or not _ID.fullmatch(id_):
+        if not colon or not KEY_ID.fullmatch(id_):
             raise SettingsError("master_keys: must be id:base64, by commas")
         if id_ in master:
             raise SettingsError(f"master_keys: {id_} is there twice")

@@ -4,13 +4,16 @@ Source: request-path 9.7, 9.13; catalog-and-clients F.5.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from msgspec import Struct, ValidationError, convert
+from msgspec import Meta, Struct, ValidationError, convert
 
 TEAMS: Final = "teams"
 ENTERPRISE: Final = "enterprise"
 PLANS: Final = (TEAMS, ENTERPRISE)
+KEPT_DAYS_MAX: Final = 365
+
+_Days = Annotated[int, Meta(ge=1, le=KEPT_DAYS_MAX)]
 
 
 class OrganizationSettings(Struct, frozen=True):
@@ -18,7 +21,8 @@ class OrganizationSettings(Struct, frozen=True):
 
     Model lists name model ids (`vendor/name`) and namespaces (`vendor/*`), provider lists inference providers. The four
     lists count on the plan `enterprise` only, `data_collection` on every plan. `default_model`: what clients of members
-    begin with, if it is allowed.
+    begin with, if it is allowed. `*_days`: for how long the first characters of prompts are kept, and whole requests
+    with their answers; None: not at all (guarantees P1).
     """
 
     model_allow_list: tuple[str, ...] = ()
@@ -27,6 +31,8 @@ class OrganizationSettings(Struct, frozen=True):
     provider_deny_list: tuple[str, ...] = ()
     data_collection: Literal["allow", "deny"] | None = None
     default_model: str | None = None
+    prompt_prefix_days: _Days | None = None
+    request_log_days: _Days | None = None
 
 
 NO_SETTINGS: Final = OrganizationSettings()

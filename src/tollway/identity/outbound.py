@@ -7,12 +7,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tollway.identity.address_kinds import INTERNAL, AddressKind, kind_of
 from tollway.identity.authority import read_authority
-from tollway.settings import Settings, SettingsError
+from tollway.settings_error import SettingsError
 from tollway.wire.address import IpAddress
+
+if TYPE_CHECKING:
+    from tollway.settings import Settings
 
 HTTPS_PORT: Final = 443
 _ENDPOINT: Final = re.compile(r"(?:(https?)://)?([^/]*)")
@@ -71,7 +74,7 @@ class OutboundRules:
         )
 
 
-def outbound_rules(settings: Settings) -> OutboundRules:
+def outbound_rules(settings: "Settings") -> OutboundRules:
     """What the operator set. Raises SettingsError."""
     custom = settings.custom_upstreams
     endpoints = endpoints_of(custom.allowed_private_endpoints)

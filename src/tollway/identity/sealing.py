@@ -92,6 +92,19 @@ def rewrap(stored: Sealed, place: Place, keys: SealingKeys, fresh: FreshBytes) -
     return {**stored, "key_id": keys.active, "wrapped_key": wrapped}
 
 
+def has_its_key(stored: object, place: Place, keys: SealingKeys) -> bool:
+    """Whether its master key is here and is the one that it was sealed under. Of an envelope only the wrapping is
+    opened, so a secret that is damaged itself still proves its key."""
+    try:
+        if isinstance(stored, Mapping) and "version" in stored:
+            _unwrap(stored, place, keys)
+        else:
+            unseal(stored, place, keys)
+    except SealError:
+        return False
+    return True
+
+
 def master_key_id(stored: object) -> str:
     """The id of the master key that a stored secret needs; "" for the reference's form."""
     return str(stored.get("key_id", "")) if isinstance(stored, Mapping) else ""

@@ -3,16 +3,16 @@
 Source: catalog-and-clients C.1, C.8, C.11.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from tollway.catalog.client_listing import Listing
 
 LIST_S: Final = 10.0  # for all of an answer; a peer that drips bytes gains nothing
 
 
-@dataclass(frozen=True, slots=True)
-class ClientAccess:
+class ClientAccess(Struct, frozen=True):
     """One built-in gateway, as data.
 
     `key_variables`: the environment variables that may hold its key, the first one set counts. `listing`: how its list

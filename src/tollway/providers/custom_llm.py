@@ -8,10 +8,11 @@ one provider, have no look-ups, and rules of model families do not touch their r
 from collections.abc import Mapping
 from typing import Final
 
+from tollway.kept_secret import secret_text
 from tollway.providers.provider import MESSAGES, RESPONSES, Provider
 from tollway.providers.registry import Upstream, check_header_value, locate, rest_of_head
 from tollway.providers.user_hashes import CUSTOM
-from tollway.settings import ProviderSettings, Settings, secret_text
+from tollway.settings import ProviderSettings, Settings
 
 _PATHS: Final = {MESSAGES: "/messages", RESPONSES: "/responses"}
 _CHECKED: Final = "2026-11-26"

@@ -1,6 +1,5 @@
 """A caller's own key for an inference provider, opened. Source: request-path 8.2."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec import Struct, ValidationError
@@ -22,12 +21,14 @@ class AwsCredentials(Struct, frozen=True, forbid_unknown_fields=True):
         return "AwsCredentials(…)"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class OwnKey:
+class OwnKey(Struct, frozen=True):
     """`provider_id` as the key's owner named it (`anthropic`, `codestral`, `bedrock`, …). No repr: it is a secret."""
 
     provider_id: str
     secret: str | AwsCredentials
+
+    def __repr__(self) -> str:
+        return "OwnKey(…)"
 
 
 SHOWN_CHARS_MIN: Final = 16

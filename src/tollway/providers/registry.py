@@ -6,12 +6,16 @@ Records register under the entry-point group `tollway.providers`; nothing that i
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from tollway.catalog.preset import Preset
+from tollway.kept_secret import secret_text
 from tollway.providers.provider import CHAT_COMPLETIONS, GENERATION, Provider
-from tollway.settings import ProviderSettings, Settings, SettingsError, secret_text
+from tollway.settings_error import SettingsError
+
+if TYPE_CHECKING:
+    from tollway.catalog.preset import Preset
+    from tollway.settings import ProviderSettings, Settings
 
 GROUP: Final = "tollway.providers"
 _PORTS: Final = {"http": 80, "https": 443}
@@ -59,19 +63,19 @@ def load_providers() -> dict[str, Provider]:
 
 
 def configured(
-    settings: Settings, records: Mapping[str, Provider] | None = None, preset: Preset | None = None
+    settings: "Settings", records: Mapping[str, Provider] | None = None, preset: "Preset | None" = None
 ) -> dict[str, Upstream]:
     """The upstreams of the settings by name, without those that lack a key or address (request-path 8.6.3).
 
     Raises SettingsError naming the setting that is wrong.
     """
     records = load_providers() if records is None else records
-    application = _application(settings, preset or Preset())
+    application = _application(settings, preset)
     joined = {name: _join(name, one, records, application) for name, one in settings.providers.items()}
     return {name: upstream for name, upstream in joined.items() if upstream is not None}
 
 
-def site(setting: str, base_url: str, settings: Settings, preset: Preset) -> Upstream:
+def site(setting: str, base_url: str, settings: "Settings", preset: "Preset | None") -> Upstream:
     """A place that is read without a key, as an upstream whose `head` is the start of a GET and what follows its path.
 
     Raises SettingsError naming `setting`.
@@ -82,7 +86,7 @@ def site(setting: str, base_url: str, settings: Settings, preset: Preset) -> Ups
     return Upstream(setting, record, base_url, origin, (f"GET {path}".encode(), rest))
 
 
-def webhook(settings: Settings) -> Upstream | None:
+def webhook(settings: "Settings") -> Upstream | None:
     """Where notices are told, as an upstream whose `head` is complete but for the length; None: nowhere.
 
     Raises SettingsError naming the setting that is wrong.
@@ -99,16 +103,16 @@ def webhook(settings: Settings) -> Upstream | None:
     return Upstream("notices", record, notices.url, origin, head)
 
 
-def _application(settings: Settings, preset: Preset) -> tuple[str, str]:
+def _application(settings: "Settings", preset: "Preset | None") -> tuple[str, str]:
     """HTTP-Referer and X-Title: the operator's, else the preset's, else ours."""
-    identity, given = preset.identity, settings.model_fields_set
-    referer = settings.http_referer if "http_referer" in given else identity.http_referer or settings.http_referer
-    title = settings.x_title if "x_title" in given else identity.x_title or settings.x_title
-    return referer, title
+    given = settings.model_fields_set
+    referer = preset.identity.http_referer if preset and "http_referer" not in given else ""
+    title = preset.identity.x_title if preset and "x_title" not in given else ""
+    return referer or settings.http_referer, title or settings.x_title
 
 
 def _join(
-    name: str, one: ProviderSettings, records: Mapping[str, Provider], application: tuple[str, str]
+    name: str, one: "ProviderSettings", records: Mapping[str, Provider], application: tuple[str, str]
 ) -> Upstream | None:
     record = records.get(one.kind or name)
     if record is None:

@@ -5,13 +5,15 @@ chance included. They are chosen once for each model at each provider (rulebook.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from tollway.catalog.preset import HostedModel
-from tollway.providers.own_keys import OwnKey
 from tollway.wire.json_body import JsonObject
+
+if TYPE_CHECKING:
+    from tollway.catalog.preset import HostedModel
+    from tollway.providers.own_keys import OwnKey
 
 HEADER_CHARS_MAX: Final = 512  # of a value that callers choose
 
@@ -26,7 +28,7 @@ class Target(Struct, frozen=True):
 
     model: str
     provider_id: str
-    hosted: HostedModel | None = None
+    hosted: "HostedModel | None" = None
     second_gateway_id: str = ""
     inference_order: tuple[str, ...] = ()
     is_renamed: bool = False
@@ -39,7 +41,7 @@ class Attempt(Struct, frozen=True):
     target: Target
     stream: bool
     new_uuid: Callable[[], str]
-    own_keys: tuple[OwnKey, ...] | None = None
+    own_keys: "tuple[OwnKey, ...] | None" = None
 
 
 class Draft(Struct, frozen=True):

@@ -6,9 +6,10 @@ Source: request-path 11.1, 11.2.
 from base64 import b64encode
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tollway.catalog.preset import Identity
+if TYPE_CHECKING:
+    from tollway.catalog.preset import Identity
 
 CUSTOM: Final = "custom"  # upstreams of users and organizations, which all have this id
 KEPT_MAX: Final = 20_000  # hashes, some 400 bytes each
@@ -26,7 +27,7 @@ class UserHashes:
     deployment's own and stands where the preset says that salt or pepper are empty.
     """
 
-    def __init__(self, identity: Identity, secret: str) -> None:
+    def __init__(self, identity: "Identity", secret: str) -> None:
         self._salt = identity.hash_salt or secret
         self._peppers = {upstream: pepper or secret for upstream, pepper in identity.hash_peppers.items()}
         self._kept = lru_cache(KEPT_MAX)(self._hash)

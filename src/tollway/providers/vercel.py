@@ -3,17 +3,19 @@
 Source: request-path 11.10.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import asdict
 
-from tollway.catalog.preset import HostedModel
 from tollway.providers.families.anthropic import BETA_HEADER
 from tollway.providers.families.anthropic import VENDOR as ANTHROPIC
 from tollway.providers.own_keys import AwsCredentials, OwnKey
 from tollway.providers.provider import Provider
 from tollway.providers.rule import Attempt, Draft, Target
 from tollway.wire.json_body import JsonObject, JsonValue
+
+if TYPE_CHECKING:
+    from tollway.catalog.preset import HostedModel
 
 ID: Final = "vercel"
 LONG_CONTEXT: Final = "context-1m-2025-08-07"
@@ -40,7 +42,7 @@ _CODING_PLAN: Final = "zai"
 _DEFAULT_GATEWAY: Final = "openrouter"
 
 
-def vercel_id(model: str, hosted: HostedModel | None = None, fixed: str = "") -> str:
+def vercel_id(model: str, hosted: "HostedModel | None" = None, fixed: str = "") -> str:
     """The id of the resolved `model` there. `hosted` is the preset's entry of a free model, `fixed` its id there."""
     if fixed:
         return fixed

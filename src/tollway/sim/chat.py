@@ -40,6 +40,7 @@ class ChatEndpoint:
         self._id_start = f"gen-{int(options.now() * 1_000_000):x}-"
         self._ids = count(1)
         self._failures: OrderedDict[str, int] = OrderedDict()
+        self._lookups: OrderedDict[str, Iterator[int]] = OrderedDict()
 
     def answer(self, inbound: Inbound, key_refusal: Refusal | None) -> Chat:
         """The answer to a request whose key was checked; it is recorded even if that check refused it."""
@@ -58,6 +59,10 @@ class ChatEndpoint:
         control = self._read_control(suffix, request, inbound)
         if isinstance(control, Refusal):
             return _refuse(turn, control, inbound)
+        if control.lookups:
+            self._lookups[answer_id] = iter(control.lookups)
+            if len(self._lookups) > _FAILURE_KEYS_MAX:
+                self._lookups.popitem(last=False)
         if refusal := refusal_asked_for(control):
             return _refuse(turn, refusal, inbound, control)
         if control.replay is not None:
@@ -67,6 +72,10 @@ class ChatEndpoint:
             turn.draft = None
             return _refuse(turn, Refusal(400, f"more than {_JSON_TOKENS_MAX} tokens can only be streamed"), inbound)
         return Chat(turn, plan_answer(turn.draft, inbound.keep_alive), control)
+
+    def next_lookup(self, answer_id: str) -> int | None:
+        """The status that a look-up of this answer gets now; None: the truth."""
+        return next(self._lookups.get(answer_id, iter(())), None)
 
     def _read_control(
         self, suffix: Mapping[str, bytes] | Refusal, request: ChatRequest, inbound: Inbound

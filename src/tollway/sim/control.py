@@ -14,6 +14,8 @@ import msgspec
 
 from tollway.sim.refusal import Refusal
 
+LOOKUPS_MAX: Final = 100
+
 
 class Fault(StrEnum):
     """One thing that goes wrong. `at` is counted in chunks that carry tokens: the fault strikes after that many."""
@@ -74,7 +76,8 @@ class Control:
 
     None means the model's own default. `cost` is JSON text, reported as it stands. `split` is a segment size in bytes.
     `bytes` is the length of the line of `long_line`; `location` is where `redirect` points. `tool` is the function that
-    `sim/toolsmith` calls, `arguments` the JSON object it is called with.
+    `sim/toolsmith` calls, `arguments` the JSON object it is called with. `lookups` are the statuses that the first
+    look-ups of this answer get, one after the other; those after them are told the truth.
     """
 
     chunks: int | None = None
@@ -106,6 +109,7 @@ class Control:
     bytes: int = 2_097_152
     location: str = "/elsewhere"
     replay: str | None = None
+    lookups: tuple[int, ...] = ()
 
     def without_failure(self) -> "Control":
         """The same request once its `fail_first` failures are used up."""
@@ -241,6 +245,13 @@ def _headers(text: bytes) -> tuple[tuple[str, str], ...]:
     return headers
 
 
+def _statuses(text: bytes) -> tuple[int, ...]:
+    statuses = tuple(msgspec.json.decode(text, type=list[int]))
+    if len(statuses) > LOOKUPS_MAX or not all(400 <= status <= 599 for status in statuses):
+        raise ValueError(f"not up to {LOOKUPS_MAX} statuses from 400 to 599")
+    return statuses
+
+
 def _encoding(text: bytes) -> str:
     if text != b'"gzip"':
         raise ValueError("not gzip")
@@ -284,4 +295,5 @@ _READERS: Final[Mapping[str, Callable[[bytes], object]]] = {
     "bytes": _integer(64, 268_435_456),
     "location": _text,
     "replay": _replay,
+    "lookups": _statuses,
 }

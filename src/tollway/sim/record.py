@@ -50,7 +50,15 @@ class AnswerRecord(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=
     generation_ms: float
 
 
-Record = RequestRecord | AnswerRecord
+class LookupRecord(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="lookup"):
+    """Somebody asked about the answer with this id, and got this status; the time is seconds since 1970."""
+
+    id: str
+    time: float
+    status: int
+
+
+Record = RequestRecord | AnswerRecord | LookupRecord
 _DECODER: Final = msgspec.json.Decoder(Record)
 _ENCODER: Final = msgspec.json.Encoder()
 

@@ -10,7 +10,7 @@ from tollway.sim.head import JSON, encode_response
 from tollway.sim.inbound import Inbound
 from tollway.sim.models import encode_models
 from tollway.sim.options import SimOptions
-from tollway.sim.record import encode_record
+from tollway.sim.record import AnswerRecord, LookupRecord, encode_record
 from tollway.sim.recorder import Recorder
 from tollway.sim.refusal import Refusal, encode_refusal
 
@@ -55,14 +55,19 @@ class Service:
                 return encode_response(200, JSON, b'{"status":"ok"}', keep_alive=inbound.keep_alive)
 
     def _look_up_generation(self, inbound: Inbound) -> bytes:
-        refusal = self._check_key(inbound)
-        if refusal is not None:
-            return refuse(refusal, inbound.keep_alive)
         answer_id = parse_qs(inbound.query).get("id", [""])[0]
-        answer = self.recorder.find_answer(answer_id)
-        if answer is None:
-            return refuse(Refusal(404, f"Generation {answer_id} not found"), inbound.keep_alive)
-        return encode_response(200, JSON, encode_generation(answer), keep_alive=inbound.keep_alive)
+        told = self._check_key(inbound) or self._tell(answer_id)
+        status = told.status if isinstance(told, Refusal) else 200
+        self.recorder.add(LookupRecord(answer_id, self.options.now(), status))
+        if isinstance(told, Refusal):
+            return refuse(told, inbound.keep_alive)
+        return encode_response(status, JSON, encode_generation(told), keep_alive=inbound.keep_alive)
+
+    def _tell(self, answer_id: str) -> AnswerRecord | Refusal:
+        status = self._chat.next_lookup(answer_id)
+        if status is not None:
+            return Refusal(status, f"The stand-in was told to answer {status}.")
+        return self.recorder.find_answer(answer_id) or Refusal(404, f"Generation {answer_id} not found")
 
     def _check_key(self, inbound: Inbound) -> Refusal | None:
         if self.options.no_auth:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 import httptools
 
 from tollway.gateway.upstream_port import FailureKind
-from tollway.settings import Limits
+from tollway.upstream.bounds import AnyLimits
 from tollway.upstream.decoding import CodingError, Decoder
 from tollway.wire.answer_head import AnswerHead, read_answer_head
 
@@ -58,7 +58,7 @@ class AnswerParser:
         "leaves_open",
     )
 
-    def __init__(self, to: Receiver, limits: Limits) -> None:
+    def __init__(self, to: Receiver, limits: AnyLimits) -> None:
         self._to = to
         self._limits = limits
         self._parser: httptools.HttpResponseParser | None = None

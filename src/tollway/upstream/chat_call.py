@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from tollway.call_defaults import CallTimeouts
 from tollway.client.endpoint import endpoint_of
 from tollway.client.gateways import Gateway
 from tollway.client.turns import Broken, BrokenAnswerError
 from tollway.clock import monotonic
 from tollway.gateway.upstream_port import Failure, FailureKind
-from tollway.settings import Timeouts
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.connection import Connection
 from tollway.wire.answer_head import NO_HEAD, AnswerHead
@@ -32,7 +32,7 @@ class ChatCalls:
         self._on_sent = on_sent
         self._name = gateway.name
         self._upstream = endpoint_of(gateway).upstream
-        self._timeouts = Timeouts()
+        self._timeouts = CallTimeouts()
         set_ms = gateway.config.options.timeout
         self._headers_s = self._timeouts.stream_headers_s
         if set_ms is False:
@@ -68,7 +68,7 @@ class ChatCall:
 
     wanted = True
 
-    def __init__(self, timeouts: Timeouts) -> None:
+    def __init__(self, timeouts: CallTimeouts) -> None:
         self.head: AnswerHead = NO_HEAD
         self._timeouts = timeouts
         self._ends_at = monotonic() + timeouts.stream_s

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from tollway.deadlines import Deadlines
 from tollway.gateway.upstream_port import Failure, FailureKind, ReplySink
-from tollway.identity.outbound import OutboundRules
 from tollway.providers.registry import Origin
-from tollway.settings import Limits, SettingsError, Timeouts
+from tollway.settings_error import SettingsError
 from tollway.steps import beside
+from tollway.upstream.bounds import AnyLimits, AnyTimeouts
 from tollway.upstream.connection import Connection
-from tollway.upstream.guard import check_resolved
 from tollway.upstream.guarded import GuardedPools
 from tollway.upstream.pool import Pool
 from tollway.upstream.resolver import Resolve, resolve
@@ -37,9 +36,9 @@ class HttpUpstreams:
     def __init__(
         self,
         deadlines: Deadlines,
-        limits: Limits,
-        timeouts: Timeouts,
-        outbound: OutboundRules | None = None,
+        limits: AnyLimits,
+        timeouts: AnyTimeouts,
+        outbound: "OutboundRules | None" = None,
         resolve: Resolve = resolve,
     ) -> None:
         """`outbound`: where guarded origins may be; None: nowhere but at public addresses."""
@@ -48,11 +47,9 @@ class HttpUpstreams:
         self._timeouts = timeouts
         self._pools: dict[Origin, Pool] = {}
         self._by_upstream: dict[str, Pool] = {}
-        check = partial(check_resolved, rules=outbound or OutboundRules())
-        fewer = limits.model_copy(update={"upstream_idle": limits.custom_upstream_idle})
-        self._guarded = GuardedPools(
-            lambda origin: Pool(origin, deadlines, fewer, timeouts, check, resolve), limits.custom_upstream_pools
-        )
+        self._outbound = outbound
+        self._resolve = resolve
+        self._guarded = GuardedPools(self._guarded_pool, limits.custom_upstream_pools)
 
     def prepare(self, upstream: Destination) -> None:
         """Make what connections to this upstream need. Raises SettingsError when its authority cannot be read."""
@@ -78,6 +75,14 @@ class HttpUpstreams:
         if pool is None:
             pool = self._pools[origin] = Pool(origin, self._deadlines, self._limits, self._timeouts)
         return pool
+
+    def _guarded_pool(self, origin: Origin) -> Pool:
+        from tollway.identity.outbound import OutboundRules  # lazy: a command has no guarded origins
+        from tollway.upstream.guard import check_resolved  # lazy: see above
+
+        check = partial(check_resolved, rules=self._outbound or OutboundRules())
+        idle_max = self._limits.custom_upstream_idle
+        return Pool(origin, self._deadlines, self._limits, self._timeouts, check, self._resolve, idle_max)
 
     def send_kept(
         self, upstream: Destination, head: bytes, body: bytes, sink: ReplySink, headers_s: float
@@ -117,6 +122,7 @@ class HttpUpstreams:
 
 if TYPE_CHECKING:
     from tollway.gateway.upstream_port import UpstreamClient
+    from tollway.identity.outbound import OutboundRules
 
     def _client_is_a_port(client: HttpUpstreams) -> UpstreamClient:
         return client

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from tollway.deadlines import NEVER, Deadlines
 from tollway.gateway.upstream_port import Failure, FailureKind, ReplySink
-from tollway.settings import Limits
 from tollway.upstream.answer_parser import AnswerParser
+from tollway.upstream.bounds import AnyLimits
 from tollway.wire.answer_head import AnswerHead
 from tollway.wire.chunks import whole_chunks
 from tollway.wire.whole_answer import whole_answer
@@ -44,7 +44,7 @@ class Connection(asyncio.Protocol):
     def __init__(
         self,
         deadlines: Deadlines,
-        limits: Limits,
+        limits: AnyLimits,
         on_idle: Callable[["Connection"], None],
         on_lost: Callable[["Connection"], None],
     ) -> None:

@@ -6,15 +6,15 @@ could answer differently (request-path 12.5.5, guarantees N1).
 
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
+
+from msgspec import Struct
 
 from tollway.identity.address_kinds import AddressKind
 from tollway.identity.outbound import OutboundRules
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """`reason` is for the operator's log and names no address."""
 
     reason: str

@@ -7,13 +7,13 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tollway.call_defaults import CallLimits, CallTimeouts
 from tollway.catalog.client_listing import BODY_BYTES_MAX
 from tollway.client.endpoint import endpoint_of
 from tollway.client.gateways import Gateway
 from tollway.client.model_lists import ListAnswer
 from tollway.deadlines import Deadlines
 from tollway.gateway.upstream_port import Failure
-from tollway.settings import Limits, Timeouts
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
 
@@ -38,7 +38,7 @@ class ListAsker:
 def open_client() -> Iterator[HttpUpstreams]:
     """Connections for as long as a command runs, on the loop that runs it."""
     deadlines = Deadlines()
-    client = HttpUpstreams(deadlines, Limits(), Timeouts())
+    client = HttpUpstreams(deadlines, CallLimits(), CallTimeouts())
     deadlines.start(asyncio.get_running_loop())
     try:
         yield client

@@ -4,26 +4,29 @@ import asyncio
 import ssl
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tollway.deadlines import Deadlines
 from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.providers.registry import Origin
-from tollway.settings import Limits, Timeouts
+from tollway.upstream.bounds import AnyLimits, AnyTimeouts
 from tollway.upstream.connection import Connection
-from tollway.upstream.guard import Refused
 from tollway.upstream.resolver import Resolve, resolve
+
+if TYPE_CHECKING:
+    from tollway.upstream.guard import Refused
 
 SOCKET_READ_BYTES: Final = 262_144
 
 
 # The addresses to connect to among those that were resolved, or why none of them is called.
-Check: TypeAlias = Callable[[str, int, Sequence[str]], tuple[str, ...] | Refused]
+Check: TypeAlias = "Callable[[str, int, Sequence[str]], tuple[str, ...] | Refused]"
 
 
 class Pool:
     """Last in, first out, so that the warmest connection is used and the rest can age away.
 
+    `idle_max`: how many may be idle; None: as many as the limits say.
     `check` looks at what the origin's name resolves to, before every connection; None: whoever names it is trusted.
     """
 
@@ -31,10 +34,11 @@ class Pool:
         self,
         origin: Origin,
         deadlines: Deadlines,
-        limits: Limits,
-        timeouts: Timeouts,
-        check: Check | None = None,
+        limits: AnyLimits,
+        timeouts: AnyTimeouts,
+        check: "Check | None" = None,
         resolve: Resolve = resolve,
+        idle_max: int | None = None,
     ) -> None:
         self.origin = origin
         self._check = check
@@ -42,6 +46,7 @@ class Pool:
         self._deadlines = deadlines
         self._limits = limits
         self._timeouts = timeouts
+        self._idle_max = limits.upstream_idle if idle_max is None else idle_max
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._connecting = 0
@@ -89,8 +94,8 @@ class Pool:
                 resolved = await self._resolve(origin.host, origin.port)
         except (OSError, UnicodeError) as error:  # TimeoutError is one
             return self._failure(FailureKind.RESOLVE, error)
-        found = self._check(origin.host, origin.port, resolved) if self._check else resolved
-        if isinstance(found, Refused):
+        found = self._check(origin.host, origin.port, resolved) if self._check else tuple(resolved)
+        if not isinstance(found, tuple):
             from tollway.observability.logs import get_log  # lazy: commands load this file, and no address is refused
 
             get_log().warning("upstream_address_refused", host=origin.host, port=origin.port, why=found.reason)
@@ -128,7 +133,7 @@ class Pool:
 
     def keep(self, connection: Connection) -> None:
         """Take back a connection that may serve again."""
-        if self._closed or len(self._idle) >= self._limits.upstream_idle:
+        if self._closed or len(self._idle) >= self._idle_max:
             connection.close()
             return
         connection.deadline = self._deadlines.now() + self._timeouts.upstream_idle_s

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.providers.registry import Origin
-from tollway.settings import SettingsError
+from tollway.settings_error import SettingsError
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
 

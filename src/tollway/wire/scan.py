@@ -60,6 +60,7 @@ class StreamScanner:
         "_tail",
         "_tail_size",
         "_unnamed",
+        "_usage_at",
         "body_bytes",
         "deltas",
         "done",
@@ -90,6 +91,7 @@ class StreamScanner:
         self._over = False  # done or too long
         self._at_start = True  # a byte order mark may still come
         self._unnamed = _UNNAMED_EVENTS_MAX
+        self._usage_at = -1  # how much output there was before the last usage that came without any choice
         self._provider = b"\0"  # how this upstream last wrote who serves it, key and value
         self._spelling = b'"content":"'  # how this upstream last wrote the key before a piece of output
         self._head = self._tail = b"\0"  # the learned frame: see _learn
@@ -105,6 +107,12 @@ class StreamScanner:
     def has_output(self) -> bool:
         """At least one piece of output passed (guarantees M7): content, reasoning, refusal, tool call, audio, image."""
         return self.deltas > 0
+
+    @property
+    def is_ended(self) -> bool:
+        """The upstream said all it had to say: `[DONE]`, a finish reason, or its usage behind all output, which is the
+        last thing that upstreams tell."""
+        return self.done or self.finish_reason is not None or self._usage_at == self.deltas > 0
 
     def feed(self, data: bytes) -> bytes:
         """The bytes, unchanged and in order, of all events that `data` completed; b"" if none.
@@ -284,7 +292,11 @@ class StreamScanner:
         self.inference_provider = provider_of(envelope, choice) or self.inference_provider
         if choice is not None:
             self.finish_reason = label(choice.finish_reason) or self.finish_reason
-        self.usage = read_usage(envelope.usage) or self.usage
+        usage = read_usage(envelope.usage)
+        if usage is not None:
+            self.usage = usage
+            if choice is None:
+                self._usage_at = self.deltas
         self._unnamed = 0 if self.message_id and self.model else max(0, self._unnamed - 1)
         if envelope.error:
             self.has_error = True

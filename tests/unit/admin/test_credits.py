@@ -3,8 +3,18 @@ from datetime import datetime
 
 import pytest
 
-from tollway.admin.credits import Credited, NewCredit, Owner, add_credit, list_credits, show_balance
+from tollway.admin.credits import (
+    Credited,
+    NewCredit,
+    Owner,
+    Refund,
+    add_credit,
+    list_credits,
+    refund_credit,
+    show_balance,
+)
 from tollway.admin.organizations import NewOrganization, create_organization
+from tollway.admin.ownership import Actor
 from tollway.admin.records import AccountBalance, Organization, Page, User
 from tollway.admin.users import NewUser, create_user
 from tollway.errors import Code, Problem
@@ -49,6 +59,23 @@ def test_a_user_may_pay_for_an_organization(store: SqlAdmin, now: datetime) -> N
         assert (paid.transaction.user_id, paid.transaction.organization_id) == (ann.id, acme.id)
         assert await show_balance(store, ACME) == AccountBalance(f"organization:{acme.id}", 250, 0, 0, 250, 250)
         assert await show_balance(store, ANN) == AccountBalance(f"user:{ann.id}", 0, 0, 0, 0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_what_an_organization_is_given_is_in_its_audit_log(store: SqlAdmin, now: datetime) -> None:
+    async def scenario() -> None:
+        _, acme = await _prepare(store, now)
+        await add_credit(store, NewCredit(ACME, 2_500_000, True), now)
+        await add_credit(store, NewCredit(ACME, 1_000_000, False), now, Actor("root", is_admin=True))
+        await refund_credit(store, Refund(ACME, 500_000), now)
+        await add_credit(store, NewCredit(ANN, 5, True), now)
+        entries = await store.list_audit(acme.id, Page())
+        assert {(one.actor, one.action, one.message) for one in entries} == {
+            ("operator", "organization.promo_credit_granted", "Granted credits: $2.500000"),
+            ("root", "organization.purchase_credits", "Purchased credits: $1.000000"),
+            ("operator", "organization.purchase_credits", "Refunded credits: $0.500000"),
+        }
 
     asyncio.run(scenario())
 

@@ -104,7 +104,7 @@ def test_every_change_of_an_organizations_is_audited(play: Any) -> None:
         assert await delete_own_key(desk, world.acme, "bedrock") == changed
         assert await world.opened(world.acme) == {}
         assert await world.audited() == [
-            f"{what} BYOK key for provider: bedrock" for what in ("Added", "Deleted", "Updated", "Updated", "Updated")
+            f"{what} BYOK key for provider: bedrock" for what in ("Added", "Deleted", "Disabled", "Enabled", "Updated")
         ]
         (entry, *_) = await desk.store.list_audit(world.acme.id, Page())
         assert (entry.actor, entry.action) == (world.ann.id, "organization.settings.change")

@@ -1,59 +1,12 @@
 import asyncio
-from dataclasses import dataclass, field
 
 from tollway.admin import secrets
-from tollway.admin.secrets import (
-    REFERENCE,
-    Change,
-    MasterKeyUse,
-    Rewrapped,
-    StoredSecret,
-    list_master_keys,
-    retire_master_key,
-    rewrap_secrets,
-)
+from tollway.admin.master_keys import REFERENCE
+from tollway.admin.secrets import Rewrapped, Rotated, retire_master_key, rewrap_secrets, rotate_master_key
 from tollway.errors import Code, Problem
-from tollway.identity.sealing import Place, SealingKeys, seal, unseal
+from tollway.identity.sealing import SealingKeys
 from tollway.ids import random_bytes
-
-OLD, NEW = bytes(range(32)), bytes(range(32, 64))
-BEFORE = SealingKeys({"old": OLD, "new": NEW}, "old", OLD)
-AFTER = SealingKeys({"new": NEW, "old": OLD}, "new", OLD)
-TAKEN_OVER = {"iv": "AAECAwQFBgcICQoL", "data": "NGn7b6CWtja8c6S/hN9PVbrm", "authTag": "4E7sFunw4xVAPKdVyIYrsA=="}
-
-
-@dataclass
-class FakeSecrets:
-    """Implements SecretStore for two columns. `dies_after` so many changes."""
-
-    stored: dict[Place, StoredSecret] = field(default_factory=dict)
-    dies_after: int = 1_000
-    columns: tuple[tuple[str, str], ...] = (("a", "key"), ("b", "key"))
-
-    async def secrets(self, table: str, column: str, after: str, limit: int) -> tuple[StoredSecret, ...]:
-        of = [one for one in self.stored.values() if (one.place.table, one.place.column) == (table, column)]
-        return tuple(sorted((one for one in of if one.place.row_id > after), key=lambda one: one.place.row_id))[:limit]
-
-    async def change(self, place: Place, change: Change) -> bool:
-        if self.dies_after == 0:
-            raise KeyboardInterrupt
-        self.dies_after -= 1
-        changed = change(self.stored[place].sealed)
-        if changed is not None:
-            self.stored[place] = StoredSecret(place, changed)
-        return changed is not None
-
-    def texts(self, keys: SealingKeys) -> set[str]:
-        return {unseal(one.sealed, place, keys) for place, one in self.stored.items()}
-
-
-def filled(count: int = 5) -> FakeSecrets:
-    store = FakeSecrets()
-    for table, _ in store.columns:
-        for number in range(count):
-            place = Place(table, "key", f"{number:03}", "user", "ann", "openai")
-            store.stored[place] = StoredSecret(place, seal(f"{table}{number}", place, BEFORE, random_bytes))
-    return store
+from unit.admin.sealed import AFTER, BEFORE, NEW, OLD, filled, taken_over
 
 
 def test_everything_ends_under_the_active_key() -> None:
@@ -84,9 +37,7 @@ def test_a_run_that_was_cut_off_is_run_again() -> None:
 
 def test_what_was_taken_over_becomes_an_envelope() -> None:
     async def scenario() -> None:
-        store, place = FakeSecrets(), Place("a", "key", "1", "user", "ann", "anthropic")
-        store.stored[place] = StoredSecret(place, TAKEN_OVER)
-        assert (await list_master_keys(store, BEFORE))[-1] == MasterKeyUse(REFERENCE, 1, True, False)
+        store = taken_over()
         assert await rewrap_secrets(store, BEFORE, random_bytes) == Rewrapped(1, 0)
         assert store.texts(SealingKeys({"old": OLD}, "old")) == {"sk-test-1234567890"}
 
@@ -99,9 +50,25 @@ def test_what_does_not_open_is_left_as_it_is() -> None:
         before = dict(store.stored)
         assert await rewrap_secrets(store, SealingKeys({"new": NEW}, "new"), random_bytes) == Rewrapped(0, 2)
         assert store.stored == before
-        assert await list_master_keys(store, SealingKeys({"new": NEW}, "new")) == (
-            MasterKeyUse("new", 0, True, True),
-            MasterKeyUse("old", 2, False, False),
+
+    asyncio.run(scenario())
+
+
+def test_a_change_says_what_is_next() -> None:
+    """A key that is to come and one that may go look alike in the settings: that it was active tells them apart."""
+
+    async def scenario() -> None:
+        store = filled(1)
+        assert await rotate_master_key(store, SealingKeys({"old": OLD}, "old"), random_bytes) == Rotated(
+            "old", 0, 0, needed=(), retirable=(), waiting=()
+        )
+        store.know("old")
+        before = await rotate_master_key(store, BEFORE, random_bytes)
+        assert (before.waiting, before.retirable) == (("new",), (REFERENCE,))
+        lost = await rotate_master_key(store, SealingKeys({"new": NEW}, "new"), random_bytes)
+        assert (lost.failed, lost.needed, lost.retirable) == (2, ("old",), ())
+        assert await rotate_master_key(store, AFTER, random_bytes) == Rotated(
+            "new", 2, 0, needed=(), retirable=("old", REFERENCE), waiting=()
         )
 
     asyncio.run(scenario())

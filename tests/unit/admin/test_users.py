@@ -2,7 +2,16 @@ import asyncio
 from datetime import datetime
 
 from tollway.admin.records import Page, User
-from tollway.admin.users import NewUser, block_user, create_user, delete_user, list_users, show_user, unblock_user
+from tollway.admin.users import (
+    NewUser,
+    block_user,
+    create_user,
+    delete_user,
+    list_users,
+    reset_tokens,
+    show_user,
+    unblock_user,
+)
 from tollway.errors import Code, Problem
 from tollway.identity.store import UserRow
 from tollway.storage.sql.admin.store import SqlAdmin
@@ -20,6 +29,24 @@ def test_a_user_gets_an_id_and_a_fresh_pepper(store: SqlAdmin, now: datetime) ->
         peppers = {row.pepper for row in rows if isinstance(row, UserRow)}
         assert len(peppers) == 2
         assert all(pepper is not None and len(pepper) == 32 for pepper in peppers)
+
+    asyncio.run(scenario())
+
+
+def test_tokens_end_with_the_pepper_they_have(store: SqlAdmin, now: datetime) -> None:
+    async def scenario() -> None:
+        ann = await create_user(store, NewUser("ann@example.com"), now)
+        assert isinstance(ann, User)
+        identity = SqlIdentity(store._database)
+        before = await identity.user(ann.id)
+        assert await reset_tokens(store, "ann@example.com", now) == ann
+        after = await identity.user(ann.id)
+        assert before is not None
+        assert after is not None
+        assert after.pepper not in (None, "", before.pepper)
+        assert _code(await reset_tokens(store, "bob@example.com", now)) is Code.NOT_FOUND
+        await delete_user(store, ann.id, now)
+        assert _code(await reset_tokens(store, ann.id, now)) is Code.BAD_REQUEST
 
     asyncio.run(scenario())
 

@@ -52,3 +52,11 @@ def test_texts(text: str | None, stored: str | None) -> None:
 )
 def test_which_name_of_the_model_is_stored(named: str | None, particulars: Particulars, stored: str) -> None:
     assert stored_model(named, "giga-potato", particulars) == stored
+
+
+@pytest.mark.parametrize(("system", "user"), [("a", None), (None, "b"), ("", ""), ("a", "b")])
+def test_text_of_prompts_stays_out_of_the_journal(system: str | None, user: str | None) -> None:
+    told = Particulars(b"o", "s", 1, 2, system, user, hides_model=True, rule="split")
+    assert told.journaled == Particulars(b"o", "s", 1, 2, hides_model=True, rule="split")
+    silent = told.journaled
+    assert silent.journaled is silent

@@ -45,6 +45,7 @@ ROW = UncertainRow(
     cancelled=True,
     lookups=0,
     created_at=NOW,
+    latency_ms=0,
 )
 ABSORBED = dataclasses.replace(ROW, basis=Basis.ABSORBED, charge=Microdollars(0))
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from tollway.cli import byok, keys, ledger, llms, organizations, secrets, upstreams, users
 from tollway.cli import credits as credit_commands
 from tollway.cli.alerts import alerts
+from tollway.cli.doctor import doctor
 from tollway.cli.explain import explain
 from tollway.cli.migrate import migrate
 from tollway.cli.reconcile import reconcile
@@ -95,6 +96,6 @@ def _application() -> typer.Typer:
     )
     for name, app in parts:
         root.add_typer(app, name=name)
-    for command in (migrate, reconcile, explain, alerts, sync):
+    for command in (migrate, reconcile, explain, alerts, sync, doctor):
         root.command(command.__name__)(command)
     return root

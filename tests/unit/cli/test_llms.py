@@ -61,11 +61,11 @@ def test_refusals(acme, file: str) -> None:
     acme(*ADD, *key)
     for words, line in (
         ((*ADD, *key), "there is acme/claude already"),
-        ((*ADD[:-1], "", *key), "model: must have 1 to"),
+        ((*ADD[:-1], "", *key), "internal_id: must have 1 to"),
         (("llms", "set", "acme/claude", "--vendor", "who"), "vendor: must be one of anthropic, openai"),
-        (("llms", "set", "acme/claude", "--url", "ftp://x"), "base URL: must be http(s)"),
+        (("llms", "set", "acme/claude", "--url", "ftp://x"), "base_url: must be http(s)"),
         (("llms", "assign", "acme/claude", "Nobody"), "there is no organization 'Nobody'"),
-        (("llms", "remove", "acme/gpt"), "there is no custom LLM 'acme/gpt'"),
+        (("llms", "remove", "acme/gpt"), "Custom LLM not found"),
     ):
         ended = acme(*words)
         assert ended.code == 1

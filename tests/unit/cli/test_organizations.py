@@ -15,6 +15,8 @@ FIELDS = (
     "code_indexing_enabled",
     "data_collection",
     "default_model",
+    "prompt_prefix_days",
+    "request_log_days",
 )
 
 
@@ -22,7 +24,7 @@ def test_an_organization_and_its_members(acme) -> None:
     shown = acme("orgs", "show", "Acme", "--json").json
     assert set(shown) == {*FIELDS, "members"}
     (member,) = shown["members"]
-    assert set(member) == {"organization_id", "user_id", "email", "role", "daily_limit_microdollars"}
+    assert set(member) == {"organization_id", "user_id", "email", "role", "daily_limit_microdollars", "is_bot"}
     assert (member["email"], member["role"], member["daily_limit_microdollars"]) == ("ann@example.com", "owner", None)
     assert acme("orgs", "show", shown["id"], "--json").json == shown
     listed = acme("orgs", "list", "--json").json
@@ -49,6 +51,11 @@ def test_what_an_organization_allows_is_set_one_by_one(acme) -> None:
     assert changed("--no-require-seats", "--data-collection", "none", *away) == {"plan": "enterprise"}
     assert changed("--default-model", "b/c") == {"plan": "enterprise", "default_model": "b/c"}
     assert changed("--default-model", "none") == {"plan": "enterprise"}
+    text = {"plan": "enterprise", "prompt_prefix_days": 30, "request_log_days": 1}
+    assert changed("--prompt-prefix-days", "30", "--request-log-days", "1") == text
+    assert changed("--prompt-prefix-days", "none", "--request-log-days", "none") == {"plan": "enterprise"}
+    for days in ("0", "366", "-1", "soon", "1.5"):
+        assert acme("orgs", "set", "Acme", f"--request-log-days={days}").code != 0
     assert changed("--model-deny-list", "a/*", "--plan", "teams") == {"plan": "teams", "model_deny_list": ["a/*"]}
 
 

@@ -1,6 +1,6 @@
 def test_a_user_is_created_shown_and_listed(run) -> None:
     created = run("users", "create", "Ann@Example.com", "--name", "Ann", "--json").json
-    assert set(created) == {"id", "email", "name", "blocked_reason", "created_at", "is_admin"}
+    assert set(created) == {"id", "email", "name", "blocked_reason", "created_at", "is_admin", "is_bot"}
     assert created["email"] == "ann@example.com"
     assert created["created_at"].endswith("Z")
     for name in (created["id"], "ann@example.com"):
@@ -11,11 +11,21 @@ def test_a_user_is_created_shown_and_listed(run) -> None:
 def test_without_json_it_is_plain_aligned_text(run) -> None:
     run("users", "create", "ann@example.com", "--name", "[red]Ann")
     lines = run("users", "list").out.splitlines()
-    assert lines[0].split() == ["id", "email", "name", "is", "admin", "blocked", "reason", "created", "at"]
+    assert lines[0].split() == ["id", "email", "name", "is", "admin", "is", "bot", "blocked", "reason", "created", "at"]
     assert "[red]Ann" in lines[1]
     assert lines[1].index("ann@example.com") == lines[0].index("email")
     assert not any(line.endswith(" ") or "\x1b" in line for line in lines)
     assert "name            [red]Ann" in run("users", "show", "ann@example.com").out
+
+
+def test_a_service_account_is_made_as_one_and_shown(run) -> None:
+    made = run("users", "create", "ci@example.com", "--service-account", "--json").json
+    person = run("users", "create", "ann@example.com", "--json").json
+    assert (made["is_bot"], person["is_bot"]) == (True, False)
+    assert {user["email"]: user["is_bot"] for user in run("users", "list", "--json").json} == {
+        "ci@example.com": True,
+        "ann@example.com": False,
+    }
 
 
 def test_listings_come_in_pages(run) -> None:

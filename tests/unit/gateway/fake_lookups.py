@@ -42,6 +42,10 @@ class FakeCorrections:
         found = [row for row in self._open() if row.provider_id in set(providers) and row.created_at < before]
         return tuple(found[:limit])
 
+    async def find_uncertain(self, request_id: str) -> UncertainRow | None:
+        self._call()
+        return next((row for row in self._open() if row.id == request_id), None)
+
     async def unasked(self, providers: Collection[str]) -> int:
         self._call()
         return sum(row.provider_id not in providers for row in self._open())
@@ -113,6 +117,7 @@ def row(number: int, **changes: Any) -> UncertainRow:
         cancelled=True,
         lookups=0,
         created_at=OLD + timedelta(seconds=number),
+        latency_ms=0,
     )
     return replace(made, **changes)
 

@@ -131,6 +131,17 @@ def test_only_what_is_over_for_a_while_is_asked_about_and_not_all_at_once() -> N
     assert (fetch.asked, corrections.asked) == (["m2"], [(NOW - READY_AFTER, BATCH_MAX)])
 
 
+def test_what_took_long_and_has_just_ended_is_not_asked_about_yet() -> None:
+    """Its worker does, at that time."""
+    began = NOW - READY_AFTER - timedelta(seconds=30)
+    corrections = FakeCorrections(
+        row(1, created_at=began, latency_ms=30_001), row(2, created_at=began, latency_ms=30_000)
+    )
+    fetch = FakeFetch({"m2": told()})
+    assert run(corrections, fetch).unknown == 1
+    assert (fetch.asked, corrections.failed) == (["m2"], [])
+
+
 def test_a_price_that_is_gone_corrects_nothing() -> None:
     corrections = FakeCorrections(row(1))
     assert run(corrections, FakeFetch({"m1": told()}), prices={}) == LookedUp(unknown=1)

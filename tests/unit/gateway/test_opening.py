@@ -8,6 +8,7 @@ from msgspec import Raw
 from msgspec.msgpack import Decoder
 from msgspec.structs import replace
 
+from tollway.billing.particulars import Particulars
 from tollway.billing.payer import payer_part
 from tollway.billing.recovery import OfferPart, Opened, closed_of, encode_entry, offer_part, recover
 from tollway.catalog.model import FREE, Price
@@ -161,3 +162,13 @@ def test_it_says_that_the_caller_pays_elsewhere() -> None:
     assert not decode(opening_entry(one, candidate())).is_byok
     one.own = OwnRoute(Rule.OWN_KEYS, True, False)
     assert decode(opening_entry(one, candidate())).is_byok
+
+
+def test_the_journal_is_told_no_text_of_prompts() -> None:
+    """Not where it is kept either: nothing would end its time there (guarantees P1)."""
+    one = served(None)
+    one.particulars = Particulars(b"o", "session", 17, 8, "be brief canary", "hi canary", rule="split")
+    entry = opening_entry(one, candidate())
+    assert b"canary" not in entry
+    assert decode(entry).particulars == Particulars(b"o", "session", 17, 8, rule="split")
+    assert one.particulars.user_prompt_prefix == "hi canary"  # the books still get it

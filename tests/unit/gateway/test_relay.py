@@ -26,6 +26,7 @@ from unit.gateway.fakes import Clock, FakeClient, FakeConnection, candidate
 EVENT = b'data: {"id":"a","model":"m","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}\n\n'
 FINISH = b'data: {"id":"a","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
 USAGE = b'data: {"id":"a","model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
+RUNNING = EVENT.replace(b"}\n\n", b',"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n')
 DONE = b"data: [DONE]\n\n"
 ERROR = b'data: {"id":"a","error":{"message":"key sk-0123456789ab failed","code":"c"},"choices":[]}\n\n'
 BODY = encode(
@@ -235,7 +236,9 @@ def test_an_error_answer_keeps_the_start_of_its_text() -> None:
         ((EVENT,), EVENT),
         ((EVENT, EVENT[:-2]), EVENT),  # half an event must not swallow the error event that follows
         ((), b""),
-        ((USAGE,), USAGE),  # a running usage is no ending
+        ((USAGE,), USAGE),  # of what there is nothing
+        ((EVENT, RUNNING), EVENT + RUNNING),  # a running usage is no ending
+        ((EVENT, USAGE, EVENT), EVENT + USAGE + EVENT),
         ((b": comment\n\n",), b": comment\n\n"),
     ],
 )
@@ -259,6 +262,20 @@ def test_a_finish_reason_is_an_ending(last: bytes, ending: bytes) -> None:
         stage.relay.ended()
         assert (stage.reply.failure, stage.reply.ending) == (None, ending)
         assert stage.client.body == EVENT + FINISH + (b"" if ending else last)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("last", [USAGE, USAGE[:-2]])
+def test_the_usage_behind_all_output_is_an_ending(last: bytes) -> None:
+    """The last thing that upstreams tell; they may leave out everything else that ends a stream (V40)."""
+
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream(EVENT, b"data: {oops\n\n", last)
+        stage.relay.ended()
+        assert (stage.reply.failure, stage.reply.has_error, stage.reply.facts.usage) == (None, False, Usage(3, 2))
+        assert stage.client.body == EVENT + b"data: {oops\n\n" + last
 
     play(scenario)
 

@@ -1,7 +1,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,7 +9,7 @@ from msgspec.structs import replace as with_changes
 from structlog.testing import capture_logs
 
 from tollway.billing.store import StoreUnavailableError
-from tollway.gateway.transcripts import BATCH_BYTES, BATCH_MAX, DELETED_AT_ONCE, Copy, Transcript, Transcripts
+from tollway.gateway.transcripts import BATCH_BYTES, BATCH_MAX, Copy, Transcript, Transcripts
 from tollway.settings import RequestLogSettings
 from unit.gateway.fakes import ANONYMOUS, CALLER, NOW
 
@@ -26,8 +25,6 @@ class Store:
         self.refuses: set[str] = set()
         self.batches: list[list[str]] = []
         self.taken: list[Transcript] = []
-        self.old = 0
-        self.asked: list[tuple[datetime, int]] = []
 
     async def add(self, transcripts: Sequence[Transcript]) -> None:
         if self.away:
@@ -37,12 +34,6 @@ class Store:
             raise ValueError("nonsense")
         self.batches.append(ids)
         self.taken += transcripts
-
-    async def delete_before(self, before: datetime, rows_max: int) -> int:
-        self.asked.append((before, rows_max))
-        deleted = min(self.old, rows_max)
-        self.old -= deleted
-        return deleted
 
 
 def waiting(store: Store, *transcripts: Transcript, **changes: int) -> tuple[Transcripts, list[int]]:
@@ -60,8 +51,10 @@ def waiting(store: Store, *transcripts: Transcript, **changes: int) -> tuple[Tra
         ({"email": "a@b.test"}, True),
         ({"email": "a@evilacme.test"}, False),
         ({"email": "a@acme.test.evil"}, False),
-        ({"email": "a@c.test", "organization_id": "org-1"}, True),
-        ({"email": "a@c.test", "organization_id": "org-2"}, False),
+        ({"email": "a@c.test", "organization_id": "org-1", "keeps_requests": True}, True),
+        ({"email": "a@c.test", "organization_id": "org-1"}, False),
+        ({"email": "a@acme.test", "organization_id": "org-1"}, False),
+        ({"email": "a@acme.test", "organization_id": "org-1", "keeps_prompts": True}, False),
         ({"email": ""}, False),
     ],
 )
@@ -129,11 +122,3 @@ def test_one_that_is_refused_costs_no_other() -> None:
         asyncio.run(transcripts.flush())
     assert store.batches == [["a"], ["c"]]
     assert (dropped, [line["request_id"] for line in lines]) == ([1], ["b"])
-
-
-def test_old_ones_go_in_bounded_steps_until_none_is_left() -> None:
-    store = Store()
-    store.old = 2 * DELETED_AT_ONCE + 1
-    transcripts, _ = waiting(store, retention_days=3)
-    asyncio.run(transcripts.delete_old(NOW))
-    assert store.asked == [(NOW - timedelta(days=3), DELETED_AT_ONCE)] * 3

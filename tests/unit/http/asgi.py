@@ -49,6 +49,7 @@ def ask(app: ASGIApp, method: str, path: str, body: bytes = b"", **headers: str)
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
         "client": ("192.0.2.7", 1),
         "server": ("192.0.2.1", 80),
+        "state": {"request_id": "r-1"},  # a whole application puts its own there
     }
 
     async def run() -> None:

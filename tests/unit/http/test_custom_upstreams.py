@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
 from tollway.admin.ownership import Actor
 from tollway.admin.probe_limits import ProbeLimits
@@ -140,6 +141,19 @@ def routes() -> Sequence[tuple[str, str]]:
 def test_no_route_is_for_anybody(method: str, path: str) -> None:
     answer = ask(World().api, method, path.replace("{upstream_id}", "1"))
     assert (answer.status, answer.json) == (401, {"error": "who", "success": False})
+
+
+def test_changes_of_ones_own_are_security_events() -> None:
+    """Those of an organization are in its audit log; what is refused changes nothing."""
+    world, organization = World(), "11111111-1111-4111-8111-111111111111"
+    with capture_logs() as lines:
+        made = world.add()
+        world.add(organization)
+        world.ask("POST", "", ACME)  # there is one already
+        world.ask("GET")
+        world.ask("DELETE", f"/{made['id']}")
+    told = [(line["action"], line["user"], line["about"]) for line in lines if line["event"] == "security_event"]
+    assert told == [("upstream_create", CALLER.user_id, []), ("upstream_delete", CALLER.user_id, [made["id"]])]
 
 
 def test_what_is_shown() -> None:

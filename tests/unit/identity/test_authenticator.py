@@ -10,6 +10,7 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.identity import authenticator
 from tollway.identity.authenticator import STALE_AFTER_S, Authenticator, AuthenticatorRules
 from tollway.identity.caller import Caller, Refusal, Role
+from tollway.identity.kept_text import TextPermissions
 from tollway.identity.keys import hash_key, make_key
 from tollway.identity.organization import OrganizationSettings
 from tollway.identity.owned import Owned, Owner, OwnerKind, StoredKey
@@ -496,3 +497,28 @@ def test_what_was_refused_and_is_a_caller_now_is_kept_as_caller(world: World) ->
     world.pass_time(60)
     assert isinstance(world.ask(), Caller)
     assert isinstance(world.known(), Caller)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize(("permitted", "keeps"), [(ORGANIZATION, True), ("*", True), ("another", False), (None, False)])
+def test_whose_text_is_kept(role: Role, permitted: str | None, keeps: bool) -> None:
+    """Operator and organization must agree; a billing manager's requests are not the organization's to decide on."""
+    permissions = TextPermissions(requests=frozenset({permitted} if permitted else ()))
+    world = World(replace(RULES, text_permissions=permissions))
+    settings = OrganizationSettings(prompt_prefix_days=3, request_log_days=3)
+    world.store.members = [replace(member(role), settings=settings)]
+    caller = as_caller(world)
+    assert (caller.keeps_prompts, caller.keeps_requests) == (False, keeps and role is not Role.BILLING_MANAGER)
+    alone = as_caller(world, organization="")
+    assert (alone.keeps_prompts, alone.keeps_requests) == (False, False)
+
+
+def test_what_is_no_longer_kept_ends_with_the_next_poll() -> None:
+    every = frozenset({"*"})
+    world = World(replace(RULES, text_permissions=TextPermissions(every, every)))
+    world.store.members = [replace(member(), settings=OrganizationSettings(prompt_prefix_days=3))]
+    assert as_caller(world).keeps_prompts
+    world.store.members, world.store.number = [member()], 8
+    world.refresh()
+    assert world.known(KEY, ORGANIZATION) is None
+    assert not as_caller(world).keeps_prompts

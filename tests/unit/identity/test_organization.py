@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollway.identity.organization import (
+    KEPT_DAYS_MAX,
     NO_SETTINGS,
     SETTING_NAMES,
     OrganizationSettings,
@@ -17,6 +18,8 @@ changes = st.fixed_dictionaries(
     optional={
         **dict.fromkeys(SETTING_NAMES[:4], st.none() | lists),
         "data_collection": st.sampled_from([None, "allow", "deny"]),
+        "prompt_prefix_days": st.none() | st.integers(1, KEPT_DAYS_MAX),
+        "request_log_days": st.none() | st.integers(1, KEPT_DAYS_MAX),
     },
 )
 
@@ -36,6 +39,10 @@ def test_what_is_not_ours_is_not_read() -> None:
         {"provider_deny_list": [None]},
         {"data_collection": "Deny"},
         {"data_collection": False},
+        {"prompt_prefix_days": 0},
+        {"prompt_prefix_days": True},
+        {"request_log_days": KEPT_DAYS_MAX + 1},
+        {"request_log_days": "7"},
     ],
 )
 def test_what_cannot_be_read_is_not_taken_for_no_restriction(stored: dict) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tollway.sim.chat import Chat
 from tollway.sim.inbound import Inbound
 from tollway.sim.options import SimOptions
-from tollway.sim.record import RequestRecord
+from tollway.sim.record import LookupRecord, RequestRecord
 from tollway.sim.recorder import Recorder
 from tollway.sim.service import Service
 
@@ -63,3 +63,29 @@ def test_only_so_many_failures() -> None:
     service = make_service(SimOptions(no_auth=True))
     body = b'{"model":"m@fail_first=1,status=500","messages":[]}'
     assert [status(service, "POST", "/chat/completions", body=body) for _ in range(3)] == [500, 200, 200]
+
+
+def test_look_ups_are_told_what_was_asked_for_and_then_the_truth() -> None:
+    """Each is in the record, those with a bad key and about unknown answers as well."""
+    service = make_service(SimOptions())
+
+    def look(id_: str, *headers: tuple[str, str]) -> int:
+        reply = service.serve(Inbound("GET", "/v1/generation", f"id={id_}", list(headers), b"", 1, True))
+        assert isinstance(reply, bytes)
+        return int(reply.split(b" ")[1])
+
+    body = b'{"model":"sim/story@lookups=[404],chunks=1","messages":[],"sim":{"lookups":[404,503]}}'
+    chat = service.serve(Inbound("POST", "/chat/completions", "", [KEY], body, 1, True))
+    assert isinstance(chat, Chat)
+    id_ = chat.turn.id
+    service.recorder.add(chat.turn.end("complete", 1.0))
+    statuses = [look(id_), look(id_, KEY), look(id_, KEY), look(id_, KEY), look(id_, KEY), look("x", KEY)]
+    assert statuses == [401, 404, 503, 200, 200, 404]
+    kept = [one for one in service.recorder.records() if isinstance(one, LookupRecord)]
+    assert [(one.id, one.status) for one in kept] == list(zip([id_] * 5 + ["x"], statuses, strict=True))
+
+
+@pytest.mark.parametrize("lookups", ["404", "[200]", "[600]", "[404.5]", '["404"]', str([404] * 101)])
+def test_odd_look_ups_are_refused(lookups: str) -> None:
+    body = b'{"model":"m","messages":[],"sim":{"lookups":%b}}' % lookups.encode()
+    assert status(make_service(SimOptions()), "POST", "/chat/completions", KEY, body=body) == 400

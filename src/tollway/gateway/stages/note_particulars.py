@@ -1,7 +1,8 @@
 """Put together what is stored of the request besides money, for the journal and the books. Refuses nothing.
 
-Nothing is stored of what nobody pays for. Prompts are looked into for their length alone, unless the operator has their
-first characters stored; those of an organization's requests never are. Source: response-path 6.1, 6.9, 6.12.
+Nothing is stored of what nobody pays for. Prompts are looked into for their length alone, unless their first characters
+are stored: of personal requests where the operator wants it, of an organization's where it does itself, too. Source:
+response-path 6.1, 6.9, 6.12; guarantees P1.
 """
 
 from tollway.billing.particulars import NO_PARTICULARS, Particulars, storable
@@ -14,7 +15,8 @@ def run(exchange: Exchange, services: Services) -> Particulars:
     if exchange.hold is None:
         return NO_PARTICULARS
     context, body, inbound = exchange.context, exchange.request.body, exchange.inbound
-    stores = services.settings.store_prompt_prefixes and exchange.caller.organization_id is None
+    caller = exchange.caller
+    stores = caller.keeps_prompts if caller.organization_id else services.settings.store_prompt_prefixes
     prompt = prompt_info(body, stores)
     manner = exchange.request.auto_model, has_tools(body), has_middle_out(body)
     return Particulars(

@@ -10,10 +10,11 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from tollway.http.management.call import Access, ManagementServices
+from tollway.http.management.custom_llms import add_custom_llms
 from tollway.http.management.keys import add_keys
 from tollway.http.management.members import add_members
 from tollway.http.management.organizations import add_organizations
-from tollway.http.management.own_keys import add_own_keys
+from tollway.http.management.own_keys import add_bare_own_keys, add_own_keys
 from tollway.http.management.records import add_records
 from tollway.http.management.table import ROOT, Table
 from tollway.http.management.upstreams import add_upstreams
@@ -27,11 +28,13 @@ def add_management(api: FastAPI, services: ManagementServices) -> None:
     table = Table(api.router, services)
     add_keys(table)
     add_own_keys(table)
+    add_bare_own_keys(Table(api.router, services, "/api"))
     if services.upstreams is not None:
         add_upstreams(table)
     add_usage(table)
     add_organizations(table)
     add_members(table)
+    add_custom_llms(table)
     add_users(table)
     add_records(table)
     routes = [one for one in api.routes if isinstance(one, APIRoute) and one.path.startswith(ROOT)]

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 
 from tollway.admin.answers import Answers
+from tollway.admin.custom_llms import LlmDesk
 from tollway.admin.device_logins import DeviceLogins
 from tollway.admin.office import Office
 from tollway.admin.own_keys import Desk
@@ -27,6 +28,7 @@ from tollway.http.callers import BAD_ORGANIZATION, NO_ORGANIZATION, Callers, Den
 from tollway.http.custom_upstreams import UpstreamServices
 from tollway.http.explained import Explain
 from tollway.identity.caller import Caller
+from tollway.identity.kept_text import TextPermissions
 from tollway.identity.owned import Owner, OwnerKind
 from tollway.ids import is_uuid
 
@@ -45,9 +47,10 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ManagementServices:
-    """`own_keys(actor)`: the use cases of own keys on behalf of one caller. `upstreams` None: they are turned off.
+    """`own_keys(actor)`, `custom_llms(actor)`: these use cases on behalf of one caller. `upstreams` None: turned off.
 
     `spent(budget)`: micro-dollars so far. `address_of(request)`: the client's address, "" when it is not known.
+    `text_permissions`: whose text the operator permits to be kept.
     """
 
     callers: Callers
@@ -58,9 +61,11 @@ class ManagementServices:
     explain: Explain
     spent: Callable[[BudgetRef], Awaitable[int]]
     own_keys: Callable[[Actor], Desk]
+    custom_llms: Callable[[Actor], LlmDesk]
     upstreams: UpstreamServices | None
     pepper: bytes
     app_url: str
+    text_permissions: TextPermissions
     body_bytes_max: int
     address_of: Callable[[Request], str]
     now: Callable[[], datetime]

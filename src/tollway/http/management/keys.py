@@ -53,38 +53,38 @@ def add_keys(table: Table) -> None:
 async def list_keys(call: Current, limit: Limit = 100, cursor: Cursor = None) -> Listing[ApiKey] | Problem:
     """One's own keys; of an organization all of them for owners and billing managers."""
     page = Page(limit, cursor)
-    found = await key_changes.list_keys_of(_desk(call), page)
+    found = await key_changes.list_keys_of(key_desk(call), page)
     return found if isinstance(found, Problem) else page_of(found, page)
 
 
 async def create_key(call: Current, body: KeyBody) -> KeyWithSecret | Problem:
     """A key of one's own, for oneself or for the organization. The secret is shown now and never again."""
-    return _with_secret(await key_changes.create_key_of(_desk(call), body.change))
+    return with_secret(await key_changes.create_key_of(key_desk(call), body.change))
 
 
 async def show_key(call: Current, key_id: str) -> ApiKey | Problem:
     """One key, without its secret."""
-    return await key_changes.find_key(_desk(call), key_id)
+    return await key_changes.find_key(key_desk(call), key_id)
 
 
 async def change_key(call: Current, key_id: str, body: KeyBody) -> ApiKey | Problem:
     """Label, limit and expiry; null lifts a limit or an expiry."""
-    return await key_changes.change_key(_desk(call), key_id, body.change)
+    return await key_changes.change_key(key_desk(call), key_id, body.change)
 
 
 async def rotate_key(call: Current, key_id: str) -> KeyWithSecret | Problem:
     """Another secret for the same key; the old one ends within seconds."""
-    return _with_secret(await key_changes.rotate_key(_desk(call), key_id))
+    return with_secret(await key_changes.rotate_key(key_desk(call), key_id))
 
 
 async def revoke_key(call: Current, key_id: str) -> ApiKey | Problem:
     """Refuse the key from now on, in every process within seconds."""
-    return await key_changes.revoke_key_of(_desk(call), key_id)
+    return await key_changes.revoke_key_of(key_desk(call), key_id)
 
 
-def _desk(call: Call) -> KeyDesk:
+def key_desk(call: Call) -> KeyDesk:
     return KeyDesk(call.office, call.owner, call.services.pepper, call.caller.key_id)
 
 
-def _with_secret(made: CreatedKey | Problem) -> KeyWithSecret | Problem:
+def with_secret(made: CreatedKey | Problem) -> KeyWithSecret | Problem:
     return made if isinstance(made, Problem) else KeyWithSecret(key=made.key, api_key=made.api_key)

@@ -6,14 +6,13 @@ from urllib.parse import quote
 from msgspec import UNSET
 from pydantic import BaseModel, Field
 
-from tollway.admin import invitations, members
+from tollway.admin import invitations, key_changes, members
 from tollway.admin.invitations import TOKEN_CHARS
 from tollway.admin.members import MemberChange
-from tollway.admin.organizations import add_member
-from tollway.admin.records import AuditEntry, Invitation, Member, Page
+from tollway.admin.records import Invitation, Member, Page
 from tollway.errors import Problem
 from tollway.http.management.call import Access, Current
-from tollway.http.management.keys import Cursor, Limit
+from tollway.http.management.keys import Cursor, KeyBody, KeyWithSecret, Limit, key_desk, with_secret
 from tollway.http.management.organizations import ONE
 from tollway.http.management.table import Body, Done, Listing, Table, page_of
 from tollway.identity.caller import Role
@@ -61,6 +60,9 @@ def add_members(table: Table) -> None:
     table.add("POST", MEMBERS, Access.ADMINISTRATOR, put_member, Member, status=201, once=True)
     table.add("PATCH", f"{MEMBERS}/{{member_id}}", Access.CHANGE, change_member, Member)
     table.add("DELETE", f"{MEMBERS}/{{member_id}}", Access.CHANGE, remove_member, Done)
+    table.add(
+        "POST", f"{MEMBERS}/{{member_id}}/keys", Access.CHANGE, create_member_key, KeyWithSecret, status=201, once=True
+    )
     table.add("GET", INVITATIONS, Access.CHANGE, list_invitations, Listing[Invitation])
     table.add("POST", INVITATIONS, Access.CHANGE, invite, InvitationWithToken, status=201, once=True)
     table.add("DELETE", f"{INVITATIONS}/{{invitation_id}}", Access.CHANGE, revoke_invitation, Invitation)
@@ -75,11 +77,7 @@ async def list_members(call: Current) -> Listing[Member]:
 
 async def put_member(call: Current, body: NewMemberBody) -> Member | Problem:
     """Make a user a member without asking them."""
-
-    def audit(member: Member) -> AuditEntry:
-        return call.office.audit(call.found.id, "organization.member.add", f"Added {member.email} as {member.role}")
-
-    return await add_member(call.services.store, call.found.id, body.user, body.role, call.now, audit)
+    return await members.add_member(call.office, call.found.id, body.user, body.role)
 
 
 async def change_member(call: Current, member_id: str, body: MemberBody) -> Member | Problem:
@@ -90,8 +88,13 @@ async def change_member(call: Current, member_id: str, body: MemberBody) -> Memb
 
 
 async def remove_member(call: Current, member_id: str) -> Done | Problem:
-    """Membership and daily limit end."""
+    """Membership and daily limit end. Service accounts stay until an administrator erases them."""
     return await members.remove_member(call.office, call.found.id, member_id) or Done()
+
+
+async def create_member_key(call: Current, member_id: str, body: KeyBody) -> KeyWithSecret | Problem:
+    """The organization's key for a service account that is its member. The secret is shown now and never again."""
+    return with_secret(await key_changes.create_key_for(key_desk(call), call.found.id, member_id, body.change))
 
 
 async def list_invitations(call: Current, limit: Limit = 100, cursor: Cursor = None) -> Listing[Invitation] | Problem:

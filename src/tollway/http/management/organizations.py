@@ -14,15 +14,20 @@ from tollway.admin.organizations import list_organizations
 from tollway.admin.ownership import MANAGERS, NO_ACCESS, role_of
 from tollway.admin.preferences import read_preferences
 from tollway.admin.records import AccountBalance, Organization, OrganizationChange, Page, Setting
+from tollway.admin.restrictions import LIST_ENTRIES_MAX
 from tollway.errors import Code, Problem
-from tollway.http.management.call import Access, Current
+from tollway.http.management.call import Access, Call, Current
 from tollway.http.management.keys import Amount, Cursor, Limit
 from tollway.http.management.table import Body, Done, Listing, Table, page_of
 from tollway.identity.caller import Role
+from tollway.identity.kept_text import KeptText
+from tollway.identity.organization import KEPT_DAYS_MAX
 
 ONE: Final = "/organizations/{organization_id}"
 
-_Entries = Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=1_000)]
+_Entries = Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=LIST_ENTRIES_MAX)]
+
+_Days = Annotated[int, Field(ge=1, le=KEPT_DAYS_MAX)]
 
 
 class NewOrganizationBody(Body):
@@ -30,7 +35,7 @@ class NewOrganizationBody(Body):
 
 
 class SettingsBody(Body):
-    """What is left out stays; null or an empty list takes one away."""
+    """What is left out stays; null or an empty list takes one away. `*_days` are an owner's to set."""
 
     model_allow_list: _Entries | None = None
     model_deny_list: _Entries | None = None
@@ -38,6 +43,8 @@ class SettingsBody(Body):
     provider_deny_list: _Entries | None = None
     data_collection: Literal["allow", "deny"] | None = None
     default_model: Annotated[str | None, Field(max_length=256)] = None
+    prompt_prefix_days: _Days | None = None
+    request_log_days: _Days | None = None
     minimum_balance_microdollars: Amount | None = None
     minimum_balance_alert_email: Annotated[list[Annotated[str, Field(max_length=320)]] | None, Field(max_length=20)] = (
         None
@@ -56,7 +63,8 @@ class OrganizationBody(Body):
 
 @dataclass(frozen=True, slots=True)
 class SettingsShown:
-    """`minimum_balance_alert_email` null: not for plain members."""
+    """`minimum_balance_alert_email` null: not for plain members. `*_days`: for how many days first characters of
+    prompts are kept, and whole requests with their answers; null: the organization has none kept."""
 
     model_allow_list: list[str]
     model_deny_list: list[str]
@@ -64,6 +72,8 @@ class SettingsShown:
     provider_deny_list: list[str]
     data_collection: str | None
     default_model: str | None
+    prompt_prefix_days: int | None
+    request_log_days: int | None
     minimum_balance_microdollars: int | None
     minimum_balance_alert_email: list[str] | None
     code_indexing_enabled: bool
@@ -71,7 +81,8 @@ class SettingsShown:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationShown:
-    """`role`: as whom the caller acts for it."""
+    """`role`: as whom the caller acts for it. `kept`: what of the text of its requests is kept now, which the operator
+    must permit as well."""
 
     id: str
     name: str
@@ -80,6 +91,7 @@ class OrganizationShown:
     created_at: datetime
     role: Role
     settings: SettingsShown
+    kept: KeptText
 
 
 def add_organizations(table: Table) -> None:
@@ -96,14 +108,14 @@ async def list_my_organizations(call: Current) -> Listing[OrganizationShown]:
     """Those that the caller belongs to."""
     found = await call.services.store.list_memberships(call.caller.user_id)
     mine = [one for one in found if call.caller.organization_id in (None, one.organization.id)]
-    return Listing[OrganizationShown](data=[_shown(one.organization, one.role) for one in mine], next_cursor=None)
+    return Listing[OrganizationShown](data=[_shown(call, one.organization, one.role) for one in mine], next_cursor=None)
 
 
 async def list_all_organizations(call: Current, limit: Limit = 100, cursor: Cursor = None) -> object:
     """All there are, newest first."""
     page = Page(limit, cursor)
     found = await list_organizations(call.services.store, page)
-    return found if isinstance(found, Problem) else page_of([_shown(one, Role.OWNER) for one in found], page)
+    return found if isinstance(found, Problem) else page_of([_shown(call, one, Role.OWNER) for one in found], page)
 
 
 async def create_organization(call: Current, body: NewOrganizationBody) -> OrganizationShown | Problem:
@@ -111,13 +123,13 @@ async def create_organization(call: Current, body: NewOrganizationBody) -> Organ
     if call.organization is not None:
         return Problem(Code.FORBIDDEN, "the key is bound", shown=NO_ACCESS)
     made = await organization_changes.found_organization(call.office, body.name)
-    return made if isinstance(made, Problem) else _shown(made, Role.OWNER)
+    return made if isinstance(made, Problem) else _shown(call, made, Role.OWNER)
 
 
 async def show_organization(call: Current) -> OrganizationShown | Problem:
     """Name, plan and settings."""
     role = await role_of(call.services.store, call.actor, call.found.id)
-    return role if isinstance(role, Problem) else _shown(call.found, role)
+    return role if isinstance(role, Problem) else _shown(call, call.found, role)
 
 
 async def change_organization(call: Current, body: OrganizationBody) -> OrganizationShown | Problem:
@@ -131,7 +143,7 @@ async def change_organization(call: Current, body: OrganizationBody) -> Organiza
     role = changed if isinstance(changed, Problem) else await role_of(call.services.store, call.actor, changed.id)
     if isinstance(changed, Problem) or isinstance(role, Problem):
         return changed if isinstance(changed, Problem) else role  # type: ignore[return-value]
-    return _shown(changed, role)
+    return _shown(call, changed, role)
 
 
 async def delete_organization(call: Current) -> Done | Problem:
@@ -144,12 +156,13 @@ async def show_organization_balance(call: Current) -> AccountBalance | Problem:
     return await show_balance(call.services.store, Account(organization=call.found.id))
 
 
-def _shown(one: Organization, role: Role) -> OrganizationShown:
+def _shown(call: Call, one: Organization, role: Role) -> OrganizationShown:
     preferences: dict[str, Any] = to_builtins(read_preferences(one.stored))
     if role not in MANAGERS:
         preferences["minimum_balance_alert_email"] = None
     settings: dict[str, Any] = {**to_builtins(one.settings), **preferences}
     lists: dict[str, Any] = {name: list(v) if isinstance(v, tuple) else v for name, v in settings.items()}
+    kept = call.services.text_permissions.in_force(one.id, one.settings)
     return OrganizationShown(
-        one.id, one.name, one.plan, one.require_seats, one.created_at, role, SettingsShown(**lists)
+        one.id, one.name, one.plan, one.require_seats, one.created_at, role, SettingsShown(**lists), kept
     )

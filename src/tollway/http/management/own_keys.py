@@ -1,4 +1,8 @@
-"""Keys that callers bring along for inference providers: `/byok-keys…`. No answer has one in it."""
+"""Keys that callers bring along for inference providers: `/byok-keys…`. No answer has one in it.
+
+They are served twice: with the rest of the management API, and at `/api/byok-keys`, where the list is a bare array
+(catalog-and-clients E.3).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +46,15 @@ class OwnKeyShown:
 
 def add_own_keys(table: Table) -> None:
     table.add("GET", "/byok-keys", Access.LOOK, list_own_keys, Listing[OwnKeyShown])
+    _add_changes(table)
+
+
+def add_bare_own_keys(table: Table) -> None:
+    table.add("GET", "/byok-keys", Access.LOOK, list_bare_own_keys, list[OwnKeyShown])
+    _add_changes(table)
+
+
+def _add_changes(table: Table) -> None:
     table.add("POST", "/byok-keys", Access.CHANGE, add_own_key, OwnKeyShown, status=201, once=True)
     table.add("PATCH", "/byok-keys/{own_key_id}", Access.CHANGE, change_own_key, OwnKeyShown)
     table.add("DELETE", "/byok-keys/{own_key_id}", Access.CHANGE, delete_own_key, Done)
@@ -53,6 +66,12 @@ async def list_own_keys(call: Current) -> Listing[OwnKeyShown] | Problem:
     if isinstance(found, Problem):
         return found
     return Listing[OwnKeyShown](data=[_shown(one) for one in found], next_cursor=None)
+
+
+async def list_bare_own_keys(call: Current) -> list[OwnKeyShown] | Problem:
+    """In order of creation, as an array; one for each provider at most."""
+    found = await list_own_keys(call)
+    return found if isinstance(found, Problem) else found.data
 
 
 async def add_own_key(call: Current, body: NewOwnKey) -> OwnKeyShown | Problem:

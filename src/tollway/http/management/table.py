@@ -21,6 +21,7 @@ from tollway.admin.records import Page
 from tollway.errors import Code, Problem
 from tollway.http.management.call import ORGANIZATION, Access, ManagementServices, admit
 from tollway.http.problems import problem_body
+from tollway.http.security_events import note_change
 from tollway.wire.json_body import BodyError, decode_object
 
 ROOT: Final = "/api/admin/v1"
@@ -67,10 +68,11 @@ def page_of(rows: Sequence[T], page: Page) -> Listing[T]:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Where routes are put."""
+    """Where routes are put: below `root`."""
 
     router: APIRouter
     services: ManagementServices
+    root: str = ROOT
 
     def add(
         self,
@@ -85,7 +87,7 @@ class Table:
     ) -> None:
         """`answer`: the type of what the handler gives. `once`: it creates, so an `Idempotency-Key` counts."""
         self.router.add_api_route(
-            f"{ROOT}{path}",
+            f"{self.root}{path}",
             _answering(handler),
             methods=[method],
             response_model=answer,
@@ -178,7 +180,11 @@ async def _run(services: ManagementServices, request: Request, inner: Serve) -> 
         return _invalid(error)
     if request.method != "GET":
         await services.callers.heed_changes()
-    return answer.problem if isinstance(answer, _Refused) else answer
+    if isinstance(answer, _Refused):
+        return answer.problem
+    if request.method != "GET" and request.state.call.organization is None:
+        note_change(request, request.scope["route"].name, request.state.call.caller)
+    return answer
 
 
 async def _once(

@@ -8,18 +8,22 @@ from tollway.admin import credits as credit_cases
 from tollway.admin import users
 from tollway.admin.credits import Credited, NewCredit, add_credit
 from tollway.admin.credits import Owner as Account
+from tollway.admin.ownership import NO_ACCESS
 from tollway.admin.records import AccountBalance, CreditTransaction, Page, User
-from tollway.errors import Problem
+from tollway.errors import Code, Problem
 from tollway.http.management.call import Access, Call, Current
 from tollway.http.management.keys import Cursor, Limit
-from tollway.http.management.table import Body, Listing, Table, page_of
+from tollway.http.management.table import Body, Done, Listing, Table, page_of
 from tollway.identity.owned import OwnerKind
 from tollway.money import MICRODOLLARS_MAX
 
 
 class NewUserBody(Body):
+    """`is_bot`: a service account. It stays what it is made."""
+
     email: Annotated[str, Field(min_length=1, max_length=320)]
     name: Annotated[str, Field(max_length=200)] = ""
+    is_bot: bool = False
 
 
 class BlockBody(Body):
@@ -57,6 +61,8 @@ def add_users(table: Table) -> None:
     table.add("GET", "/users/{user_id}", Access.ADMINISTRATOR, show_user, User)
     table.add("POST", "/users/{user_id}/block", Access.ADMINISTRATOR, block_user, User)
     table.add("POST", "/users/{user_id}/unblock", Access.ADMINISTRATOR, unblock_user, User)
+    table.add("POST", "/users/{user_id}/reset-tokens", Access.ADMINISTRATOR, reset_tokens_of, User)
+    table.add("POST", "/reset-tokens", Access.SIGNED_IN, reset_tokens, Done)
     table.add("DELETE", "/users/{user_id}", Access.ADMINISTRATOR, erase_user, User)
     table.add("GET", "/balance", Access.LOOK, show_balance, AccountBalance)
     table.add("GET", "/credits", Access.CHANGE, list_credits, Listing[CreditTransaction])
@@ -73,7 +79,7 @@ async def list_users(call: Current, limit: Limit = 100, cursor: Cursor = None) -
 
 async def create_user(call: Current, body: NewUserBody) -> User | Problem:
     """A user without credits and keys."""
-    return await users.create_user(call.services.store, users.NewUser(body.email, body.name), call.now)
+    return await users.create_user(call.services.store, users.NewUser(body.email, body.name, body.is_bot), call.now)
 
 
 async def show_user(call: Current, user_id: str) -> User | Problem:
@@ -89,6 +95,19 @@ async def block_user(call: Current, user_id: str, body: BlockBody) -> User | Pro
 async def unblock_user(call: Current, user_id: str) -> User | Problem:
     """Accept the user's keys and tokens again."""
     return await users.unblock_user(call.services.store, user_id, call.now)
+
+
+async def reset_tokens_of(call: Current, user_id: str) -> User | Problem:
+    """End every token of the user; API keys go on."""
+    return await users.reset_tokens(call.services.store, user_id, call.now)
+
+
+async def reset_tokens(call: Current) -> Done | Problem:
+    """End every token of one's own, the one that asks among them; API keys go on."""
+    if call.caller.organization_id is not None:
+        return Problem(Code.FORBIDDEN, "the key is bound", shown=NO_ACCESS)
+    done = await users.reset_tokens(call.services.store, call.caller.user_id, call.now)
+    return done if isinstance(done, Problem) else Done()
 
 
 async def erase_user(call: Current, user_id: str) -> User | Problem:
@@ -114,14 +133,14 @@ async def give_credit(call: Current, body: CreditBody) -> CreditedBody | Problem
     """A grant, or a payment that was received elsewhere."""
     account = Account(body.user_id, body.organization_id)
     order = NewCredit(account, body.amount_microdollars, body.is_free, body.description, body.category)
-    return _told(await add_credit(call.services.store, order, call.now))
+    return _told(await add_credit(call.services.store, order, call.now, call.actor))
 
 
 async def refund(call: Current, body: RefundBody) -> CreditedBody | Problem:
     """Give money back: at most what is left, as a payment the other way round."""
     account = Account(body.user_id, body.organization_id)
     order = credit_cases.Refund(account, body.amount_microdollars, body.description)
-    return _told(await credit_cases.refund_credit(call.services.store, order, call.now))
+    return _told(await credit_cases.refund_credit(call.services.store, order, call.now, call.actor))
 
 
 def _account(call: Call) -> Account:

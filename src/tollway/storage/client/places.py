@@ -4,15 +4,15 @@ Source: catalog-and-clients D.1.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 APPLICATION: Final = "tollway"
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Folders; none of them need exist."""
 
     config: Path

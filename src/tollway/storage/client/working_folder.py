@@ -7,17 +7,17 @@ Source: catalog-and-clients D.4.5.
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from tollway.client.errors import ClientError
 
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """`path` is absolute and has no links in it. `is_inside`: in the working folder, and not where secrets are kept."""
 
     path: Path

@@ -42,14 +42,16 @@ usage_origins: Final = Table(
     Column("has_middle_out", Boolean, nullable=False),
 )
 
-# First characters of prompts, only where the operator wants them, and for so long as they say (guarantees P1).
+# First characters of prompts, only where they are wanted, and for so long as was said (guarantees P1).
 usage_prompts: Final = Table(
     "usage_prompts",
     metadata,
     Column("id", Text, ForeignKey("usage.id", ondelete="CASCADE"), primary_key=True),
     Column("system_prefix", Text),
     Column("user_prefix", Text),
-    Column("created_at", UtcInstant, nullable=False, index=True),
+    Column("created_at", UtcInstant, nullable=False),
+    Column("organization_id", Text),  # NULL: of a personal request
+    Index("ix_usage_prompts_organization_id_created_at", "organization_id", "created_at"),
 )
 
 # What the upstream's own record of an answer said, where it was looked up. Times are as it gives them.

@@ -102,6 +102,9 @@ class SqlBooks:
         of = tuple(providers)
         return await self._database.read(lambda connection: corrections.uncertain(connection, before, limit, of))
 
+    async def find_uncertain(self, request_id: str) -> UncertainRow | None:
+        return await self._database.read(lambda connection: corrections.find_uncertain(connection, request_id))
+
     async def unasked(self, providers: Iterable[str]) -> int:
         of = frozenset(providers)
         return await self._database.read(lambda connection: corrections.unasked(connection, of))

@@ -3,7 +3,7 @@
 The usage row keeps the original figures and, beside them, by how much they were corrected.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -54,11 +54,16 @@ _FIELDS: Final = {  # of UncertainRow
     "cancelled": usage_metadata.c.cancelled,
     "lookups": usage.c.lookups,
     "created_at": usage.c.created_at,
+    "latency_ms": usage_metadata.c.latency_ms,
 }
-_FIND: Final = (
+_UNCERTAIN: Final = (
     select(*(column.label(name) for name, column in _FIELDS.items()))
     .join_from(usage, usage_metadata, usage_metadata.c.id == usage.c.id)
-    .where(text(UNCERTAIN), among(usage.c.provider_id, "providers"), usage.c.created_at < bindparam("before"))
+    .where(text(UNCERTAIN))
+)
+_FIND_ONE: Final = _UNCERTAIN.where(usage.c.id == bindparam("request_id"))
+_FIND: Final = (
+    _UNCERTAIN.where(among(usage.c.provider_id, "providers"), usage.c.created_at < bindparam("before"))
     .order_by(usage.c.created_at, usage.c.id)
     .limit(bindparam("most"))
 )
@@ -72,7 +77,17 @@ def uncertain(
 ) -> tuple[UncertainRow, ...]:
     """See Corrections.uncertain."""
     found = connection.execute(_FIND, {"before": before, "most": limit, "providers": pack(providers)}).mappings()
-    return tuple(UncertainRow(**{**row, "basis": Basis(row["basis"])}) for row in found)
+    return tuple(map(_row_of, found))
+
+
+def find_uncertain(connection: Connection, request_id: str) -> UncertainRow | None:
+    """See Corrections.find_uncertain."""
+    found = connection.execute(_FIND_ONE, {"request_id": request_id}).mappings().first()
+    return None if found is None else _row_of(found)
+
+
+def _row_of(row: Mapping[Any, Any]) -> UncertainRow:
+    return UncertainRow(**{**row, "basis": Basis(row["basis"])})
 
 
 def unasked(connection: Connection, providers: Collection[str]) -> int:

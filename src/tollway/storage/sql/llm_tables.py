@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Integer, Table, Text, false
 
 from tollway.storage.sql.tables import metadata
-from tollway.storage.sql.types import JSON_VALUE, TextList, UtcInstant
+from tollway.storage.sql.types import SEALED_VALUE, TextList, UtcInstant
 
 custom_llms: Final = Table(
     "custom_llms",
@@ -17,7 +17,7 @@ custom_llms: Final = Table(
     Column("display_name", Text, nullable=False),
     Column("vendor", Text, nullable=False),  # whose API it speaks: anthropic, openai
     Column("base_url", Text, nullable=False),  # without a slash at its end
-    Column("sealed_key", JSON_VALUE, nullable=False),
+    Column("sealed_key", SEALED_VALUE, nullable=False),
     Column("last_four", Text, nullable=False),  # of the key; "" of a short one
     Column("internal_id", Text, nullable=False),  # what the vendor calls it
     Column("context_length", Integer, nullable=False),

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, SmallInteger, Table, Text
 
 from tollway.storage.sql.tables import metadata
-from tollway.storage.sql.types import JSON_VALUE, UtcInstant
+from tollway.storage.sql.types import SEALED_VALUE, UtcInstant
 
 # One that was revoked has expired. `user_id`: who invites.
 invitations: Final = Table(
@@ -49,7 +49,7 @@ stored_answers: Final = Table(
     Column("claim", Text, nullable=False),
     Column("body_hash", Text, nullable=False),
     Column("status", SmallInteger),
-    Column("answer", JSON_VALUE),
+    Column("answer", SEALED_VALUE),
     Column("created_at", UtcInstant, nullable=False, index=True),
     CheckConstraint("(status IS NULL) = (answer IS NULL)", name="answer"),
 )

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from tollway.storage.sql.tables import metadata
-from tollway.storage.sql.types import JSON_VALUE, TextList, UtcInstant
+from tollway.storage.sql.types import JSON_VALUE, SEALED_VALUE, TextList, UtcInstant
 
 ONE_OWNER: Final = "(user_id IS NULL) <> (organization_id IS NULL)"
 
@@ -39,7 +39,7 @@ byok_keys: Final = Table(
     _id(),
     *_owner(),
     Column("provider_id", Text, nullable=False),  # lower-cased
-    Column("sealed_key", JSON_VALUE, nullable=False),
+    Column("sealed_key", SEALED_VALUE, nullable=False),
     Column("last_four", Text, nullable=False),  # of the secret; "" of a short one
     Column("is_enabled", Boolean, nullable=False, server_default=true()),
     Column("created_at", UtcInstant, nullable=False),
@@ -58,9 +58,9 @@ custom_upstreams: Final = Table(
     Column("provider_id", Text, nullable=False, index=True),
     Column("display_name", Text, nullable=False),
     Column("base_url", Text, nullable=False),  # without a slash at its end
-    Column("sealed_key", JSON_VALUE),  # NULL: it was cleared when the address changed
+    Column("sealed_key", SEALED_VALUE),  # NULL: it was cleared when the address changed
     Column("last_four", Text, nullable=False),
-    Column("sealed_headers", JSON_VALUE),
+    Column("sealed_headers", SEALED_VALUE),
     Column("header_names", TextList, nullable=False),  # of the sealed ones, for those who manage them
     Column("model_metadata", JSON_VALUE, nullable=False),
     Column("is_enabled", Boolean, nullable=False, server_default=true()),

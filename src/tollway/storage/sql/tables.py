@@ -65,6 +65,7 @@ users: Final = Table(
     Column("pepper", Text),  # NULL: an account taken over, any otherwise valid token passes
     Column("blocked_reason", Text),
     Column("is_admin", Boolean, nullable=False, server_default=false()),  # set by command alone
+    Column("is_bot", Boolean, nullable=False, server_default=false()),  # a service account
     Column("created_at", UtcInstant, nullable=False),
     Column("updated_at", UtcInstant, nullable=False),
     CheckConstraint("length(blocked_reason) > 0", name="blocked_reason"),

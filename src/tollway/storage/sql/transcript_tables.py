@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, Integer, Table, Text
+from sqlalchemy import Column, Index, Integer, Table, Text
 
 from tollway.storage.sql.tables import metadata
 from tollway.storage.sql.types import JSON_VALUE, UtcInstant
@@ -19,4 +19,5 @@ request_log: Final = Table(
     Column("status_code", Integer, nullable=False),
     Column("request", JSON_VALUE, nullable=False),  # secrets masked
     Column("response", Text, nullable=False),
+    Index("ix_request_log_organization_id_created_at", "organization_id", "created_at"),
 )

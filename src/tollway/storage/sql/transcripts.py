@@ -2,28 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from tollway.admin.records import SOFT_DELETED
 from tollway.gateway.transcripts import Transcript
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.insertion import insert_all_missing
+from tollway.storage.sql.kept_text import REQUESTS
 from tollway.storage.sql.tables import users
 from tollway.storage.sql.transcript_tables import request_log
 from tollway.wire.transcript import stored_request, stored_response
 
-_columns: Final = request_log.c
-_OLDEST: Final = (
-    select(_columns.id)
-    .where(_columns.created_at < bindparam("before"))
-    .order_by(_columns.created_at)
-    .limit(bindparam("rows_max"))
-)
-_DELETE: Final = delete(request_log).where(_columns.id.in_(_OLDEST.scalar_subquery()))
 # Locked against a deletion under way, which locks the same rows: either it sees what we write, or we see that it was.
 _THERE: Final = (
     select(users.c.id, users.c.blocked_reason)
@@ -48,10 +40,6 @@ class SqlTranscripts:
         except SQLAlchemyError as error:
             raise ValueError(f"the database refused it ({type(error).__name__})") from error
 
-    async def delete_before(self, before: datetime, rows_max: int) -> int:
-        found = {"before": before, "rows_max": rows_max}
-        return await self._database.write(lambda connection: connection.execute(_DELETE, found).rowcount)
-
     def _row_of(self, transcript: Transcript) -> dict[str, Any]:
         return {
             "id": transcript.id,
@@ -69,6 +57,7 @@ class SqlTranscripts:
 def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
     found = connection.execute(_THERE, {"ids": sorted({row["user_id"] for row in rows})})
     deleted = {user.id for user in found if (user.blocked_reason or "").startswith(SOFT_DELETED)}
-    kept = [row for row in rows if row["user_id"] not in deleted]
+    wanted = {None, *REQUESTS.wanted_days(connection, filter(None, (row["organization_id"] for row in rows)))}
+    kept = [row for row in rows if row["user_id"] not in deleted and row["organization_id"] in wanted]
     if kept:
         insert_all_missing(connection, request_log, kept)

@@ -1,6 +1,6 @@
 """Column types that mean the same on SQLite and PostgreSQL: instants, exact decimals, lists of texts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -8,12 +8,38 @@ from typing import Any, Final
 
 from msgspec import json
 from sqlalchemy import JSON, BigInteger, Text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # A JSON value; none at all is NULL.
 JSON_VALUE: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class _SealedText(sqlite.JSON):
+    """Text that is no JSON any more reads as an empty object: a secret that does not open, which is its owner's trouble
+    alone, and not an error of whatever is read together with it."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        read = super().result_processor(dialect, coltype)
+        assert read
+
+        def process(value: Any) -> Any:
+            try:
+                return read(value)
+            except (TypeError, ValueError):  # the former of a bare number, which SQLite makes one of its own
+                return {}
+
+        return process
+
+    def adapt(self, cls: Any, **_: Any) -> Any:  # noqa: ARG002  (signature)
+        """Not to the driver's own type, which would read without this."""
+        return self
+
+
+# A sealed secret; none at all is NULL.
+SEALED_VALUE: Final = JSON_VALUE.with_variant(_SealedText(none_as_null=True), "sqlite")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _encode: Final = json.Encoder().encode
 

@@ -7,8 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from tollway.billing.ledger import Basis, Outcome
+from tollway.billing.ledger import Outcome
 from tollway.billing.particulars import origin_id
+from tollway.billing.reconciliation import is_to_be_looked_up
 from tollway.storage.sql.bulk import Bulk
 from tollway.storage.sql.tables import usage, usage_metadata
 from tollway.storage.sql.types import decimal_text, list_text, microseconds
@@ -67,10 +68,6 @@ METADATA: Final = Bulk(
     "rule",
 )
 
-# Reading or hashing a member of an Enum costs as much as a call (Python 3.11), so each is read once and compared.
-_REPORTED, _ABSORBED = Basis.REPORTED, Basis.ABSORBED
-_UNCERTAIN: Final = (Basis.ESTIMATED, Basis.INTERRUPTED)
-
 
 class Form(NamedTuple):
     """How a database takes what not all of them take alike."""
@@ -85,15 +82,6 @@ _POSTGRES: Final = Form(lambda instant: instant, lambda day: day)
 
 def form_for(connection: Connection) -> Form:
     return _POSTGRES if connection.dialect.name == "postgresql" else _SQLITE
-
-
-def _is_uncertain(outcome: Outcome) -> bool:
-    """Nobody has said what the upstream bills for it."""
-    basis = outcome.basis
-    if basis is _REPORTED:
-        return False
-    is_absorbed_unseen = basis is _ABSORBED and not outcome.absorbed and outcome.reported_cost is None
-    return basis in _UNCERTAIN or is_absorbed_unseen
 
 
 def usage_row(outcome: Outcome, budget_ids: Sequence[str], form: Form) -> tuple[Any, ...]:
@@ -123,7 +111,7 @@ def usage_row(outcome: Outcome, budget_ids: Sequence[str], form: Form) -> tuple[
         outcome.reported_cost,
         hold.worst_case,
         hold.amounts[0],
-        0 if record.message_id is not None and _is_uncertain(outcome) else None,
+        0 if is_to_be_looked_up(outcome) else None,
         record.price_version,
         decimal_text(record.prompt_usd),
         decimal_text(record.completion_usd),

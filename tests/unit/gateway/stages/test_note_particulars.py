@@ -11,7 +11,7 @@ from tollway.gateway.exchange import Exchange
 from tollway.gateway.stages import note_particulars
 from tollway.routing.plan import Plan
 from tollway.routing.precedence import Rule
-from tollway.settings import parse
+from tollway.settings import Settings, parse
 from tollway.wire.chat import ChatRequest
 from unit.gateway.fakes import CALLER, HOLD, candidate, exchange, services
 
@@ -19,7 +19,7 @@ TALK: dict[str, Any] = {
     "model": "vendor/name",
     "messages": [{"role": "system", "content": "be\0 brief"}, {"role": "user", "content": "\0abc\ud800"}],
 }
-KEEPING = parse({"store_prompt_prefixes": True})
+KEEPING, SILENT = parse({"store_prompt_prefixes": True}), parse({})
 
 
 def asked(body: dict[str, Any] | None = None, headers: dict[bytes, bytes] | None = None) -> Exchange:
@@ -53,11 +53,23 @@ def test_which_rule_decided_who_serves_it() -> None:
     assert note(asked()).rule == "split"
 
 
-def test_never_of_an_organization() -> None:
+@pytest.mark.parametrize(
+    ("changes", "settings", "kept"),
+    [
+        ({}, KEEPING, (None, None)),
+        ({"keeps_requests": True}, KEEPING, (None, None)),
+        ({"keeps_prompts": True}, SILENT, ("be brief", "abc")),
+    ],
+)
+def test_of_an_organization_only_as_it_wants_it(
+    changes: dict[str, Any], settings: Settings, kept: tuple[str | None, str | None]
+) -> None:
+    """Whatever becomes of personal requests."""
     one = asked()
-    one.caller = replace(CALLER, organization_id="acme")
-    told = note(one, settings=KEEPING)
-    assert (told.system_prompt_length, told.system_prompt_prefix, told.user_prompt_prefix) == (9, None, None)
+    one.caller = replace(CALLER, organization_id="acme", **changes)
+    told = note(one, settings=settings)
+    assert told.system_prompt_length == 9
+    assert (told.system_prompt_prefix, told.user_prompt_prefix) == kept
 
 
 @pytest.mark.parametrize(

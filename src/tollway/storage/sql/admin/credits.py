@@ -4,10 +4,11 @@ from typing import Final
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from tollway.admin.records import AccountBalance, CreditTransaction, Page
+from tollway.admin.records import AccountBalance, AuditEntry, CreditTransaction, Page
 from tollway.billing.ledger import PAYMENTS, BudgetKind, BudgetRef, EntryKind, Posting
 from tollway.money import Microdollars
 from tollway.storage.sql import budgets
+from tollway.storage.sql.admin.audit import write_audit
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
 from tollway.storage.sql.credit_rows import book_credit
 from tollway.storage.sql.entries import post
@@ -30,19 +31,24 @@ _ONE: Final = select(credit_transactions.c.id).where(credit_transactions.c.id ==
 
 
 class SqlCredits(SqlSubject):
-    async def add_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance:
+    async def add_credit(
+        self, account: BudgetRef, credit: CreditTransaction, audit: AuditEntry | None = None
+    ) -> AccountBalance:
         row = _row(credit)
 
         def work(connection: Connection) -> AccountBalance:
             credited = book_credit(connection, account, row)
             if credited is None:  # an earlier try of ours
                 return _balance(account, budgets.read(connection, account.id))
+            write_audit(connection, audit)
             bump_identity(connection)
             return _balance(account, credited)
 
         return await self._database.write(work)
 
-    async def refund_credit(self, account: BudgetRef, credit: CreditTransaction) -> AccountBalance | None:
+    async def refund_credit(
+        self, account: BudgetRef, credit: CreditTransaction, audit: AuditEntry | None = None
+    ) -> AccountBalance | None:
         posting = Posting(EntryKind.REFUND, account.id, PAYMENTS, Microdollars(-credit.amount_microdollars))
 
         def work(connection: Connection) -> AccountBalance | None:
@@ -54,6 +60,7 @@ class SqlCredits(SqlSubject):
             insert_missing(connection, credit_transactions, _row(credit))
             refunded = budgets.credit(connection, account, credit.amount_microdollars, credit.created_at)
             post(connection, credit.id, [posting], credit.created_at, memo=credit.description)
+            write_audit(connection, audit)
             bump_identity(connection)
             return _balance(account, refunded)
 

@@ -1,15 +1,17 @@
 """Rows of custom_llms and whom they are assigned to, as administration reads and changes them: never the key itself."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Select, delete, select, update
 
-from tollway.admin.llm_records import CustomLlm, LlmFields
-from tollway.admin.records import AuditEntry
+from tollway.admin.llm_records import CustomLlm, DecideLlm, LlmFields
+from tollway.admin.records import AuditEntry, Page
+from tollway.errors import Problem
 from tollway.identity.sealing import Sealed
 from tollway.storage.sql.admin.audit import write_audit
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
+from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.llm_tables import custom_llm_organizations, custom_llms
 
@@ -20,23 +22,26 @@ _SHOWN: Final = select(
     custom_llms.c.last_four,
     custom_llms.c.created_at,
     custom_llms.c.updated_at,
-).order_by(custom_llms.c.public_id)
-_ASSIGNED: Final = select(custom_llm_organizations.c.public_id, custom_llm_organizations.c.organization_id).order_by(
-    custom_llm_organizations.c.organization_id
 )
+_assigned: Final = custom_llm_organizations.c
+_ASSIGNED: Final = select(_assigned.public_id, _assigned.organization_id).order_by(_assigned.organization_id)
 
 
 class SqlLlms(SqlSubject):
     """Implements LlmStore."""
 
-    async def list_llms(self) -> tuple[CustomLlm, ...]:
-        return await self._database.read(lambda connection: _llms(connection, None))
+    async def list_llms(self, page: Page) -> tuple[CustomLlm, ...]:
+        statement = newest_first(_SHOWN, custom_llms, page, "public_id")
+        return await self._database.read(lambda connection: _llms(connection, statement))
 
     async def find_llm(self, public_id: str) -> CustomLlm | None:
-        found = await self._database.read(lambda connection: _llms(connection, public_id))
-        return found[0] if found else None
+        return await self._database.read(lambda connection: _llm(connection, public_id))
 
-    async def add_llm(self, row: CustomLlm, sealed: Sealed) -> bool:
+    async def find_llm_key(self, public_id: str) -> Sealed | None:
+        key = select(custom_llms.c.sealed_key).where(custom_llms.c.public_id == public_id)
+        return await self._database.read(lambda connection: connection.execute(key).scalar())
+
+    async def add_llm(self, row: CustomLlm, sealed: Sealed, audits: tuple[AuditEntry, ...] = ()) -> bool:
         values = {**_values(row), "public_id": row.public_id, "sealed_key": sealed, "created_at": row.created_at}
 
         tries = 0
@@ -45,36 +50,41 @@ class SqlLlms(SqlSubject):
             nonlocal tries
             tries += 1
             if not insert_missing(connection, custom_llms, values):
-                return tries > 1 and _llms(connection, row.public_id) == (row,)  # an earlier try of ours
-            bump_identity(connection)
+                return tries > 1 and _llm(connection, row.public_id) == row  # an earlier try of ours
+            _reassign(connection, row.public_id, (), row.organizations)
+            _write(connection, audits)
             return True
 
         return await self._database.write(work)
 
-    async def change_llm(self, row: CustomLlm, sealed: Sealed | None) -> bool:
-        key = {} if sealed is None else {"sealed_key": sealed}
-        change = update(custom_llms).where(custom_llms.c.public_id == row.public_id).values({**_values(row), **key})
-
-        def work(connection: Connection) -> bool:
-            if connection.execute(change).rowcount != 1:
-                return False
-            bump_identity(connection)
-            return True
+    async def change_llm(self, public_id: str, decide: DecideLlm) -> CustomLlm | Problem | None:
+        def work(connection: Connection) -> CustomLlm | Problem | None:
+            before = _llm(connection, public_id, for_update=True)
+            if before is None:
+                return None
+            decided = decide(before)
+            if isinstance(decided, Problem):
+                return decided
+            after, key = decided.row, {} if decided.sealed is None else {"sealed_key": decided.sealed}
+            which = custom_llms.c.public_id == public_id
+            connection.execute(update(custom_llms).where(which).values({**_values(after), **key}))
+            _reassign(connection, public_id, before.organizations, after.organizations)
+            _write(connection, decided.audits)
+            return after
 
         return await self._database.write(work)
 
-    async def remove_llm(self, public_id: str, audits: tuple[AuditEntry, ...]) -> bool:
-        tries = 0
+    async def remove_llm(self, public_id: str, audit: Callable[[str], AuditEntry]) -> CustomLlm | None:
+        earlier: list[CustomLlm] = []  # tries of ours whose commit may have been made
 
-        def work(connection: Connection) -> bool:
-            nonlocal tries
-            tries += 1
-            if connection.execute(delete(custom_llms).where(custom_llms.c.public_id == public_id)).rowcount != 1:
-                return tries > 1  # an earlier try of ours
-            for audit in audits:
-                write_audit(connection, audit)
-            bump_identity(connection)
-            return True
+        def work(connection: Connection) -> CustomLlm | None:
+            found = _llm(connection, public_id, for_update=True)
+            if found is None:
+                return earlier[-1] if earlier else None
+            connection.execute(delete(custom_llms).where(custom_llms.c.public_id == public_id))
+            _write(connection, map(audit, found.organizations))
+            earlier.append(found)
+            return found
 
         return await self._database.write(work)
 
@@ -84,8 +94,7 @@ class SqlLlms(SqlSubject):
         def work(connection: Connection) -> None:
             change = _assign if assigned else _unassign
             if change(connection, row):
-                write_audit(connection, audit)
-                bump_identity(connection)
+                _write(connection, (audit,))
 
         await self._database.write(work)
 
@@ -95,9 +104,8 @@ def _assign(connection: Connection, row: dict[str, str]) -> bool:
 
 
 def _unassign(connection: Connection, row: dict[str, str]) -> bool:
-    assigned = custom_llm_organizations.c
     change = delete(custom_llm_organizations).where(
-        assigned.public_id == row["public_id"], assigned.organization_id == row["organization_id"]
+        _assigned.public_id == row["public_id"], _assigned.organization_id == row["organization_id"]
     )
     return connection.execute(change).rowcount == 1
 
@@ -108,19 +116,32 @@ def _values(row: CustomLlm) -> dict[str, Any]:
     return {**told, "last_four": row.last_four, "updated_at": row.updated_at}
 
 
-def _llms(connection: Connection, public_id: str | None) -> tuple[CustomLlm, ...]:
-    """That one, or all."""
-    shown, assigned = _SHOWN, _ASSIGNED
-    if public_id is not None:
-        shown = shown.where(custom_llms.c.public_id == public_id)
-        assigned = assigned.where(custom_llm_organizations.c.public_id == public_id)
-    organizations: dict[str, list[str]] = {}
-    for id_, organization_id in connection.execute(assigned):
-        organizations.setdefault(id_, []).append(organization_id)
+def _write(connection: Connection, audits: Iterable[AuditEntry]) -> None:
+    for audit in audits:
+        write_audit(connection, audit)
+    bump_identity(connection)
+
+
+def _reassign(connection: Connection, public_id: str, before: Iterable[str], after: Iterable[str]) -> None:
+    old, new = set(before), set(after)
+    for change, ids in ((_unassign, old - new), (_assign, new - old)):
+        for organization_id in sorted(ids):
+            change(connection, {"public_id": public_id, "organization_id": organization_id})
+
+
+def _llm(connection: Connection, public_id: str, *, for_update: bool = False) -> CustomLlm | None:
+    statement = _SHOWN.where(custom_llms.c.public_id == public_id)
+    return next(iter(_llms(connection, statement.with_for_update() if for_update else statement)), None)
+
+
+def _llms(connection: Connection, statement: Select[Any]) -> tuple[CustomLlm, ...]:
+    rows = connection.execute(statement).all()
+    organizations: dict[str, list[str]] = {row.public_id: [] for row in rows}
+    for id_, organization_id in connection.execute(_ASSIGNED.where(_assigned.public_id.in_(organizations))):
+        organizations[id_].append(organization_id)
     found = []
-    for row in connection.execute(shown).all():
-        told, rest = row[: len(_FIELDS)], row[len(_FIELDS) :]
-        id_, last_four, created_at, updated_at = rest
-        of = tuple(organizations.get(id_, ()))
+    for row in rows:
+        told, (id_, last_four, created_at, updated_at) = row[: len(_FIELDS)], row[len(_FIELDS) :]
+        of = tuple(organizations[id_])
         found.append(CustomLlm(id_, LlmFields(*told), last_four, of, created_at, updated_at))
     return tuple(found)

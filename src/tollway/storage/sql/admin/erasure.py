@@ -95,18 +95,15 @@ _UNLINK: Final = tuple(
 _USER: Final = (
     select(users.c.id, users.c.email, users.c.blocked_reason).where(users.c.id == bindparam("erased")).with_for_update()
 )
-_ANONYMISE: Final = (
-    update(users)
-    .where(users.c.id == bindparam("erased"))
-    .values(
-        email=bindparam("email"),
-        name=DELETED_NAME,
-        pepper=bindparam("pepper"),
-        blocked_reason=bindparam("reason"),
-        is_admin=False,
-        updated_at=bindparam("now"),
-    )
-)
+ANONYMISED: Final[Mapping[str, Any]] = {  # that it was a service account tells nothing about a person, so that stays
+    "email": bindparam("email"),
+    "name": DELETED_NAME,
+    "pepper": bindparam("pepper"),
+    "blocked_reason": bindparam("reason"),
+    "is_admin": False,
+    "updated_at": bindparam("now"),
+}
+_ANONYMISE: Final = update(users).where(users.c.id == bindparam("erased")).values(ANONYMISED)
 _OWNED: Final = select(memberships.c.organization_id).where(
     memberships.c.user_id == bindparam("erased"), memberships.c.role == Role.OWNER.value
 )

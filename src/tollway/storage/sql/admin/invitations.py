@@ -123,7 +123,7 @@ class SqlInvitations(SqlSubject):
             if is_new:
                 write_audit(connection, audit(found))
                 bump_identity(connection)
-            earlier.append(Member(found.organization_id, user.id, user.email, found.role, None))
+            earlier.append(Member(found.organization_id, user.id, user.email, found.role, None, user.is_bot))
             return earlier[-1]
 
         return await self._database.write(work)

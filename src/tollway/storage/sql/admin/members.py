@@ -23,6 +23,7 @@ _MEMBERS: Final = (
         users.c.email,
         memberships.c.role,
         member_limits.c.limit_microdollars,
+        users.c.is_bot,
     )
     .join_from(memberships, users, users.c.id == memberships.c.user_id)
     .outerjoin(
@@ -152,4 +153,7 @@ def _is_last_owner(roles: dict[str, Role], user_id: str) -> bool:
 
 def _members(connection: Connection, organization_id: str) -> tuple[Member, ...]:
     rows = connection.execute(_MEMBERS, {"id": organization_id}).all()
-    return tuple(Member(row.organization_id, row.user_id, row.email, Role(row.role), row[-1]) for row in rows)
+    return tuple(
+        Member(organization_id, user_id, email, Role(role), limit, is_bot)
+        for organization_id, user_id, email, role, limit, is_bot in rows
+    )

@@ -20,6 +20,7 @@ from tollway.identity.organization import merge_settings, read_settings
 from tollway.storage.sql.admin.audit import write_audit
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
 from tollway.storage.sql.insertion import insert_missing
+from tollway.storage.sql.llm_tables import custom_llm_organizations
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
 from tollway.storage.sql.tables import memberships, organizations, users
 
@@ -46,8 +47,9 @@ _DELETE: Final = (
     .where(organizations.c.id == bindparam("organization"), organizations.c.deleted_at.is_(None))
     .values(deleted_at=bindparam("now"), updated_at=bindparam("now"))
 )
-_SECRETS: Final = tuple(
-    delete(table).where(table.c.organization_id == bindparam("organization")) for table in (byok_keys, custom_upstreams)
+_THEIRS: Final = tuple(
+    delete(table).where(table.c.organization_id == bindparam("organization"))
+    for table in (byok_keys, custom_upstreams, custom_llm_organizations)
 )
 
 
@@ -121,7 +123,7 @@ class SqlOrganizations(SqlSubject):
     async def delete_organization(self, organization_id: str, now: datetime, audit: AuditEntry | None) -> None:
         def work(connection: Connection) -> None:
             if connection.execute(_DELETE, {"organization": organization_id, "now": now}).rowcount:
-                for statement in _SECRETS:
+                for statement in _THEIRS:
                     connection.execute(statement, {"organization": organization_id})
                 write_audit(connection, audit)
                 bump_identity(connection)

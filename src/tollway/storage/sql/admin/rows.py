@@ -23,13 +23,14 @@ def bump_identity(connection: Connection) -> None:
     connection.execute(_BUMP)
 
 
-def newest_first(statement: Select[Any], table: Table, page: Page) -> Select[Any]:
-    """`statement` ordered by creation, newest first, cut to the page."""
-    cut = statement.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(page.limit)
+def newest_first(statement: Select[Any], table: Table, page: Page, id_name: str = "id") -> Select[Any]:
+    """`statement` ordered by creation, newest first, cut to the page. `id_name`: what its primary key is called."""
+    id_ = table.c[id_name]
+    cut = statement.order_by(table.c.created_at.desc(), id_.desc()).limit(page.limit)
     if page.before is None:
         return cut
-    place = select(table.c.created_at, table.c.id).where(table.c.id == page.before)
-    return cut.where(tuple_(table.c.created_at, table.c.id) < place.scalar_subquery())
+    place = select(table.c.created_at, id_).where(id_ == page.before)
+    return cut.where(tuple_(table.c.created_at, id_) < place.scalar_subquery())
 
 
 def matches(column: Any, name: str) -> Any:

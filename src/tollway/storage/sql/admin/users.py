@@ -1,10 +1,10 @@
 """Rows of users, as administration reads and changes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, Update, bindparam, or_, select, update
 
 from tollway.admin.records import Page, User
 from tollway.identity.anonymous import is_anonymous_id
@@ -19,6 +19,7 @@ _COLUMNS: Final = (
     users.c.blocked_reason,
     users.c.created_at,
     users.c.is_admin,
+    users.c.is_bot,
 )
 _BY_ID: Final = select(*_COLUMNS).where(users.c.id == bindparam("user_id"))
 _FIND: Final = (
@@ -37,6 +38,9 @@ _ADMIN: Final = (
     .where(users.c.id == bindparam("user_id"))
     .values(is_admin=bindparam("new"), updated_at=bindparam("now"))
 )
+_PEPPER: Final = (
+    update(users).where(users.c.id == bindparam("user_id")).values(pepper=bindparam("new"), updated_at=bindparam("now"))
+)
 
 
 class SqlUsers(SqlSubject):
@@ -51,6 +55,7 @@ class SqlUsers(SqlSubject):
             "pepper": pepper,
             "blocked_reason": user.blocked_reason,
             "is_admin": user.is_admin,
+            "is_bot": user.is_bot,
             "created_at": user.created_at,
             "updated_at": user.created_at,
         }
@@ -79,17 +84,17 @@ class SqlUsers(SqlSubject):
         )
 
     async def set_admin(self, user_id: str, is_admin: bool, now: datetime) -> User | None:
-        def work(connection: Connection) -> User | None:
-            connection.execute(_ADMIN, {"user_id": user_id, "new": is_admin, "now": now})
-            bump_identity(connection)
-            row = connection.execute(_BY_ID, {"user_id": user_id}).first()
-            return None if row is None else _user(row)
-
-        return await self._database.write(work)
+        return await self._change_user(_ADMIN, user_id, {"new": is_admin, "now": now})
 
     async def set_blocked(self, user_id: str, reason: str | None, now: datetime) -> User | None:
+        return await self._change_user(_BLOCK, user_id, {"reason": reason, "now": now})
+
+    async def set_pepper(self, user_id: str, pepper: str, now: datetime) -> User | None:
+        return await self._change_user(_PEPPER, user_id, {"new": pepper, "now": now})
+
+    async def _change_user(self, statement: Update, user_id: str, values: Mapping[str, Any]) -> User | None:
         def work(connection: Connection) -> User | None:
-            connection.execute(_BLOCK, {"user_id": user_id, "reason": reason, "now": now})
+            connection.execute(statement, {**values, "user_id": user_id})
             bump_identity(connection)
             row = connection.execute(_BY_ID, {"user_id": user_id}).first()
             return None if row is None else _user(row)
