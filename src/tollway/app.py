@@ -91,6 +91,7 @@ REPLAY_S: Final = 5.0
 KEEP_TIME_S: Final = 5.0
 NOTICES_S: Final = 1.0
 EXPIRE_S: Final = 60.0
+ADVANCE_S: Final = 10.0
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
 
@@ -270,6 +271,7 @@ class Worker:
         every(self._settings.timeouts.books_poll_s, "books", self._verify)
         every(NOTICES_S, "notices", self._handle_notices)
         every(EXPIRE_S, "expiries", self._expiries.expire)
+        every(ADVANCE_S, "subscriptions", self._advance_subscriptions)
         self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
         for job in services.dialects.phases.jobs:
@@ -284,6 +286,10 @@ class Worker:
     async def _handle_notices(self) -> None:
         tell = Webhook(self._client, self._told) if self._told else None
         await handle_notices(self._notices, self._subscriptions, self._subscription_rules, tell)
+
+    async def _advance_subscriptions(self) -> None:
+        for subscription in await self._subscriptions.advance(self._subscription_rules):
+            _log.error("subscription_without_tier", subscription=subscription)
 
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""

@@ -16,6 +16,7 @@ from tollway.admin.probe_limits import ProbeLimits
 from tollway.admin.upstream_changes import Sealer
 from tollway.admin.upstream_fields import reserved_names
 from tollway.admin.upstreams import UpstreamDesk, UpstreamRules, check_place
+from tollway.billing.notices import top_up_rules
 from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, utc_now
@@ -99,6 +100,8 @@ class Management:
             own_keys=self.own_keys,
             custom_llms=self.custom_llms,
             upstreams=self.custom_upstreams(callers),
+            subscriptions=self.preset.subscriptions,
+            top_ups=top_up_rules(settings.notices),
             pepper=pepper,
             app_url=settings.app_url,
             text_permissions=text_permissions(settings),

@@ -1,9 +1,10 @@
 """Ann subscribes: what she pays and uses, what the books say of her bonus then."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from msgspec import structs
+from sqlalchemy import Connection, insert, select, update
 
 from contract.scenario import ANN, START, Clock, a_hold, outcome, record, top_up
 from tollway.billing.bonus import Subscription
@@ -15,16 +16,47 @@ from tollway.storage.sql.accounting_tables import (
     subscription_events,
     subscription_issuances,
     subscription_items,
+    subscriptions,
 )
+from tollway.storage.sql.base_credits import Base, credit_base, price_of
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.notices import SqlNotices
+from tollway.storage.sql.subscription_rows import Ids, read_standing
 from tollway.storage.sql.subscriptions import SqlSubscriptions
 from tollway.storage.sql.tables import budgets, credit_transactions
 from unit.billing.subscriptions import RULES, subscription
 
 MARCH = Month(date(2026, 3, 1), "invoice-1")
 PRICE = 19_000_000
+
+
+async def keep(database: Database, one: Subscription) -> None:
+    """As it is, whatever was there under its id."""
+    row = {**structs.asdict(one), "cadence": one.cadence.value, "external_id": f"external-{one.id}"}
+
+    def work(connection: Connection) -> None:
+        if not connection.execute(update(subscriptions).where(subscriptions.c.id == one.id).values(row)).rowcount:
+            connection.execute(insert(subscriptions), row)
+
+    await database.write(work)
+
+
+async def pay(
+    database: Database, subscription_id: str, month: Month, rules: SubscriptionRules, now: datetime
+) -> Issued:
+    """Credit a month, without moving the subscription on."""
+    ids = Ids.drawn()
+
+    def work(connection: Connection) -> Issued:
+        standing = read_standing(connection, subscription_id)
+        price = price_of(standing.subscription.tier, rules) if standing else None
+        if standing is None or price is None:
+            return Issued.NOTHING
+        base = Base(standing.subscription, month, price, rules, ids, now)
+        return Issued.DONE if credit_base(connection, base) else Issued.NOTHING
+
+    return await database.write(work)
 
 
 class Subscriber:
@@ -44,11 +76,11 @@ class Subscriber:
 
     async def subscribe(self, **changes: Any) -> Subscription:
         one = subscription(**changes)
-        await self.store.put(one, f"external-{one.id}", None)
+        await keep(self.database, one)
         return one
 
     async def pay(self, subscription_id: str = "s1", month: Month = MARCH) -> Issued:
-        return await self.store.issue_base(subscription_id, month, self.rules)
+        return await pay(self.database, subscription_id, month, self.rules, self.clock.now)
 
     async def use(self, amount: int, account: BudgetRef = ANN) -> str:
         """One request that costs so much; its id."""

@@ -12,12 +12,15 @@ from contract.commit_fault import CommitFault
 from contract.scenario import START
 from tollway.admin.records import (
     AccountBalance,
+    Credited,
     CreditTransaction,
     Member,
     Organization,
     OrganizationChange,
     Page,
+    Uncredited,
     User,
+    UserChange,
 )
 from tollway.admin.store import Removal
 from tollway.billing.ledger import BudgetKind, BudgetRef
@@ -159,7 +162,10 @@ async def test_a_lost_commit_acknowledgement_cannot_double(
             lambda: admin.change_organization("acme", OrganizationChange(plan="enterprise"), START),
             replace(ACME, plan="enterprise"),
         ),
-        (lambda: admin.add_credit(ACCOUNT, _credit("t1")), AccountBalance("user:ann", 100, 0, 0, 100, 100)),
+        (
+            lambda: admin.add_credit(ACCOUNT, _credit("t1")),
+            Credited(_credit("t1"), AccountBalance("user:ann", 100, 0, 0, 100, 100)),
+        ),
     ]
     for step, expected in steps:
         with CommitFault(database, 1, committed=committed):
@@ -180,3 +186,36 @@ async def test_what_a_user_pays_for_an_organization_is_the_organizations(admin: 
     assert [credit.id for credit in await admin.list_credits(ACCOUNT, Page())] == ["t1"]
     assert [credit.id for credit in await admin.list_credits(organization, Page())] == ["t2"]
     assert (await admin.account_balance(organization)).balance_microdollars == 100
+
+
+def _paid(id_: str, payment_id: str, amount: int = 100) -> CreditTransaction:
+    return replace(_credit(id_, amount, is_free=False), payment_id=payment_id)
+
+
+async def test_a_payment_is_booked_once_whoever_tells_of_it(admin: SqlAdmin) -> None:
+    done = await asyncio.gather(*(admin.add_credit(ACCOUNT, _paid(f"t{number}", "p")) for number in range(10)))
+    assert sorted(one.is_repeat for one in done) == [False, *[True] * 9]
+    assert len({one.transaction.id for one in done}) == 1
+    assert (await admin.account_balance(ACCOUNT)).credited_microdollars == 100
+    assert await admin.add_credit(ACCOUNT, _paid("x", "p", 101)) is Uncredited.OTHER
+    assert await admin.add_credit(BudgetRef(BudgetKind.USER, "bob"), replace(_paid("y", "p"), user_id="bob")) is (
+        Uncredited.OTHER
+    )
+
+
+async def test_a_promotion_is_given_once(admin: SqlAdmin) -> None:
+    promo = replace(_credit("t0"), credit_category="welcome")
+    done = await asyncio.gather(
+        *(admin.add_credit(ACCOUNT, replace(promo, id=f"t{number}"), once_per_category=True) for number in range(5))
+    )
+    assert [isinstance(one, Credited) for one in done].count(True) == 1
+    assert (await admin.account_balance(ACCOUNT)).credited_microdollars == 100
+    assert isinstance(await admin.add_credit(ACCOUNT, replace(promo, id="again")), Credited)
+
+
+async def test_an_address_that_is_taken_stays_whose_it_is(admin: SqlAdmin) -> None:
+    for number in range(2):
+        await admin.add_user(_user(number), "pepper")
+    assert await admin.change_user("u1", UserChange("u0@example.com", "Other"), START) is None
+    changed = await admin.change_user("u1", UserChange("new@example.com", "Other"), START)
+    assert changed == replace(_user(1, "new@example.com"), name="Other")

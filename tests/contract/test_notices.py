@@ -8,9 +8,13 @@ from sqlalchemy import delete, insert
 
 from contract.scenario import ACME, ANN, START, Clock, a_hold, outcome, record, top_up
 from contract.subscribers import Subscriber
-from tollway.billing.ledger import BudgetRef
+from tollway.admin.records import TopUpChange
+from tollway.billing.ledger import BudgetRef, HoldPolicy, HoldRefused
 from tollway.billing.notices import NoticeKind
+from tollway.billing.store import Ask, LeaseOrder
+from tollway.money import Microdollars
 from tollway.storage.sql.accounting_tables import auto_top_ups
+from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.credit_rows import book_credit
 from tollway.storage.sql.database import Database
@@ -85,7 +89,12 @@ async def test_a_low_balance_asks_for_one_top_up_at_a_time(
     (notice,) = await notices.take(10)
     assert (notice.kind, notice.payload) == (
         "top_up_due",
-        {"account": "user:ann", "amount_microdollars": 20_000_000, "balance_microdollars": 4_999_999},
+        {
+            "account": "user:ann",
+            "user_id": "ann",
+            "amount_microdollars": 20_000_000,
+            "balance_microdollars": 4_999_999,
+        },
     )
     await notices.forget(notice.id)
     clock.advance(minutes=119)
@@ -147,3 +156,65 @@ async def test_a_notice_is_taken_by_one_and_comes_again(database: Database, noti
     await notices.forget("a")
     clock.now += timedelta(hours=2)
     assert [one.id for one in await notices.take(5)] == ["b"]
+
+
+async def asks(books: SqlBooks, id_: str, need: int) -> object:
+    ask = LeaseOrder("w1", id_, (Ask(ANN, need, Microdollars(0)),), HoldPolicy.STRICT, 1, is_last_try=True)
+    return await books.lease(ask)
+
+
+async def test_a_refusal_asks_for_a_top_up_that_nothing_else_would_ask_for(
+    database: Database, books: SqlBooks, notices: SqlNotices, clock: Clock
+) -> None:
+    """Turned on when nothing was left, or the one before never came: nothing is settled that could tell."""
+    await top_up(database, ANN, 100)
+    assert isinstance(await asks(books, "r1", 101), HoldRefused)
+    assert await notices.take(10) == ()
+    await wants_top_up(database, ANN)
+    for id_ in ("r2", "r3"):
+        assert isinstance(await asks(books, id_, 101), HoldRefused)
+    (notice,) = await notices.take(10)
+    assert (notice.kind, notice.payload["balance_microdollars"]) == ("top_up_due", 100)
+    await notices.forget(notice.id)
+    clock.advance(hours=3)
+    await asks(books, "r4", 101)
+    assert len(await notices.take(10)) == 1
+
+
+async def test_a_refusal_of_one_who_has_enough_asks_for_nothing(
+    database: Database, books: SqlBooks, notices: SqlNotices
+) -> None:
+    await top_up(database, ANN, 5_000_000)
+    await wants_top_up(database, ANN)
+    assert isinstance(await asks(books, "r1", 5_000_001), HoldRefused)
+    assert await notices.take(10) == ()
+
+
+async def test_a_grant_with_a_payment_id_answers_a_top_up_too(
+    database: Database, books: SqlBooks, notices: SqlNotices, clock: Clock
+) -> None:
+    await wants_top_up(database, ANN, attempt_started_at=clock.now)
+    grant = {"user_id": "ann", "amount_microdollars": 100, "is_free": True, "created_at": clock.now}
+    await database.write(lambda connection: book_credit(connection, ANN, {**grant, "id": "g1"}))
+    await use(books, "r1", 1, ANN)
+    assert await notices.take(10) == ()
+    await database.write(lambda connection: book_credit(connection, ANN, {**grant, "id": "g2", "payment_id": "n1"}))
+    await use(books, "r2", 1, ANN)
+    assert len(await notices.take(10)) == 1
+
+
+async def test_what_is_waited_for_is_forgotten_when_it_is_turned_off_and_on(
+    database: Database, books: SqlBooks, notices: SqlNotices, clock: Clock
+) -> None:
+    """The card was declined, and there is another one now. Another amount alone asks nobody twice."""
+    admin = SqlAdmin(database)
+    await wants_top_up(database, ANN, attempt_started_at=clock.now)
+    await admin.set_top_up(ANN, TopUpChange(True, 30_000_000, None), clock.now, None)
+    await use(books, "r1", 1, ANN)
+    assert await notices.take(10) == ()
+    await admin.set_top_up(ANN, TopUpChange(False, None, "declined"), clock.now, None)
+    await use(books, "r2", 1, ANN)
+    assert await notices.take(10) == ()
+    await admin.set_top_up(ANN, TopUpChange(True, None, None), clock.now, None)
+    await use(books, "r3", 1, ANN)
+    assert [notice.payload["amount_microdollars"] for notice in await notices.take(10)] == [30_000_000]

@@ -10,9 +10,25 @@ from sqlalchemy.exc import IntegrityError
 from contract.commit_fault import CommitFault
 from contract.scenario import ACME, ANN, START
 from contract.subscribers import MARCH, PRICE, Subscriber
+from tollway.admin.ownership import OPERATOR
+from tollway.admin.records import CreditTransaction, User
+from tollway.admin.subscription_records import PaidPeriod, StoredSubscription
+from tollway.admin.subscriptions import (
+    Counter,
+    NewSubscription,
+    Payment,
+    cancel_subscription,
+    end_subscription,
+    record_payment,
+    start_subscription,
+)
 from tollway.billing.bonus import Cadence
 from tollway.billing.subscriptions import Issued, Month
+from tollway.catalog.preset import SubscriptionRules
+from tollway.errors import Code, Problem
 from tollway.storage.sql.accounting_tables import subscription_issuances, subscriptions
+from tollway.storage.sql.admin.store import SqlAdmin
+from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.tables import credit_transactions
 
@@ -160,3 +176,103 @@ async def test_a_month_is_named_by_its_first_day(ann: Subscriber) -> None:
     }
     with pytest.raises(IntegrityError):
         await ann.database.write(lambda connection: connection.execute(subscription_issuances.insert(), row))
+
+
+def counter(one: Subscriber) -> Counter:
+    return Counter(SqlAdmin(one.database), one.rules, OPERATOR, one.clock.now)
+
+
+async def starts(one: Subscriber, cadence: Cadence = Cadence.MONTHLY) -> str:
+    await SqlAdmin(one.database).add_user(User("ann", "ann@example.com", "", None, START), "pepper")
+    made = await start_subscription(counter(one), NewSubscription("ann", "tier_19", "sub", cadence))
+    assert isinstance(made, StoredSubscription), made
+    return made.id
+
+
+async def pays(one: Subscriber, payment_id: str = "in_1") -> PaidPeriod | Problem:
+    return await record_payment(counter(one), "sub", Payment(payment_id))
+
+
+async def test_payments_at_the_same_time_are_booked_once(ann: Subscriber, connect) -> None:
+    await starts(ann)
+    others = [Subscriber(connect()) for _ in range(3)]
+    done = await asyncio.gather(*(pays(one) for one in others for _ in range(4)))
+    assert sorted(one.is_repeat for one in done) == [False, *[True] * 11]
+    assert (await ann.books.balance(ANN), await ann.items()) == (PRICE, [("base", PRICE)])
+    assert await verify_books(ann.database) == []
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_lost_acknowledgement_is_no_second_payment(ann: Subscriber, committed: bool) -> None:
+    await starts(ann)
+    with CommitFault(ann.database, 1, committed=committed):
+        done = await pays(ann)
+    assert isinstance(done, PaidPeriod)
+    assert (done.is_repeat, done.subscription.streak_months) == (False, 1)
+    assert await ann.items() == [("base", PRICE)]
+
+
+async def test_a_payment_of_something_else_pays_no_month(ann: Subscriber) -> None:
+    await starts(ann)
+    credit = CreditTransaction("c", "ann", None, 5, False, None, None, None, START, "in_1")
+    await SqlAdmin(ann.database).add_credit(ANN, credit)
+    refused = await pays(ann)
+    assert isinstance(refused, Problem)
+    assert (refused.code, await ann.months()) == (Code.CONFLICT, [])
+
+
+async def test_the_months_of_a_year_are_credited_as_they_begin(ann: Subscriber) -> None:
+    """Each with its bonus once it is used; twelve and no more; a worker that was off catches up."""
+    subscription_id = await starts(ann, Cadence.YEARLY)
+    await pays(ann)
+    assert await ann.store.advance(ann.rules) == ()
+    await ann.use(PRICE)
+    await ann.handle()
+    assert await ann.bonuses() == [(9_500_000, True, BONUS)]
+    ann.clock.now = START.replace(month=4)
+    await asyncio.gather(*(ann.store.advance(ann.rules) for _ in range(4)))
+    assert (len(await ann.items()), await ann.due()) == (3, 2 * PRICE - 1_000_000)
+    await ann.use(PRICE)
+    await ann.handle()
+    assert len(await ann.bonuses()) == 2
+    ann.clock.now = START.replace(year=2028)
+    await ann.store.advance(ann.rules)
+    assert await ann.months() == [date(2026 + month // 12, month % 12 + 1, 1) for month in range(2, 14)]
+    assert [amount for kind, amount in await ann.items() if kind == "base"] == [PRICE] * 12
+    details = await SqlAdmin(ann.database).find_subscription(subscription_id)
+    assert details
+    assert (details.streak_months, details.next_issue_at) == (12, details.paid_until)
+    assert await verify_books(ann.database) == []
+
+
+async def test_a_month_whose_tier_is_gone_is_told_and_waits(ann: Subscriber) -> None:
+    subscription_id = await starts(ann, Cadence.YEARLY)
+    await pays(ann)
+    ann.clock.now = START.replace(month=4)
+    assert await ann.store.advance(SubscriptionRules()) == (subscription_id,)
+    assert await ann.store.advance(ann.rules) == ()
+    assert len(await ann.months()) == 2
+
+
+async def test_what_was_cancelled_ends_with_what_was_paid(ann: Subscriber) -> None:
+    """And the wait for its bonus with it, so that the account may be topped up again."""
+    await starts(ann)
+    await pays(ann)
+    await cancel_subscription(counter(ann), "sub")
+    await ann.store.advance(ann.rules)
+    assert await ann.due() is not None
+    ann.clock.now = START.replace(month=5)
+    await ann.store.advance(ann.rules)
+    await ann.store.advance(ann.rules)
+    ended = await SqlAdmin(ann.database).find_subscription("sub")
+    assert ended
+    assert (ended.status, ended.ended_at, await ann.due()) == ("canceled", START.replace(month=4), None)
+    assert [event[0] for event in await ann.events()].count("subscription_ended") == 1
+
+
+async def test_another_subscription_keeps_waiting_for_its_bonus(ann: Subscriber) -> None:
+    await starts(ann)
+    await pays(ann)
+    await ann.subscribe(id="other")
+    await end_subscription(counter(ann), "sub")
+    assert await ann.due() == PRICE - 1_000_000

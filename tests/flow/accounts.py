@@ -64,6 +64,14 @@ class Accounts:
 
         return self.run(work)
 
+    def spent(self, account: Account) -> int:
+        """Micro-dollars so far."""
+
+        async def work(store: SqlAdmin, _: Database) -> int:
+            return _done(await show_balance(store, Owner(user=account.user_id))).spent_microdollars
+
+        return self.run(work)
+
     def differences(self) -> tuple[Difference, ...]:
         """What does not add up in the books; empty when all is well."""
 

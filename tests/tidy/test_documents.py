@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import tomllib
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -11,9 +12,20 @@ import pytest
 
 from tidy.markdown import anchors, blocks, broken_links, read
 from tidy.source import ROOT, report, repository_files
+from tollway.admin.preferences import PREFERENCE_NAMES
 from tollway.cli.main import COMMANDS
 from tollway.errors import CATALOGUE, Code
+from tollway.identity.organization import SETTING_NAMES
 from tollway.settings import load, parse
+from tollway.storage.sql.accounting_tables import auto_top_ups, subscriptions
+from tollway.storage.sql.tables import (
+    api_keys,
+    credit_transactions,
+    member_limits,
+    memberships,
+    organizations,
+    users,
+)
 
 REFERENCE = ROOT / "docs" / "reference"
 EXAMPLE = ROOT / "tollway.example.toml"
@@ -105,6 +117,47 @@ def test_every_route_is_documented() -> None:
     page = GENERATED["docs/reference/routes.md"]
     missing = [f"{methods} {path}" for methods, path in GENERATOR.routes() if f"| {methods} | `{path}` |" not in page]
     report("docs/reference/generate.py leaves these routes out.", missing)
+
+
+OURS = {"id", "created_at", "updated_at", "user_id", "organization_id", "account_id"}  # whose and when
+KEPT = {  # what no command or route sets
+    "member_limits.limit_type": "there is one",
+    "api_keys.secret_hash": "made with the key",
+    "api_keys.last_four": "made with the key",
+    "credit_transactions.expired_at": "of the books",
+    "credit_transactions.expiration_baseline_microdollars": "of the books",
+    "credit_transactions.original_baseline_microdollars": "of the books",
+    "credit_transactions.original_transaction_id": "of the books",
+    "auto_top_ups.attempt_started_at": "ends with a payment",
+    "organizations.settings": "its parts are on the page",
+}
+
+
+def test_every_stored_setting_says_what_sets_it() -> None:
+    """What the gateway reads and nobody can set is a door that is missing."""
+    page = read(REFERENCE / "stored-settings.md")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    told = {name for row in rows for name in _named(row)}
+    tables = (users, organizations, memberships, member_limits, api_keys, credit_transactions)
+    wanted = {
+        f"{table.name}.{column.name}"
+        for table in (*tables, auto_top_ups, subscriptions)
+        for column in table.columns
+        if column.name not in OURS
+    }
+    wanted |= {f"settings.{name}" for name in (*SETTING_NAMES, *PREFERENCE_NAMES)}
+    report(
+        "Say on docs/reference/stored-settings.md which command or route sets it.", sorted(wanted - told - set(KEPT))
+    )
+    report("These are in KEPT for nothing.", sorted(set(KEPT) - wanted))
+
+
+def _named(cell: str) -> Iterator[str]:
+    """`a.b`, `c` names a.b and a.c."""
+    table = ""
+    for name in re.findall(r"`([^`]+)`", cell):
+        table, _, column = name.rpartition(".") if "." in name else (table, "", name)
+        yield f"{table}.{column}"
 
 
 # All pages

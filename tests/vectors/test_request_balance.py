@@ -16,6 +16,7 @@ import pytest
 
 from contract.desk import Desk
 from contract.scenario import DAY, START, a_hold, outcome
+from contract.subscribers import keep, pay
 from flow.accounts import Account, Accounts
 from flow.programs import Gateway
 from flow.raw import ask, request
@@ -56,7 +57,6 @@ from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.identity import SqlIdentity
-from tollway.storage.sql.subscriptions import SqlSubscriptions
 from unit.billing.subscriptions import subscription
 from unit.gateway.fake_money import FakeJournal
 from unit.gateway.fakes import CALLER, USER, FakeFunds, candidate, exchange, model, services, settled
@@ -343,10 +343,10 @@ def test_what_a_subscription_credits_is_no_top_up(gateway: Gateway, upstream: Up
     account = accounts.create(0)
 
     async def subscribe(_: SqlAdmin, database: Database) -> None:
-        store, month = SqlSubscriptions(database), Month(date(2026, 3, 1), f"invoice-{account.user_id}")
+        month = Month(date(2026, 3, 1), f"invoice-{account.user_id}")
         one = subscription(id=account.user_id, user_id=account.user_id)
-        await store.put(one, account.user_id, None)
-        assert await store.issue_base(one.id, month, load_preset("kilo").subscriptions) is Issued.DONE
+        await keep(database, one)
+        assert await pay(database, one.id, month, load_preset("kilo").subscriptions, START) is Issued.DONE
         books, payer = SqlBooks(database), BudgetRef(BudgetKind.USER, account.user_id)
         await books.enlist(account.user_id, "vectors")
         used = outcome(a_hold(account.user_id, 0, payer, worst_case=19_000_000), 19_000_000)

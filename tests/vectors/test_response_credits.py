@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import insert
 
 from contract.scenario import ACME, START, Clock, a_hold, outcome, record, top_up
+from contract.subscribers import keep, pay
 from tollway.admin.credits import NewCredit, Owner, add_credit
 from tollway.billing.expiry import ExpiringCredit, expire
 from tollway.billing.ledger import Hold
@@ -28,7 +29,6 @@ from tollway.storage.presets import load_preset
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import Database, open_database
 from tollway.storage.sql.notices import SqlNotices
-from tollway.storage.sql.subscriptions import SqlSubscriptions
 from tollway.storage.sql.tables import organizations
 from unit.billing.subscriptions import subscription
 from vectors.test_request_balance import DEAR, World
@@ -197,9 +197,9 @@ def test_the_alert_of_an_organization(play: Callable[..., Any], before: int, cos
 
 async def subscribed(world: World, database: Database, user_id: str) -> None:
     one = subscription(user_id=user_id)
-    store = SqlSubscriptions(database)
-    await store.put(one, "external", None)
-    issued = await store.issue_base(one.id, Month(START.date().replace(day=1), "i"), load_preset("kilo").subscriptions)
+    await keep(database, one)
+    month = Month(START.date().replace(day=1), "i")
+    issued = await pay(database, one.id, month, load_preset("kilo").subscriptions, START)
     assert issued is Issued.DONE
 
 

@@ -10,9 +10,11 @@ from msgspec import Struct, ValidationError, convert
 
 from tollway.admin.fields import bad, check_amount, check_email
 from tollway.admin.records import Setting
+from tollway.billing.notices import MINIMUM, MINIMUM_USD, read_minimum
 from tollway.errors import Problem
 
 ALERT_ADDRESSES_MAX: Final = 20
+_ALERT: Final = (MINIMUM, "minimum_balance_alert_email")
 
 
 class Preferences(Struct, frozen=True):
@@ -30,6 +32,9 @@ PREFERENCE_NAMES: Final = Preferences.__struct_fields__
 def read_preferences(stored: Mapping[str, Any]) -> Preferences:
     found: dict[str, Any] = {}
     for name in PREFERENCE_NAMES:
+        if name == MINIMUM:
+            found[name] = read_minimum(stored)
+            continue
         try:
             one = convert({name: stored[name]}, Preferences) if stored.get(name) is not None else NO_PREFERENCES
         except ValidationError:
@@ -46,9 +51,10 @@ def check_preferences(entered: Mapping[str, Setting]) -> dict[str, Setting] | Pr
         if isinstance(found, Problem):
             return found
         checked[name] = found
-    alert = ("minimum_balance_microdollars", "minimum_balance_alert_email")
-    if any(name in checked for name in alert) and bool(checked.get(alert[0])) != bool(checked.get(alert[1])):
-        return bad(alert[0], "needs a positive amount and at least one address, or neither")
+    if any(name in checked for name in _ALERT):
+        if bool(checked.get(MINIMUM)) != bool(checked.get(_ALERT[1])):
+            return bad(MINIMUM, "needs a positive amount and at least one address, or neither")
+        checked[MINIMUM_USD] = None  # what came with the organization does not count any more
     return checked
 
 
@@ -59,7 +65,7 @@ def _check(name: str, value: Setting) -> Setting | Problem:
         return None
     if name == "code_indexing_enabled":
         return value if value is True else bad(name, "must be true or false")
-    if name == "minimum_balance_microdollars":
+    if name == MINIMUM:
         return check_amount(name, value) if type(value) is int else bad(name, "must be an amount")
     return _check_addresses(name, value)
 

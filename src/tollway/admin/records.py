@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from tollway.identity.caller import Role
@@ -22,6 +23,14 @@ class User:
     created_at: datetime
     is_admin: bool = False  # may do everything; set by command alone
     is_bot: bool = False  # a service account: a program, for good
+
+
+@dataclass(frozen=True, slots=True)
+class UserChange:
+    """None leaves it."""
+
+    email: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +169,10 @@ EVERY_ENTRY: Final = AuditFilter()
 
 @dataclass(frozen=True, slots=True)
 class CreditTransaction:
-    """One grant (`is_free`) or payment. With `organization_id` the organization was credited, and `user_id` paid."""
+    """One grant (`is_free`) or payment. With `organization_id` the organization was credited, and `user_id` paid.
+
+    `payment_id`: whose it is elsewhere; there is one transaction of each.
+    """
 
     id: str
     user_id: str | None
@@ -171,6 +183,7 @@ class CreditTransaction:
     credit_category: str | None
     expiry_date: datetime | None
     created_at: datetime
+    payment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +196,40 @@ class AccountBalance:
     held_microdollars: int
     balance_microdollars: int
     available_microdollars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """`is_repeat`: what was asked for was booked before, under the same `payment_id`, and nothing was done."""
+
+    transaction: CreditTransaction
+    balance: AccountBalance
+    is_repeat: bool = False
+
+
+class Uncredited(Enum):
+    """Why a credit was not booked: its payment id is that of another one, or the user had one of that category."""
+
+    OTHER = "other"
+    ONCE = "once"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTopUp:
+    """An account that wants to be topped up. `disabled_reason` None: it is on."""
+
+    amount_microdollars: int
+    disabled_reason: str | None
+    attempt_started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopUpChange:
+    """`amount_microdollars` None leaves it. `reason`: why it is off, None where it is on."""
+
+    is_enabled: bool
+    amount_microdollars: int | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

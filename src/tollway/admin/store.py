@@ -16,6 +16,7 @@ from tollway.admin.records import (
     ApiKey,
     AuditEntry,
     AuditFilter,
+    Credited,
     CreditTransaction,
     Founder,
     Invitation,
@@ -26,8 +27,13 @@ from tollway.admin.records import (
     OrganizationChange,
     Page,
     StoredOwnKey,
+    StoredTopUp,
+    TopUpChange,
+    Uncredited,
     User,
+    UserChange,
 )
+from tollway.admin.subscription_records import SubscriptionStore
 from tollway.admin.upstream_records import UpstreamStore
 from tollway.billing.ledger import BudgetRef
 from tollway.identity.caller import Role
@@ -44,6 +50,10 @@ class UserStore(Protocol):
     async def find_user(self, id_or_email: str) -> User | None: ...
 
     async def list_users(self, page: Page) -> tuple[User, ...]: ...
+
+    async def change_user(self, user_id: str, change: UserChange, now: datetime) -> User | None:
+        """Only what the change names. None when the e-mail address is another user's."""
+        ...
 
     async def set_admin(self, user_id: str, is_admin: bool, now: datetime) -> User | None:
         """None when there is no such user."""
@@ -178,8 +188,13 @@ class InvitationStore(Protocol):
 
 class CreditStore(Protocol):
     async def add_credit(
-        self, account: BudgetRef, credit: CreditTransaction, audit: AuditEntry | None = None
-    ) -> AccountBalance:
+        self,
+        account: BudgetRef,
+        credit: CreditTransaction,
+        audit: AuditEntry | None = None,
+        *,
+        once_per_category: bool = False,
+    ) -> Credited | Uncredited:
         """Transaction row, ledger entry and budget together. Raises MoneyOverflowError beyond 64 bits."""
         ...
 
@@ -192,6 +207,16 @@ class CreditStore(Protocol):
     async def list_credits(self, account: BudgetRef, page: Page) -> tuple[CreditTransaction, ...]: ...
 
     async def account_balance(self, account: BudgetRef) -> AccountBalance: ...
+
+
+class TopUpStore(Protocol):
+    async def find_top_up(self, account: BudgetRef) -> StoredTopUp | None: ...
+
+    async def set_top_up(
+        self, account: BudgetRef, change: TopUpChange, now: datetime, audit: AuditEntry | None
+    ) -> StoredTopUp | None:
+        """None where there was none and the change names no amount. The entry is written if anything is different."""
+        ...
 
 
 class OwnKeyStore(Protocol):
@@ -244,6 +269,8 @@ class AdminStore(
     InvitationStore,
     KeyStore,
     CreditStore,
+    SubscriptionStore,
+    TopUpStore,
     OwnKeyStore,
     UpstreamStore,
     LlmStore,

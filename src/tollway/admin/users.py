@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from tollway.admin.fields import bad, check_email, check_page, check_reference, check_text, missing
-from tollway.admin.records import SOFT_DELETED, Page, User
+from tollway.admin.records import SOFT_DELETED, Page, User, UserChange
 from tollway.admin.store import AdminStore, Erasure, UserStore
 from tollway.errors import Code, Problem
 from tollway.ids import new_id, random_text
@@ -50,6 +50,25 @@ async def show_user(store: UserStore, id_or_email: str) -> User | Problem:
 async def list_users(store: UserStore, page: Page) -> tuple[User, ...] | Problem:
     checked = check_page(page)
     return checked if isinstance(checked, Problem) else await store.list_users(checked)
+
+
+async def change_user(
+    store: UserStore, id_or_email: str, email: str | None, name: str | None, now: datetime
+) -> User | Problem:
+    """What is None stays. Refuses: bad_request, not_found, conflict (the e-mail address is taken)."""
+    address = None if email is None else check_email(email)
+    if isinstance(address, Problem):
+        return address
+    text = None if name is None else check_text("name", name)
+    if isinstance(text, Problem):
+        return text
+    if address is None and text is None:
+        return Problem(Code.BAD_REQUEST, shown="name what is to be changed")
+    user = await _find_living(store, id_or_email)
+    if isinstance(user, Problem):
+        return user
+    changed = await store.change_user(user.id, UserChange(address, text), now)
+    return changed or Problem(Code.CONFLICT, f"there is a user {address!r} already")
 
 
 async def block_user(store: UserStore, id_or_email: str, reason: str, now: datetime) -> User | Problem:

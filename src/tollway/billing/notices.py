@@ -10,9 +10,11 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from tollway.money import MICRODOLLARS_PER_USD, Microdollars, MoneyOverflowError, round_usd
+from tollway.money import MICRODOLLARS_MAX, MICRODOLLARS_PER_USD, Microdollars, MoneyOverflowError, round_usd
 from tollway.settings import NoticeSettings
 
+MINIMUM: Final = "minimum_balance_microdollars"  # as organizations.settings names it
+MINIMUM_USD: Final = "minimum_balance"
 ATTEMPTS_MAX: Final = 10
 LOCKED_FOR: Final = timedelta(hours=2)  # how long one top-up may take before the next is asked for
 _PAUSE_S_MAX: Final = 3_600
@@ -68,16 +70,26 @@ class Notices(Protocol):
 
 
 def read_alert(settings: Mapping[str, Any]) -> Alert | None:
-    """The alert in an organization's settings; None: off, or nothing that can be read. `minimum_balance` is in USD."""
-    minimum, recipients = settings.get("minimum_balance"), settings.get("minimum_balance_alert_email")
+    """The alert in an organization's settings; None: off, or nothing that can be read."""
+    amount, recipients = read_minimum(settings), settings.get("minimum_balance_alert_email")
+    named = [one for one in recipients if isinstance(one, str) and one] if isinstance(recipients, list) else []
+    return None if amount is None else Alert(amount, tuple(named))
+
+
+def read_minimum(settings: Mapping[str, Any]) -> Microdollars | None:
+    """Below which balance an organization wants to be told, above 0. What Tollway stores is in micro-dollars; what came
+    with the organization from elsewhere (`minimum_balance`) is in USD, and counts until somebody sets it here."""
+    ours = settings.get(MINIMUM)
+    if type(ours) is int:
+        return Microdollars(ours) if 0 < ours <= MICRODOLLARS_MAX else None
+    minimum = settings.get(MINIMUM_USD)
     if isinstance(minimum, bool) or not isinstance(minimum, int | float | str):
         return None
     try:
         amount = round_usd(Decimal(str(minimum)))
     except (InvalidOperation, ValueError, MoneyOverflowError):
         return None
-    named = [one for one in recipients if isinstance(one, str) and one] if isinstance(recipients, list) else []
-    return Alert(amount, tuple(named)) if amount > 0 else None
+    return amount if amount > 0 else None
 
 
 def falls_below(minimum: int, before: int, after: int) -> bool:

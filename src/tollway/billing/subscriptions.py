@@ -1,17 +1,25 @@
-"""Subscriptions as they are kept: what the payment provider says of them, their months, and what came of a bonus."""
+"""What comes of subscriptions beside the requests: their bonus, and what begins or ends at its time."""
 
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Final, Protocol
 
 from msgspec import Struct
 
-from tollway.billing.bonus import Subscription
 from tollway.catalog.preset import SubscriptionRules
 
 BONUS_ISSUED: Final = "bonus_credits_issued"
 BONUS_SKIPPED: Final = "bonus_credits_skipped_idempotent"
 BASE_ISSUED: Final = "base_credits_issued"
+STARTED: Final = "subscription_started"
+CHANGED: Final = "subscription_changed"
+CANCELLED: Final = "subscription_cancelled"
+RESUMED: Final = "subscription_resumed"
+ENDED: Final = "subscription_ended"
+
+CANCELED: Final = "canceled"  # the status of one that has ended
+UNPAID: Final = "incomplete"  # before the first payment
+STATUSES: Final = (UNPAID, "trialing", "active", "past_due", "paused", "unpaid")  # what it may be until then
 
 
 class Issued(StrEnum):
@@ -24,7 +32,7 @@ class Issued(StrEnum):
 
 
 class Month(Struct, frozen=True):
-    """A month that was paid: `invoice_id` is the payment provider's, None for one of a yearly subscription."""
+    """A month that was paid: `invoice_id` is that of the payment, None for a further month of a yearly one."""
 
     first_day: date
     invoice_id: str | None = None
@@ -33,14 +41,13 @@ class Month(Struct, frozen=True):
 class Subscriptions(Protocol):
     """Raises StoreUnavailableError. Every method may be called again for the same thing: it is done once."""
 
-    async def put(self, subscription: Subscription, external_id: str, ended_at: datetime | None) -> None:
-        """Keep what the payment provider says; the id at the provider tells which subscription it is."""
-        ...
-
-    async def issue_base(self, subscription_id: str, month: Month, rules: SubscriptionRules) -> Issued:
-        """Credit the price of a month that was paid, and wait for so much use."""
-        ...
-
     async def issue_bonus(self, user_id: str, rules: SubscriptionRules) -> Issued:
         """Credit the bonus if it is due by what is in the books now. FAILED: nothing was changed, and it is noted."""
+        ...
+
+    async def advance(self, rules: SubscriptionRules) -> tuple[str, ...]:
+        """Credit the months of yearly subscriptions that have begun, and end what was cancelled and is used up.
+
+        Returns the ids of subscriptions that it could do nothing for, because their tier is not known any more.
+        """
         ...

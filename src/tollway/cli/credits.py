@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from tollway.admin import credits as use_cases
-from tollway.admin.credits import Credited, NewCredit, Owner, Refund
-from tollway.admin.records import AccountBalance, CreditTransaction, Page
+from tollway.admin.credits import NewCredit, Owner, Refund
+from tollway.admin.records import AccountBalance, Credited, CreditTransaction, Page
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
 from tollway.cli.output import fields_of, write_json, write_record, write_table
@@ -28,10 +28,21 @@ def grant(
     organization: arguments.OfOrganization = None,
     description: Description = "",
     category: Category = None,
+    once_per_category: Annotated[bool, typer.Option("--once-per-category", help="A user gets one of it.")] = False,
+    expires: Annotated[
+        str | None, typer.Option(help="When what is left is taken back: a date, or 30d.", metavar="DATE")
+    ] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="An id of your own: with the same one nothing is booked again.", metavar="ID")
+    ] = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Give credits for free."""
-    _credit(NewCredit(_owner(user, organization), amount, True, description, category), as_json)
+    expires_at = None if expires is None else arguments.read_instant(expires)
+    owner = _owner(user, organization)
+    _credit(
+        NewCredit(owner, amount, True, description, category, idempotency_key, expires_at, once_per_category), as_json
+    )
 
 
 @app.command()
@@ -40,10 +51,13 @@ def pay(
     user: arguments.OfUser = None,
     organization: arguments.OfOrganization = None,
     description: Description = "",
+    payment_id: Annotated[
+        str | None, typer.Option(help="Id of the payment: with the same one nothing is booked again.", metavar="ID")
+    ] = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Record a payment. With --org and --user the organization gets the credits that the user paid for."""
-    _credit(NewCredit(_owner(user, organization), amount, False, description), as_json)
+    _credit(NewCredit(_owner(user, organization), amount, False, description, None, payment_id), as_json)
 
 
 @app.command()
@@ -112,9 +126,11 @@ def _credit(order: NewCredit, as_json: bool) -> None:
 
 def _write(credited: Credited, as_json: bool) -> None:
     if as_json:
-        write_json({**fields_of(credited.transaction), "balance": credited.balance})
+        write_json({**fields_of(credited.transaction), "is_repeat": credited.is_repeat, "balance": credited.balance})
     else:
         write_record({**fields_of(credited.transaction), **fields_of(credited.balance)})
+        if credited.is_repeat:
+            typer.echo("This was booked before; nothing was done.", err=True)
 
 
 def _owner(user: str | None, organization: str | None) -> Owner:

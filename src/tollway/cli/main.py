@@ -60,6 +60,9 @@ COMMANDS: Final[dict[str, Place]] = {
     "byok": Place("tollway.cli.byok", "app", "Keys of users and organizations for inference providers."),
     "secrets": Place("tollway.cli.secrets", "app", "Master keys, and the stored secrets under them."),
     "credits": Place("tollway.cli.credits", "app", "Credits of users and organizations."),
+    "subscriptions": Place(
+        "tollway.cli.subscriptions", "app", "Subscriptions, whose tiers the preset names, and payments for them."
+    ),
     "usage": Place(
         "tollway.cli.usage", "usage", "Show what a user or an organization used, newest day first, then what cost most."
     ),

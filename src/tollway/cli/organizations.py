@@ -1,11 +1,12 @@
 """`tollway orgs`: organizations, what they allow, their members, and what each member may spend a day."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from msgspec import to_builtins
 
 from tollway.admin import invitations, members, organization_changes, organizations
+from tollway.admin.credits import Owner
 from tollway.admin.fields import check_page
 from tollway.admin.invitations import Invited
 from tollway.admin.members import MemberChange
@@ -14,18 +15,17 @@ from tollway.admin.organizations import NewOrganization, OrganizationDetails
 from tollway.admin.ownership import OPERATOR
 from tollway.admin.preferences import read_preferences
 from tollway.admin.records import AuditEntry, AuditFilter, Member, Organization, OrganizationChange, Page, Setting
-from tollway.cli import arguments
+from tollway.admin.top_ups import AutoTopUp
+from tollway.cli import arguments, top_up
+from tollway.cli import organization_options as options
 from tollway.cli.database import Administration, administer
 from tollway.cli.output import fields_of, write_json, write_record, write_table
 from tollway.errors import Problem
 from tollway.identity.caller import Role
 
 app = typer.Typer(help="Organizations.", no_args_is_help=True)
+OrganizationWithTopUp: TypeAlias = tuple[OrganizationDetails, AutoTopUp]
 _COLUMNS = ("id", "name", "plan", "created_at")
-_ModelList = Annotated[
-    str | None, typer.Option(help="Models (vendor/name) and namespaces (vendor/*), by commas; or none.", metavar="LIST")
-]
-_ProviderList = Annotated[str | None, typer.Option(help="Inference providers, by commas; or none.", metavar="LIST")]
 _MEMBER_COLUMNS = ("user_id", "email", "role", "daily_limit_microdollars", "is_bot")
 
 
@@ -61,44 +61,37 @@ def list_(limit: arguments.Limit = 100, before: arguments.Before = None, as_json
 def show(organization: arguments.Organization, as_json: arguments.AsJson = False) -> None:
     """Show an organization and its members."""
 
-    async def work(admin: Administration) -> OrganizationDetails | Problem:
-        return await organizations.show_organization(admin.store, organization)
+    async def work(admin: Administration) -> OrganizationWithTopUp | Problem:
+        return await _found(admin, organization)
 
     found = administer(work)
+    fields, members = _all_fields_of(found, as_json=as_json), found[0].members
     if as_json:
-        write_json({**_fields_of(found.organization), "members": found.members})
+        write_json({**fields, "members": members})
         return
-    write_record(_fields_of(found.organization))
-    write_table(found.members, _MEMBER_COLUMNS, "There are no members.")
+    write_record(fields)
+    write_table(members, _MEMBER_COLUMNS, "There are no members.")
 
 
 @app.command("set")
 def set_(
     organization: arguments.Organization,
-    plan: Annotated[str | None, typer.Option(help="teams or enterprise.")] = None,
-    require_seats: Annotated[
-        bool | None,
-        typer.Option("--require-seats/--no-require-seats", help="Paid by seat: members' daily limits do not count."),
-    ] = None,
-    model_allow_list: _ModelList = None,
-    model_deny_list: _ModelList = None,
-    provider_allow_list: _ProviderList = None,
-    provider_deny_list: _ProviderList = None,
-    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
-    data_collection: Annotated[
-        str | None, typer.Option(help="allow, deny, or none: callers decide.", metavar="TEXT")
-    ] = None,
-    default_model: Annotated[
-        str | None, typer.Option(help="What members' clients begin with, or none.", metavar="MODEL")
-    ] = None,
-    prompt_prefix_days: Annotated[
-        str | None,
-        typer.Option(help="Keep the first 100 characters of prompts for so many days, or none.", metavar="DAYS"),
-    ] = None,
-    request_log_days: Annotated[
-        str | None,
-        typer.Option(help="Keep requests and answers, word for word, for so many days, or none.", metavar="DAYS"),
-    ] = None,
+    plan: options.Plan = None,
+    require_seats: options.RequireSeats = None,
+    model_allow_list: options.ModelList = None,
+    model_deny_list: options.ModelList = None,
+    provider_allow_list: options.ProviderList = None,
+    provider_deny_list: options.ProviderList = None,
+    name: options.Name = None,
+    data_collection: options.DataCollection = None,
+    default_model: options.DefaultModel = None,
+    prompt_prefix_days: options.PromptPrefixDays = None,
+    request_log_days: options.RequestLogDays = None,
+    minimum_balance: options.MinimumBalance = None,
+    minimum_balance_alert_email: options.AlertEmail = None,
+    code_indexing: options.CodeIndexing = None,
+    auto_top_up: top_up.Amount = None,
+    auto_top_up_reason: top_up.Reason = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Set what an organization allows its members. What is not named stays; lists count on the plan enterprise only."""
@@ -107,6 +100,7 @@ def set_(
         "model_deny_list": model_deny_list,
         "provider_allow_list": provider_allow_list,
         "provider_deny_list": provider_deny_list,
+        "minimum_balance_alert_email": minimum_balance_alert_email,
     }
     settings: dict[str, Setting] = {name: arguments.read_list(text) for name, text in texts.items() if text is not None}
     if data_collection is not None:
@@ -115,17 +109,30 @@ def set_(
         settings["default_model"] = next(iter(arguments.read_list(default_model)), None)
     days = {"prompt_prefix_days": prompt_prefix_days, "request_log_days": request_log_days}
     settings |= {name: arguments.read_days(text) for name, text in days.items() if text is not None}
+    if minimum_balance is not None:
+        settings["minimum_balance_microdollars"] = arguments.read_limit(minimum_balance)
+    if code_indexing is not None:
+        settings["code_indexing_enabled"] = code_indexing
     change = OrganizationChange(plan, require_seats, settings, name)
+    wish = top_up.read(auto_top_up, auto_top_up_reason)
 
-    async def work(admin: Administration) -> Organization | Problem:
+    async def work(admin: Administration) -> OrganizationWithTopUp | Problem:
         found = await organizations.find_organization(admin.store, organization)
         if isinstance(found, Problem):
             return found
-        return await organizations.change_organization(
-            admin.store, found.id, change, admin.now, organization_changes.audit_of(_office(admin))
-        )
+        if wish is None or change != OrganizationChange():
+            changed = await organizations.change_organization(
+                admin.store, found.id, change, admin.now, organization_changes.audit_of(_office(admin))
+            )
+            if isinstance(changed, Problem):
+                return changed
+        if wish is not None:
+            set_ = await top_up.set_(admin, Owner(organization=found.id), wish)
+            if isinstance(set_, Problem):
+                return set_
+        return await _found(admin, found.id)
 
-    _write(_fields_of(administer(work)), as_json)
+    _write(_all_fields_of(administer(work), as_json=as_json), as_json)
 
 
 @app.command("add-member")
@@ -246,6 +253,20 @@ def delete(organization: arguments.Organization) -> None:
         return await organization_changes.delete_organization(_office(admin), found)
 
     administer(work)
+
+
+async def _found(admin: Administration, organization: str) -> OrganizationWithTopUp | Problem:
+    found = await organizations.show_organization(admin.store, organization)
+    if isinstance(found, Problem):
+        return found
+    wanted = await top_up.show(admin, Owner(organization=found.organization.id))
+    return wanted if isinstance(wanted, Problem) else (found, wanted)
+
+
+def _all_fields_of(found: OrganizationWithTopUp, *, as_json: bool) -> dict[str, Any]:
+    details, wanted = found
+    more = {"auto_top_up": top_up.for_json(wanted)} if as_json else top_up.fields_of(wanted)
+    return {**_fields_of(details.organization), **more}
 
 
 def _office(admin: Administration) -> Office:

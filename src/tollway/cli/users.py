@@ -1,17 +1,20 @@
 """`tollway users`: who may call."""
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
 from tollway.admin import users
+from tollway.admin.credits import Owner
 from tollway.admin.records import Page, User
-from tollway.cli import arguments
+from tollway.admin.top_ups import AutoTopUp
+from tollway.cli import arguments, top_up
 from tollway.cli.database import Administration, administer
 from tollway.cli.output import fields_of, write_json, write_record, write_table
 from tollway.errors import Problem
 
 app = typer.Typer(help="Users.", no_args_is_help=True)
+UserWithTopUp: TypeAlias = tuple[User, AutoTopUp]
 _COLUMNS = ("id", "email", "name", "is_admin", "is_bot", "blocked_reason", "created_at")
 
 
@@ -50,10 +53,39 @@ def list_(limit: arguments.Limit = 100, before: arguments.Before = None, as_json
 def show(user: arguments.User, as_json: arguments.AsJson = False) -> None:
     """Show one user."""
 
-    async def work(admin: Administration) -> User | Problem:
-        return await users.show_user(admin.store, user)
+    async def work(admin: Administration) -> UserWithTopUp | Problem:
+        return await _found(admin, user)
 
-    _write(administer(work), as_json)
+    _write_all(administer(work), as_json)
+
+
+@app.command("set")
+def set_(
+    user: arguments.User,
+    email: Annotated[str | None, typer.Option(help="Another e-mail address.")] = None,
+    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
+    auto_top_up: top_up.Amount = None,
+    auto_top_up_reason: top_up.Reason = None,
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Change a user. What is not named stays."""
+    wish = top_up.read(auto_top_up, auto_top_up_reason)
+
+    async def work(admin: Administration) -> UserWithTopUp | Problem:
+        if email is not None or name is not None or wish is None:
+            changed = await users.change_user(admin.store, user, email, name, admin.now)
+            if isinstance(changed, Problem):
+                return changed
+            reference = changed.id
+        else:
+            reference = user
+        if wish is not None:
+            set_ = await top_up.set_(admin, Owner(user=reference), wish)
+            if isinstance(set_, Problem):
+                return set_
+        return await _found(admin, reference)
+
+    _write_all(administer(work), as_json)
 
 
 @app.command()
@@ -112,6 +144,22 @@ def delete(user: arguments.User, as_json: arguments.AsJson = False) -> None:
         return await users.delete_user(admin.store, user, admin.now)
 
     _write(administer(work), as_json)
+
+
+async def _found(admin: Administration, user: str) -> UserWithTopUp | Problem:
+    found = await users.show_user(admin.store, user)
+    if isinstance(found, Problem):
+        return found
+    wanted = await top_up.show(admin, Owner(user=found.id))
+    return wanted if isinstance(wanted, Problem) else (found, wanted)
+
+
+def _write_all(found: UserWithTopUp, as_json: bool) -> None:
+    user, wanted = found
+    if as_json:
+        write_json({**fields_of(user), "auto_top_up": top_up.for_json(wanted)})
+    else:
+        write_record({**fields_of(user), **top_up.fields_of(wanted)})
 
 
 def _write(user: User, as_json: bool) -> None:

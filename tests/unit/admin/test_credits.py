@@ -4,7 +4,6 @@ from datetime import datetime
 import pytest
 
 from tollway.admin.credits import (
-    Credited,
     NewCredit,
     Owner,
     Refund,
@@ -15,7 +14,7 @@ from tollway.admin.credits import (
 )
 from tollway.admin.organizations import NewOrganization, create_organization
 from tollway.admin.ownership import Actor
-from tollway.admin.records import AccountBalance, Organization, Page, User
+from tollway.admin.records import AccountBalance, Credited, Organization, Page, User
 from tollway.admin.users import NewUser, create_user
 from tollway.errors import Code, Problem
 from tollway.money import MICRODOLLARS_MAX

@@ -1,10 +1,12 @@
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 from tollway.admin.records import Page, User
 from tollway.admin.users import (
     NewUser,
     block_user,
+    change_user,
     create_user,
     delete_user,
     list_users,
@@ -144,3 +146,23 @@ def test_each_deleted_user_gets_a_pepper_of_its_own(store: SqlAdmin, now: dateti
 
 def _code(result: object) -> Code | None:
     return result.code if isinstance(result, Problem) else None
+
+
+def test_a_user_is_changed(store: SqlAdmin, now: datetime) -> None:
+    async def scenario() -> None:
+        user = await create_user(store, NewUser("ann@example.com", "Ann"), now)
+        await create_user(store, NewUser("bob@example.com"), now)
+        assert isinstance(user, User)
+        changed = await change_user(store, user.id, " Anna@Example.com ", None, now)
+        assert changed == replace(user, email="anna@example.com")
+        assert await change_user(store, user.id, None, " A ", now) == replace(user, email="anna@example.com", name="A")
+        for email, name, code in (
+            ("bob@example.com", None, Code.CONFLICT),
+            ("nonsense", None, Code.BAD_REQUEST),
+            (None, "a\0", Code.BAD_REQUEST),
+            (None, None, Code.BAD_REQUEST),
+        ):
+            assert _code(await change_user(store, user.id, email, name, now)) is code
+        assert _code(await change_user(store, "who", None, "A", now)) is Code.NOT_FOUND
+
+    asyncio.run(scenario())

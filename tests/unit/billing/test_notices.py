@@ -30,6 +30,11 @@ FIVE = Microdollars(5_000_000)
         ({"minimum_balance": 1e300}, None),
         ({"minimum_balance": None}, None),
         ({}, None),
+        ({"minimum_balance_microdollars": 5_000_000}, Alert(FIVE, ())),
+        ({"minimum_balance_microdollars": 5_000_000, "minimum_balance": 9}, Alert(FIVE, ())),
+        ({"minimum_balance_microdollars": 0}, None),
+        ({"minimum_balance_microdollars": 2**63}, None),
+        ({"minimum_balance_microdollars": True}, None),
     ],
 )
 def test_what_settings_say_of_an_alert(settings: dict, alert: Alert | None) -> None:

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tollway.cli import byok, keys, ledger, llms, organizations, secrets, upstreams, users
+from tollway.cli import byok, keys, ledger, llms, organizations, secrets, subscriptions, upstreams, users
 from tollway.cli import credits as credit_commands
 from tollway.cli.alerts import alerts
 from tollway.cli.doctor import doctor
@@ -90,6 +90,7 @@ def _application() -> typer.Typer:
         ("byok", byok.app),
         ("secrets", secrets.app),
         ("credits", credit_commands.app),
+        ("subscriptions", subscriptions.app),
         ("upstreams", upstreams.app),
         ("llms", llms.app),
         ("ledger", ledger.app),

@@ -10,6 +10,8 @@ def test_credits_are_granted_paid_listed_and_shown(acme) -> None:
         "credit_category",
         "expiry_date",
         "created_at",
+        "payment_id",
+        "is_repeat",
         "balance",
     }
     assert (granted["amount_microdollars"], granted["is_free"]) == (10_000_000, True)
@@ -55,3 +57,26 @@ def test_wrong_usage_is_two_and_a_refusal_one(acme) -> None:
     ):
         ended = acme("credits", *words)
         assert (ended.code, ended.out, ended.err) == (1, "", f"tollway: {line}\n")
+
+
+def test_a_payment_is_booked_once(acme) -> None:
+    words = ("credits", "pay", "20", "--user", "ann@example.com", "--payment-id", "pay_1")
+    first, again = acme(*words, "--json").json, acme(*words, "--json").json
+    assert (first["is_repeat"], again["is_repeat"], again["id"]) == (False, True, first["id"])
+    assert again["balance"]["credited_microdollars"] == 20_000_000
+    assert "booked before" in acme(*words).err
+    other = acme("credits", "pay", "21", "--user", "ann@example.com", "--payment-id", "pay_1")
+    assert other.err == "tollway: payment_id: another credit was booked with it\n"
+    granted = ("credits", "grant", "1", "--org", "Acme", "--idempotency-key", "mine", "--json")
+    assert acme(*granted).json["id"] == acme(*granted).json["id"]
+
+
+def test_a_grant_may_expire_and_be_given_once(acme) -> None:
+    words = ("credits", "grant", "5", "--user", "ann@example.com")
+    assert acme(*words, "--expires", "2099-01-01", "--json").json["expiry_date"] == "2099-01-01T00:00:00Z"
+    assert acme(*words, "--expires", "2000-01-01").err == "tollway: expires_at: must be in the future\n"
+    once = (*words, "--category", "welcome", "--once-per-category")
+    assert acme(*once).code == 0
+    assert acme(*once).err == "tollway: category: the user has had a credit of it\n"
+    for more in (("--once-per-category",), ("--org", "Acme", "--category", "x", "--once-per-category")):
+        assert "once_per_category: needs a category" in acme(*words, *more).err

@@ -22,7 +22,7 @@ FIELDS = (
 
 def test_an_organization_and_its_members(acme) -> None:
     shown = acme("orgs", "show", "Acme", "--json").json
-    assert set(shown) == {*FIELDS, "members"}
+    assert set(shown) == {*FIELDS, "members", "auto_top_up"}
     (member,) = shown["members"]
     assert set(member) == {"organization_id", "user_id", "email", "role", "daily_limit_microdollars", "is_bot"}
     assert (member["email"], member["role"], member["daily_limit_microdollars"]) == ("ann@example.com", "owner", None)
@@ -103,3 +103,22 @@ def test_a_member_can_leave(acme) -> None:
 def test_a_limit_that_is_no_amount_is_wrong_usage(acme, text: str) -> None:
     assert acme("orgs", "set-limit", "Acme", "ann@example.com", text).code == 2
     assert acme("orgs", "add-member", "Acme", "ann@example.com", "--role", "king").code == 2
+
+
+def test_who_is_told_and_what_is_topped_up_is_set(acme) -> None:
+    alert = ("--minimum-balance", "12.50", "--minimum-balance-alert-email", "A@example.com,b@example.com")
+    shown = acme("orgs", "set", "Acme", *alert, "--code-indexing", "--auto-top-up", "500", "--json").json
+    assert (shown["minimum_balance_microdollars"], shown["code_indexing_enabled"]) == (12_500_000, True)
+    assert shown["minimum_balance_alert_email"] == ["a@example.com", "b@example.com"]
+    assert shown["auto_top_up"]["below_microdollars"] == 50_000_000
+    assert "auto top up" in acme("orgs", "show", "Acme").out
+    taken = ("--minimum-balance", "none", "--minimum-balance-alert-email", "none", "--no-code-indexing")
+    bare = acme("orgs", "set", "Acme", *taken, "--auto-top-up", "off", "--json").json
+    assert (bare["minimum_balance_microdollars"], bare["minimum_balance_alert_email"]) == (None, [])
+    assert (bare["code_indexing_enabled"], bare["auto_top_up"]["disabled_reason"]) == (False, "turned off")
+    told = [entry["message"] for entry in acme("orgs", "audit-log", "Acme", "--json").json]
+    assert "Enabled auto top-up: 500000000 micro-dollars" in told
+    refused = acme("orgs", "set", "Acme", "--minimum-balance", "5")
+    assert "needs a positive amount and at least one address" in refused.err
+    assert acme("orgs", "set", "Acme").err == "tollway: name what is to be changed\n"
+    assert acme("orgs", "set", "Acme", "--auto-top-up", "0.5").code == 1

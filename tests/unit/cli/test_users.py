@@ -4,7 +4,7 @@ def test_a_user_is_created_shown_and_listed(run) -> None:
     assert created["email"] == "ann@example.com"
     assert created["created_at"].endswith("Z")
     for name in (created["id"], "ann@example.com"):
-        assert run("users", "show", name, "--json").json == created
+        assert run("users", "show", name, "--json").json == {**created, "auto_top_up": None}
     assert run("users", "list", "--json").json == [created]
 
 
@@ -86,3 +86,32 @@ def test_administrators_are_made_and_unmade_here(run) -> None:
     assert run("users", "show", "ann@example.com", "--json").json["is_admin"] is True
     assert run("users", "admin", "ann@example.com", "--off", "--json").json["is_admin"] is False
     assert run("users", "admin", "ann@example.com").code == 2
+
+
+def test_a_user_is_renamed_and_topped_up(acme) -> None:
+    """What is not named stays; what is refused changes nothing."""
+    changed = acme("users", "set", "ann@example.com", "--email", "Anna@example.com", "--auto-top-up", "50", "--json")
+    assert (changed.json["email"], changed.json["name"]) == ("anna@example.com", "Ann")
+    wanted = changed.json["auto_top_up"]
+    assert (wanted["is_enabled"], wanted["amount_microdollars"], wanted["below_microdollars"]) == (
+        True,
+        50_000_000,
+        5_000_000,
+    )
+    off = ("--auto-top-up", "off", "--auto-top-up-reason", "card declined")
+    assert "off: card declined" in acme("users", "set", "anna@example.com", *off).out
+    again = acme("users", "set", "anna@example.com", "--auto-top-up", "on", "--name", "A", "--json").json
+    assert (again["name"], again["auto_top_up"]) == ("A", wanted)
+    assert acme("users", "show", "anna@example.com", "--json").json == again
+    for words, line in (
+        ((), "name what is to be changed"),
+        (("--email", "bob@example.com"), "there is a user 'bob@example.com' already"),
+        (("--email", "nonsense"), "email: is not an e-mail address"),
+        (("--auto-top-up", "0"), "amount: must be between 1000000 and 100000000000 micro-dollars"),
+        (("--auto-top-up", "10", "--auto-top-up-reason", "x"), "reason: is for turning it off"),
+    ):
+        assert acme("users", "set", "anna@example.com", *words).err == f"tollway: {line}\n"
+    for words in (("--auto-top-up", "much"), ("--auto-top-up-reason", "x")):
+        assert acme("users", "set", "anna@example.com", *words).code == 2
+    assert acme("users", "set", "bob@example.com", "--auto-top-up", "on").code == 1
+    assert acme("users", "show", "anna@example.com", "--json").json == again

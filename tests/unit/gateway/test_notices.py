@@ -1,13 +1,11 @@
 import asyncio
 import json
-from datetime import datetime
 
 import pytest
 from structlog.testing import capture_logs
 
-from tollway.billing.bonus import Subscription
 from tollway.billing.notices import ATTEMPTS_MAX, Notice
-from tollway.billing.subscriptions import Issued, Month
+from tollway.billing.subscriptions import Issued
 from tollway.catalog.preset import SubscriptionRules
 from tollway.gateway.notices import Tell, handle_notices
 from unit.billing.subscriptions import MARCH, RULES
@@ -31,10 +29,7 @@ class FakeSubscriptions:
         self.issued = issued
         self.users: list[str] = []
 
-    async def put(self, subscription: Subscription, external_id: str, ended_at: datetime | None) -> None:
-        raise NotImplementedError
-
-    async def issue_base(self, subscription_id: str, month: Month, rules: SubscriptionRules) -> Issued:
+    async def advance(self, rules: SubscriptionRules) -> tuple[str, ...]:
         raise NotImplementedError
 
     async def issue_bonus(self, user_id: str, rules: SubscriptionRules) -> Issued:

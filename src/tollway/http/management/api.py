@@ -16,7 +16,9 @@ from tollway.http.management.members import add_members
 from tollway.http.management.organizations import add_organizations
 from tollway.http.management.own_keys import add_bare_own_keys, add_own_keys
 from tollway.http.management.records import add_records
+from tollway.http.management.subscriptions import add_subscriptions
 from tollway.http.management.table import ROOT, Table
+from tollway.http.management.top_ups import add_top_ups
 from tollway.http.management.upstreams import add_upstreams
 from tollway.http.management.usage import add_usage
 from tollway.http.management.users import add_users
@@ -36,6 +38,8 @@ def add_management(api: FastAPI, services: ManagementServices) -> None:
     add_members(table)
     add_custom_llms(table)
     add_users(table)
+    add_subscriptions(table)
+    add_top_ups(table)
     add_records(table)
     routes = [one for one in api.routes if isinstance(one, APIRoute) and one.path.startswith(ROOT)]
     description = cache(lambda: _description(routes))

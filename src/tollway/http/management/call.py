@@ -23,6 +23,8 @@ from tollway.admin.records import Organization
 from tollway.admin.store import AdminStore
 from tollway.admin.usage import UsageStore
 from tollway.billing.ledger import BudgetRef
+from tollway.billing.notices import TopUpRules
+from tollway.catalog.preset import SubscriptionRules
 from tollway.errors import Code, Problem
 from tollway.http.callers import BAD_ORGANIZATION, NO_ORGANIZATION, Callers, Denied
 from tollway.http.custom_upstreams import UpstreamServices
@@ -51,6 +53,7 @@ class ManagementServices:
 
     `spent(budget)`: micro-dollars so far. `address_of(request)`: the client's address, "" when it is not known.
     `text_permissions`: whose text the operator permits to be kept.
+    `subscriptions`, `top_ups`: what preset and settings say of them.
     """
 
     callers: Callers
@@ -63,6 +66,8 @@ class ManagementServices:
     own_keys: Callable[[Actor], Desk]
     custom_llms: Callable[[Actor], LlmDesk]
     upstreams: UpstreamServices | None
+    subscriptions: SubscriptionRules
+    top_ups: TopUpRules
     pepper: bytes
     app_url: str
     text_permissions: TextPermissions

@@ -6,13 +6,13 @@ from pydantic import BaseModel, Field
 
 from tollway.admin import credits as credit_cases
 from tollway.admin import users
-from tollway.admin.credits import Credited, NewCredit, add_credit
+from tollway.admin.credits import NewCredit, add_credit
 from tollway.admin.credits import Owner as Account
 from tollway.admin.ownership import NO_ACCESS
-from tollway.admin.records import AccountBalance, CreditTransaction, Page, User
+from tollway.admin.records import AccountBalance, Credited, CreditTransaction, Page, User
 from tollway.errors import Code, Problem
 from tollway.http.management.call import Access, Call, Current
-from tollway.http.management.keys import Cursor, Limit
+from tollway.http.management.keys import Cursor, Instant, Limit
 from tollway.http.management.table import Body, Done, Listing, Table, page_of
 from tollway.identity.owned import OwnerKind
 from tollway.money import MICRODOLLARS_MAX
@@ -26,12 +26,20 @@ class NewUserBody(Body):
     is_bot: bool = False
 
 
+class UserBody(Body):
+    """What is left out stays."""
+
+    email: Annotated[str | None, Field(min_length=1, max_length=320)] = None
+    name: Annotated[str | None, Field(max_length=200)] = None
+
+
 class BlockBody(Body):
     reason: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class CreditBody(Body):
-    """To a user or an organization, by id. `is_free` false: it was paid."""
+    """To a user or an organization, by id. `is_free` false: it was paid. `payment_id`: whose it is elsewhere; with the
+    same one nothing is booked again. `once_per_category`: a user gets one of the category."""
 
     user_id: Annotated[str | None, Field(max_length=100)] = None
     organization_id: Annotated[str | None, Field(max_length=100)] = None
@@ -39,6 +47,9 @@ class CreditBody(Body):
     is_free: bool = True
     description: Annotated[str, Field(max_length=500)] = ""
     category: Annotated[str | None, Field(max_length=100)] = None
+    payment_id: Annotated[str | None, Field(min_length=1, max_length=500)] = None
+    expires_at: Instant | None = None
+    once_per_category: bool = False
 
 
 class RefundBody(Body):
@@ -51,14 +62,18 @@ class RefundBody(Body):
 
 
 class CreditedBody(BaseModel):
+    """`is_repeat`: it was booked before, under the same payment id."""
+
     transaction: CreditTransaction
     balance: AccountBalance
+    is_repeat: bool
 
 
 def add_users(table: Table) -> None:
     table.add("GET", "/users", Access.ADMINISTRATOR, list_users, Listing[User])
     table.add("POST", "/users", Access.ADMINISTRATOR, create_user, User, status=201, once=True)
     table.add("GET", "/users/{user_id}", Access.ADMINISTRATOR, show_user, User)
+    table.add("PATCH", "/users/{user_id}", Access.ADMINISTRATOR, change_user, User)
     table.add("POST", "/users/{user_id}/block", Access.ADMINISTRATOR, block_user, User)
     table.add("POST", "/users/{user_id}/unblock", Access.ADMINISTRATOR, unblock_user, User)
     table.add("POST", "/users/{user_id}/reset-tokens", Access.ADMINISTRATOR, reset_tokens_of, User)
@@ -85,6 +100,11 @@ async def create_user(call: Current, body: NewUserBody) -> User | Problem:
 async def show_user(call: Current, user_id: str) -> User | Problem:
     """By id or e-mail address."""
     return await users.show_user(call.services.store, user_id)
+
+
+async def change_user(call: Current, user_id: str, body: UserBody) -> User | Problem:
+    """E-mail address and name."""
+    return await users.change_user(call.services.store, user_id, body.email, body.name, call.now)
 
 
 async def block_user(call: Current, user_id: str, body: BlockBody) -> User | Problem:
@@ -132,7 +152,16 @@ async def list_credits(
 async def give_credit(call: Current, body: CreditBody) -> CreditedBody | Problem:
     """A grant, or a payment that was received elsewhere."""
     account = Account(body.user_id, body.organization_id)
-    order = NewCredit(account, body.amount_microdollars, body.is_free, body.description, body.category)
+    order = NewCredit(
+        account,
+        body.amount_microdollars,
+        body.is_free,
+        body.description,
+        body.category,
+        body.payment_id,
+        body.expires_at,
+        body.once_per_category,
+    )
     return _told(await add_credit(call.services.store, order, call.now, call.actor))
 
 
@@ -149,4 +178,6 @@ def _account(call: Call) -> Account:
 
 
 def _told(done: Credited | Problem) -> CreditedBody | Problem:
-    return done if isinstance(done, Problem) else CreditedBody(transaction=done.transaction, balance=done.balance)
+    if isinstance(done, Problem):
+        return done
+    return CreditedBody(transaction=done.transaction, balance=done.balance, is_repeat=done.is_repeat)

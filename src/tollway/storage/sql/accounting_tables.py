@@ -89,6 +89,7 @@ subscriptions: Final = Table(
     Column("streak_months", SmallInteger, nullable=False),
     Column("next_issue_at", UtcInstant),
     Column("created_at", UtcInstant, nullable=False),
+    Column("paid_until", UtcInstant),  # NULL: nothing was paid, or nobody has told
     CheckConstraint("cadence IN ('monthly', 'yearly')", name="cadence"),
     CheckConstraint("streak_months >= 0", name="streak_months"),
 )

@@ -1,6 +1,7 @@
-"""What a settlement has to tell: a bonus that is due, an organization that runs low, an account to be topped up.
+"""What a settlement has to tell: a bonus that is due, an organization that runs low, an account to be topped up; and
+what a refusal has: an account to be topped up.
 
-Runs in the settlement's transaction with its budgets locked. Most settlements have nothing to tell and ask the database
+Runs in the transaction of either, with its budgets locked. Most settlements have nothing to tell and ask the database
 nothing: only an organization that paid, or a balance that is low, does.
 """
 
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from tollway.billing.ledger import BudgetKind
 from tollway.billing.notices import LOCKED_FOR, NoticeKind, TopUpRules, falls_below, read_alert
+from tollway.storage.sql import budgets
 from tollway.storage.sql.accounting_tables import auto_top_ups
 from tollway.storage.sql.budgets import Budget
 from tollway.storage.sql.notices import announce
@@ -58,6 +60,15 @@ def tell(
         _tell_top_ups(connection, low, now)
 
 
+def tell_refused(connection: Connection, budget_id: str, rules: TopUpRules, now: datetime) -> None:
+    """Nothing can be taken out of a balance. It may have been low since before somebody wanted it topped up, or the
+    top-up that was asked for never came: no settlement would tell of it again."""
+    budget = budgets.read(connection, budget_id)
+    below = rules.user_below if budget_id.startswith(_USER) else rules.organization_below
+    if budget is not None and budget.limit is not None and budget.balance < below and budget.bonus_due is None:
+        _tell_top_ups(connection, {budget_id: budget.balance}, now)
+
+
 def _tell_low_balances(connection: Connection, balances: Mapping[str, tuple[int, int]], now: datetime) -> None:
     ids = pack(id_.removeprefix(_ORGANIZATION) for id_ in balances)
     for organization_id, settings in connection.execute(_SETTINGS, {"ids": ids}):
@@ -79,5 +90,11 @@ def _tell_top_ups(connection: Connection, low: Mapping[str, int], now: datetime)
         if started_at is not None and started_at > now - LOCKED_FOR:
             continue
         connection.execute(_START, {"account": account, "now": now})
-        payload = {"account": account, "amount_microdollars": amount, "balance_microdollars": low[account]}
+        kind, _, owner = account.partition(":")
+        payload = {
+            "account": account,
+            f"{kind}_id": owner,
+            "amount_microdollars": amount,
+            "balance_microdollars": low[account],
+        }
         announce(connection, f"top_up:{account}:{now.isoformat()}", NoticeKind.TOP_UP_DUE, payload, now)

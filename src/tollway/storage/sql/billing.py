@@ -17,6 +17,7 @@ from tollway.billing.store import Leased, LeaseOrder, Recalled, Roll, SilentWork
 from tollway.clock import utc_now
 from tollway.money import Microdollars
 from tollway.storage.sql import budgets, changes, corrections, leases, settlement, workers
+from tollway.storage.sql.announcements import tell_refused
 from tollway.storage.sql.changes import Once
 from tollway.storage.sql.database import Database
 from tollway.wire.generation import Generation
@@ -62,7 +63,14 @@ class SqlBooks:
     async def lease(self, order: LeaseOrder) -> Leased | Recalled | HoldRefused:
         now = self._now()
         once = Once[Leased | Recalled | HoldRefused](order.worker_id, lambda answer: isinstance(answer, Leased))
-        return await self._change(once, lambda connection: leases.lease(connection, order, now))
+
+        def work(connection: Connection) -> Leased | Recalled | HoldRefused:
+            answer = leases.lease(connection, order, now)
+            if isinstance(answer, HoldRefused) and answer.budget.kind in budgets.BALANCE_KINDS:
+                tell_refused(connection, answer.budget.id, self._top_ups, now)
+            return answer
+
+        return await self._change(once, work)
 
     async def give_back(
         self, worker_id: str, free: Mapping[str, Microdollars], partly_covered: Sequence[str] = ()

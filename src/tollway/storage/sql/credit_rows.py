@@ -34,7 +34,7 @@ def book_credit(connection: Connection, account: BudgetRef, row: Mapping[str, An
     amount, now = Microdollars(row["amount_microdollars"]), row["created_at"]
     credited = budgets.credit(connection, account, amount, now)
     post(connection, row["id"], [_posting(account, amount, row["is_free"])], now, memo=row.get("description"))
-    if not row["is_free"]:
+    if not row["is_free"] or row.get("payment_id"):  # it answers a top-up that was asked for
         connection.execute(_END_TOP_UP, {"account": account.id})
     return credited
 

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, exists, insert, select
 
 from tollway.billing.bonus import Cadence, ItemKind, Subscription
+from tollway.billing.periods import Standing
 from tollway.billing.subscriptions import Month
 from tollway.ids import new_id
 from tollway.storage.sql.accounting_tables import (
@@ -19,7 +20,7 @@ from tollway.storage.sql.accounting_tables import (
 from tollway.storage.sql.insertion import insert_missing
 
 _COLUMNS: Final = tuple(subscriptions.c[name] for name in Subscription.__struct_fields__)
-_BY_ID: Final = select(*_COLUMNS).where(subscriptions.c.id == bindparam("subscription_id"))
+_BY_ID: Final = select(*_COLUMNS, subscriptions.c.paid_until).where(subscriptions.c.id == bindparam("subscription_id"))
 _OF_USER: Final = select(*_COLUMNS).where(subscriptions.c.user_id == bindparam("user_id"))
 _ISSUANCE: Final = select(subscription_issuances.c.id).where(
     subscription_issuances.c.subscription_id == bindparam("subscription_id"),
@@ -30,6 +31,12 @@ _NEWEST: Final = (
     .where(subscription_issuances.c.subscription_id == bindparam("subscription_id"))
     .order_by(subscription_issuances.c.month.desc())
     .limit(1)
+)
+_NEWEST_PAID: Final = _NEWEST.where(
+    exists().where(
+        subscription_items.c.issuance_id == subscription_issuances.c.id,
+        subscription_items.c.kind == ItemKind.BASE.value,
+    )
 )
 _ITEMS: Final = select(subscription_items.c.kind).where(subscription_items.c.issuance_id == bindparam("issuance_id"))
 
@@ -47,9 +54,13 @@ class Ids(Struct, frozen=True):
         return cls(new_id(), new_id(), new_id(), new_id())
 
 
-def read_subscription(connection: Connection, subscription_id: str) -> Subscription | None:
+def read_standing(connection: Connection, subscription_id: str) -> Standing | None:
+    """Where the account's budget is locked, nobody changes it meanwhile."""
     row = connection.execute(_BY_ID, {"subscription_id": subscription_id}).first()
-    return None if row is None else _subscription(row)
+    if row is None:
+        return None
+    newest = newest_issuance(connection, subscription_id, with_base=True)
+    return Standing(_subscription(row), row.paid_until, newest[1].first_day if newest else None)
 
 
 def subscriptions_of(connection: Connection, user_id: str) -> list[Subscription]:
@@ -57,13 +68,15 @@ def subscriptions_of(connection: Connection, user_id: str) -> list[Subscription]
 
 
 def _subscription(row: Any) -> Subscription:
-    values = row._asdict()
+    values = {name: getattr(row, name) for name in Subscription.__struct_fields__}
     return Subscription(**{**values, "cadence": Cadence(values["cadence"])})
 
 
-def newest_issuance(connection: Connection, subscription_id: str) -> tuple[str, Month] | None:
-    """The last month of a subscription, with the id of its row."""
-    row = connection.execute(_NEWEST, {"subscription_id": subscription_id}).first()
+def newest_issuance(
+    connection: Connection, subscription_id: str, *, with_base: bool = False
+) -> tuple[str, Month] | None:
+    """The last month of a subscription, with the id of its row. `with_base`: the last one that was credited."""
+    row = connection.execute(_NEWEST_PAID if with_base else _NEWEST, {"subscription_id": subscription_id}).first()
     return None if row is None else (row.id, Month(row.month))
 
 

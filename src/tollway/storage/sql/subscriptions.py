@@ -1,4 +1,4 @@
-"""SqlSubscriptions: subscribers, the months they paid, and the bonus on top.
+"""SqlSubscriptions: bonuses of subscribers, months that begin by themselves, and ends that were asked for.
 
 Whoever credits a subscriber holds the lock of the account's budget, so triggers at the same time come one after the
 other, and all but the first find nothing to do. Source: response-path 7.2 to 7.5.
@@ -6,35 +6,47 @@ other, and all but the first find nothing to do. Source: response-path 7.2 to 7.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from msgspec import Struct
-from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
+from msgspec.structs import replace
+from sqlalchemy import Connection, and_, bindparam, or_, select, true, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from tollway.billing.bonus import ItemKind, Subscription, effective_threshold
+from tollway.billing.bonus import ACTIVE, Cadence, choose_subscription
 from tollway.billing.ledger import BudgetKind, BudgetRef
-from tollway.billing.subscriptions import BASE_ISSUED, BONUS_ISSUED, Issued, Month
+from tollway.billing.periods import Standing, scheduled_period
+from tollway.billing.subscriptions import BONUS_ISSUED, CANCELED, ENDED, Issued, Month
 from tollway.catalog.preset import SubscriptionRules
 from tollway.clock import utc_now
-from tollway.money import checked, round_usd
 from tollway.storage.sql import budgets
 from tollway.storage.sql.accounting_tables import subscriptions
+from tollway.storage.sql.base_credits import Base, credit_base, lock_account, price_of, reach
 from tollway.storage.sql.bonuses import grant_bonus
-from tollway.storage.sql.credit_rows import book_credit
 from tollway.storage.sql.database import Database
-from tollway.storage.sql.subscription_rows import (
-    Happening,
-    Ids,
-    add_item,
-    issuance_of,
-    items_of,
-    note,
-    read_subscription,
-)
+from tollway.storage.sql.subscription_rows import Happening, Ids, note, read_standing, subscriptions_of
 
 ERROR_CHARS_MAX: Final = 500
+STEPS_MAX: Final = 100  # in one go
+
+_table: Final = subscriptions.c
+_IS_USED_UP: Final = and_(_table.is_cancelling == true(), _table.paid_until <= bindparam("now"))
+_BEGINS: Final = and_(
+    _table.cadence == Cadence.YEARLY.value,
+    _table.status == ACTIVE,
+    _table.next_issue_at <= bindparam("now"),
+    _table.next_issue_at < _table.paid_until,
+)
+_DUE: Final = (
+    select(_table.id, _table.user_id)
+    .where(_table.ended_at.is_(None), or_(_IS_USED_UP, _BEGINS))
+    .order_by(_table.id)
+    .limit(STEPS_MAX)
+)
+_END: Final = (
+    update(subscriptions)
+    .where(_table.id == bindparam("subscription"), _table.ended_at.is_(None))
+    .values(status=CANCELED, ended_at=bindparam("at"))
+)
 
 
 class SqlSubscriptions:
@@ -43,35 +55,6 @@ class SqlSubscriptions:
     def __init__(self, database: Database, now: Callable[[], datetime] = utc_now) -> None:
         self._database = database
         self._now = now
-
-    async def put(self, subscription: Subscription, external_id: str, ended_at: datetime | None) -> None:
-        row = {
-            "id": subscription.id,
-            "user_id": subscription.user_id,
-            "external_id": external_id,
-            "tier": subscription.tier,
-            "cadence": subscription.cadence.value,
-            "status": subscription.status,
-            "is_cancelling": subscription.is_cancelling,
-            "started_at": subscription.started_at,
-            "ended_at": ended_at,
-            "streak_months": subscription.streak_months,
-            "next_issue_at": subscription.next_issue_at,
-            "created_at": subscription.created_at,
-        }
-        insert: Any = postgresql.insert if self._database.dialect == "postgresql" else sqlite.insert
-        statement = insert(subscriptions)
-        changed = {name: statement.excluded[name] for name in row if name not in ("id", "external_id", "created_at")}
-        statement = statement.on_conflict_do_update(index_elements=["external_id"], set_=changed)
-        await self._database.write(lambda connection: connection.execute(statement, row))
-
-    async def issue_base(self, subscription_id: str, month: Month, rules: SubscriptionRules) -> Issued:
-        now, ids = self._now(), Ids.drawn()
-
-        def work(connection: Connection) -> Issued:
-            return _issue_base(connection, _Base(subscription_id, month, rules, ids, now))
-
-        return await self._database.write(work)
 
     async def issue_bonus(self, user_id: str, rules: SubscriptionRules) -> Issued:
         now, ids = self._now(), Ids.drawn()
@@ -83,44 +66,68 @@ class SqlSubscriptions:
             await self._database.write(lambda connection: note(connection, ids.event, what, now))
             return Issued.FAILED
 
+    async def advance(self, rules: SubscriptionRules) -> tuple[str, ...]:
+        now, stuck = self._now(), []
+        due = await self._database.read(lambda connection: connection.execute(_DUE, {"now": now}).all())
+        for subscription_id, user_id in due:
+            if not await self._advance_one(subscription_id, user_id, rules, now):
+                stuck.append(subscription_id)
+        return tuple(stuck)
 
-class _Base(Struct, frozen=True):
-    subscription_id: str
-    month: Month
-    rules: SubscriptionRules
-    ids: Ids
-    now: datetime
+    async def _advance_one(self, subscription_id: str, user_id: str, rules: SubscriptionRules, now: datetime) -> bool:
+        """Every month that has begun, oldest first, each in a transaction; then its end. False: the tier is gone."""
+        step: bool | None = True
+        while step:
+            ids = Ids.drawn()
+            step = await self._database.write(
+                lambda connection, ids=ids: _begin_month(connection, subscription_id, user_id, rules, ids, now)  # type: ignore[misc]
+            )
+        ids = Ids.drawn()
+        await self._database.write(lambda connection: _end_if_used_up(connection, subscription_id, user_id, ids, now))
+        return step is not None
 
 
-def _issue_base(connection: Connection, order: _Base) -> Issued:
-    subscription, rules = read_subscription(connection, order.subscription_id), order.rules
-    price_usd = rules.tiers.get(subscription.tier) if subscription else None
-    if subscription is None or price_usd is None:
-        return Issued.NOTHING
-    account = BudgetRef(BudgetKind.USER, subscription.user_id)
-    budget = budgets.lock(connection, {account.id: account}, order.now)[account.id]
-    issuance = issuance_of(connection, subscription, order.month, order.ids.issuance, order.now)
-    if ItemKind.BASE in items_of(connection, issuance):
-        return Issued.NOTHING
-    amount, day = round_usd(price_usd), order.month.first_day
-    row = {
-        "id": order.ids.credit,
-        "user_id": subscription.user_id,
-        "amount_microdollars": amount,
-        "is_free": False,
-        "description": rules.base_text.format(
-            tier=subscription.tier, month=day.isoformat(), streak=subscription.streak_months
-        ),
-        "credit_category": rules.base_category,
-        "payment_id": order.month.invoice_id,
-        "created_at": order.now,
-    }
-    if book_credit(connection, account, row) is None:
-        return Issued.NOTHING
-    add_item(connection, order.ids, issuance, ItemKind.BASE, amount)
-    due = effective_threshold(checked(budget.spent + amount), round_usd(rules.early_award_usd))
-    budgets.await_bonus(connection, account, due)
-    payload = {"kind": ItemKind.BASE.value, "baseAmountUsd": float(price_usd)}
-    what = Happening(subscription.user_id, BASE_ISSUED, "success", payload, subscription.id, issuance, order.ids.credit)
-    note(connection, order.ids.event, what, order.now)
-    return Issued.DONE
+def _begin_month(
+    connection: Connection, subscription_id: str, user_id: str, rules: SubscriptionRules, ids: Ids, now: datetime
+) -> bool | None:
+    """Whether a month has begun and is credited; None where it has but the tier is not known."""
+    lock_account(connection, user_id, now)
+    standing = read_standing(connection, subscription_id)
+    if standing is None or standing.subscription.status != ACTIVE:
+        return False
+    period = scheduled_period(standing, now)
+    if period is None:
+        return False
+    price = price_of(standing.subscription.tier, rules)
+    if price is None:
+        return None
+    subscription = replace(standing.subscription, streak_months=period.streak_months)
+    credit_base(connection, Base(subscription, Month(period.month), price, rules, ids, now))
+    reach(connection, subscription_id, period)
+    return True
+
+
+def _end_if_used_up(connection: Connection, subscription_id: str, user_id: str, ids: Ids, now: datetime) -> None:
+    lock_account(connection, user_id, now)
+    standing = read_standing(connection, subscription_id)
+    if standing is not None and _is_used_up(standing, now):
+        end(connection, standing, standing.paid_until or now, ids, now, None)
+
+
+def _is_used_up(standing: Standing, now: datetime) -> bool:
+    return standing.subscription.is_cancelling and standing.paid_until is not None and standing.paid_until <= now
+
+
+def end(connection: Connection, standing: Standing, at: datetime, ids: Ids, now: datetime, actor: str | None) -> None:
+    """It has ended, and with it the wait for its bonus, unless another subscription of the user goes on.
+
+    The account's budget is locked. `actor` None: nobody ended it, its time was over. Once more changes nothing.
+    """
+    subscription = standing.subscription
+    if not connection.execute(_END, {"subscription": subscription.id, "at": at}).rowcount:
+        return
+    counts = choose_subscription(subscriptions_of(connection, subscription.user_id))
+    if counts is None or counts.status != ACTIVE:
+        budgets.await_bonus(connection, BudgetRef(BudgetKind.USER, subscription.user_id), None)
+    payload = {"actor": actor} if actor else {"reason": "cancelled at the end of its period"}
+    note(connection, ids.event, Happening(subscription.user_id, ENDED, "success", payload, subscription.id), now)

@@ -1,10 +1,10 @@
 """Rows of credit_transactions, and what goes with them: a ledger entry and the balance."""
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, or_, select
 
-from tollway.admin.records import AccountBalance, AuditEntry, CreditTransaction, Page
+from tollway.admin.records import AccountBalance, AuditEntry, Credited, CreditTransaction, Page, Uncredited
 from tollway.billing.ledger import PAYMENTS, BudgetKind, BudgetRef, EntryKind, Posting
 from tollway.money import Microdollars
 from tollway.storage.sql import budgets
@@ -25,24 +25,35 @@ _COLUMNS: Final = (
     credit_transactions.c.credit_category,
     credit_transactions.c.expiry_date,
     credit_transactions.c.created_at,
+    credit_transactions.c.payment_id,
 )
-
+_OF_PAYMENT: Final[Select[Any]] = select(*_COLUMNS).where(
+    or_(
+        credit_transactions.c.id == bindparam("id"),  # an earlier try of ours
+        credit_transactions.c.payment_id == bindparam("payment"),
+    )
+)
 _ONE: Final = select(credit_transactions.c.id).where(credit_transactions.c.id == bindparam("id"))
 
 
 class SqlCredits(SqlSubject):
     async def add_credit(
-        self, account: BudgetRef, credit: CreditTransaction, audit: AuditEntry | None = None
-    ) -> AccountBalance:
-        row = _row(credit)
+        self,
+        account: BudgetRef,
+        credit: CreditTransaction,
+        audit: AuditEntry | None = None,
+        *,
+        once_per_category: bool = False,
+    ) -> Credited | Uncredited:
+        row = {**_row(credit), "once_per_category": once_per_category}
 
-        def work(connection: Connection) -> AccountBalance:
+        def work(connection: Connection) -> Credited | Uncredited:
             credited = book_credit(connection, account, row)
-            if credited is None:  # an earlier try of ours
-                return _balance(account, budgets.read(connection, account.id))
+            if credited is None:
+                return _booked_before(connection, account, credit)
             write_audit(connection, audit)
             bump_identity(connection)
-            return _balance(account, credited)
+            return Credited(credit, _balance(account, credited))
 
         return await self._database.write(work)
 
@@ -76,6 +87,23 @@ class SqlCredits(SqlSubject):
         return _balance(account, await self._database.read(lambda connection: budgets.read(connection, account.id)))
 
 
+def _booked_before(connection: Connection, account: BudgetRef, credit: CreditTransaction) -> Credited | Uncredited:
+    """What is there instead: the same credit, another one with its payment id, or one of its category."""
+    named = {"id": credit.id, "payment": credit.payment_id}
+    rows = connection.execute(_OF_PAYMENT, named).all()
+    if not rows:
+        return Uncredited.ONCE
+    found = CreditTransaction(*rows[0])
+    if _essence(found) != _essence(credit):
+        return Uncredited.OTHER
+    return Credited(found, _balance(account, budgets.read(connection, account.id)), found.id != credit.id)
+
+
+def _essence(credit: CreditTransaction) -> tuple[Any, ...]:
+    """What two must have in common to be the same: whose, how much, and what kind of money."""
+    return credit.user_id, credit.organization_id, credit.amount_microdollars, credit.is_free
+
+
 def _row(credit: CreditTransaction) -> dict[str, object]:
     return {
         "id": credit.id,
@@ -87,6 +115,7 @@ def _row(credit: CreditTransaction) -> dict[str, object]:
         "credit_category": credit.credit_category,
         "expiry_date": credit.expiry_date,
         "created_at": credit.created_at,
+        "payment_id": credit.payment_id,
     }
 
 

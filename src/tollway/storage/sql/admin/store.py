@@ -9,6 +9,8 @@ from tollway.storage.sql.admin.keys import SqlKeys
 from tollway.storage.sql.admin.members import SqlMembers
 from tollway.storage.sql.admin.organizations import SqlOrganizations
 from tollway.storage.sql.admin.own_keys import SqlOwnKeys
+from tollway.storage.sql.admin.subscriptions import SqlSubscriptionDesk
+from tollway.storage.sql.admin.top_ups import SqlTopUps
 from tollway.storage.sql.admin.upstreams import SqlUpstreams
 from tollway.storage.sql.admin.users import SqlUsers
 
@@ -20,6 +22,8 @@ class SqlAdmin(
     SqlInvitations,
     SqlKeys,
     SqlCredits,
+    SqlSubscriptionDesk,
+    SqlTopUps,
     SqlOwnKeys,
     SqlUpstreams,
     SqlLlms,

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Update, bindparam, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
-from tollway.admin.records import Page, User
+from tollway.admin.records import Page, User, UserChange
 from tollway.identity.anonymous import is_anonymous_id
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
 from tollway.storage.sql.insertion import insert_missing
@@ -82,6 +83,21 @@ class SqlUsers(SqlSubject):
         return await self._database.read(
             lambda connection: tuple(_user(row) for row in connection.execute(statement).all())
         )
+
+    async def change_user(self, user_id: str, change: UserChange, now: datetime) -> User | None:
+        named = {"email": change.email, "name": change.name}
+        values = {name: value for name, value in named.items() if value is not None}
+
+        def work(connection: Connection) -> User | None:
+            connection.execute(update(users).where(users.c.id == user_id).values({**values, "updated_at": now}))
+            bump_identity(connection)
+            row = connection.execute(_BY_ID, {"user_id": user_id}).first()
+            return None if row is None else _user(row)
+
+        try:
+            return await self._database.write(work)
+        except IntegrityError:
+            return None
 
     async def set_admin(self, user_id: str, is_admin: bool, now: datetime) -> User | None:
         return await self._change_user(_ADMIN, user_id, {"new": is_admin, "now": now})
