@@ -77,6 +77,7 @@ from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.sql.notices import SqlNotices
 from tollway.storage.sql.phases import phase_memory
 from tollway.storage.sql.subscriptions import SqlSubscriptions
+from tollway.storage.sql.usage_sums import sum_up
 from tollway.storage.windows import open_windows
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
@@ -92,6 +93,7 @@ KEEP_TIME_S: Final = 5.0
 NOTICES_S: Final = 1.0
 EXPIRE_S: Final = 60.0
 ADVANCE_S: Final = 10.0
+SUM_USAGE_S: Final = 1_800.0  # after a start too: workers of a version that knows no sums have ended by then
 VERIFY_PAUSES: Final = 100  # for each second that reading the books takes
 JOURNALS: Final = "journal"  # folder below state_dir
 
@@ -272,6 +274,7 @@ class Worker:
         every(NOTICES_S, "notices", self._handle_notices)
         every(EXPIRE_S, "expiries", self._expiries.expire)
         every(ADVANCE_S, "subscriptions", self._advance_subscriptions)
+        every(SUM_USAGE_S, "usage_sums", self._sum_usage)
         self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)
         for job in services.dialects.phases.jobs:
@@ -290,6 +293,9 @@ class Worker:
     async def _advance_subscriptions(self) -> None:
         for subscription in await self._subscriptions.advance(self._subscription_rules):
             _log.error("subscription_without_tier", subscription=subscription)
+
+    async def _sum_usage(self) -> None:
+        await sum_up(self._database, utc_now())
 
     async def _look_up(self) -> None:
         """Estimates against the upstreams' own records."""

@@ -4,10 +4,10 @@ Ids of requests are ordered by time, so a span of time is a span of ids, and a p
 catalog-and-clients E.6, F.3; guarantees §12.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from csv import writer
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from io import StringIO
 from typing import Any, Final, Protocol
@@ -18,8 +18,10 @@ from tollway.errors import Problem
 SPAN_DEFAULT: Final = timedelta(days=30)
 SPAN_MAX: Final = timedelta(days=366)
 GROUPS_MAX: Final = 10_000
-ROWS_IN_CSV_MAX: Final = 10_000
+ROWS_IN_CSV_MAX: Final = 1_000_000
+ROWS_IN_CSV_PAGE: Final = 500  # so few that making their text does not hold up requests
 FILTER_CHARS_MAX: Final = 256
+DAY_MS: Final = 86_400_000
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -124,26 +126,64 @@ def check_limit(limit: int) -> Problem | None:
 
 def first_id(at: datetime) -> str:
     """Not above the id of any request that began at `at` or later, above that of any that began before."""
-    milliseconds = max((at - _EPOCH) // timedelta(milliseconds=1), 0)
-    return f"{milliseconds:012x}" + "0" * 20
+    return id_at(milliseconds(at))
 
 
-def csv_lines(rows: Sequence[UsedRequest] | Sequence[UsedSum], kind: type[Any]) -> Iterator[str]:
+def milliseconds(at: datetime) -> int:
+    """Since 1970, as ids have them."""
+    return max((at - _EPOCH) // timedelta(milliseconds=1), 0)
+
+
+def id_at(ms: int) -> str:
+    """The lowest id of that millisecond."""
+    return f"{ms:012x}" + "0" * 20
+
+
+def milliseconds_of(request_id: str) -> int:
+    """When its id was made. Raises ValueError for an id that no worker makes."""
+    return int(request_id[:12], 16)
+
+
+def day_at(ms: int) -> date:
+    """The UTC day of it."""
+    return (_EPOCH + timedelta(milliseconds=ms)).date()
+
+
+def day_begin(day: date) -> int:
+    """Milliseconds since 1970."""
+    return (day - _EPOCH.date()).days * DAY_MS
+
+
+async def csv_pages(store: UsageStore, wanted: UsageFilter, before: str | None) -> AsyncIterator[str]:
+    """A CSV file of all requests that are meant, newest first, in pieces: a line of names, then lines of requests.
+
+    Each piece is a query of its own, because whoever reads slowly must not keep the database waiting. Requests that are
+    settled meanwhile are newer than all that follow, so nothing comes twice. Raises StoreUnavailableError.
+    """
+    left, with_names = ROWS_IN_CSV_MAX, True
+    while left:
+        wished = min(left, ROWS_IN_CSV_PAGE)
+        rows = await store.list_usage(wanted, wished, before)
+        if rows or with_names:
+            yield csv_text(rows, UsedRequest, with_names=with_names)
+        if len(rows) < wished:
+            return
+        left, before, with_names = left - wished, rows[-1].id, False
+
+
+def csv_text(rows: Sequence[UsedRequest] | Sequence[UsedSum], kind: type[Any], *, with_names: bool = True) -> str:
     """A line of names, then one for each row. Texts that a spreadsheet would take for a formula begin with a quote
     (guarantees W)."""
     names = [one.name for one in fields(kind)]
-    yield _line(names)
-    for row in rows:
-        yield _line([neutral(getattr(row, name)) for name in names])
+    buffer = StringIO()
+    lines = writer(buffer, lineterminator="\r\n")
+    if with_names:
+        lines.writerow(names)
+    lines.writerows([neutral(getattr(row, name)) for name in names] for row in rows)
+    return buffer.getvalue()
 
 
 def neutral(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
-def _line(values: Sequence[object]) -> str:
-    buffer = StringIO()
-    writer(buffer, lineterminator="\r\n").writerow(values)
-    return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated, Any
 
 import typer
@@ -20,8 +21,10 @@ from tollway.settings import Settings, load
 from tollway.storage.journal.dead import dead, journals_in, set_aside_in
 from tollway.storage.presets import load_preset
 from tollway.storage.sql.billing import SqlBooks
-from tollway.storage.sql.books import Difference, verify_books
+from tollway.storage.sql.books import SUMMED, Difference, verify_books
 from tollway.storage.sql.catalog import SqlPrices
+from tollway.storage.sql.database import Database
+from tollway.storage.sql.usage_sums import sum_day_again
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.fetch import fetch
 
@@ -79,8 +82,17 @@ async def _reconcile(admin: Administration, settings: Settings, offline: bool, a
         refuse(str(error))
     report.silent = tuple(one for one in await books.silent_workers() if one.id not in living)
     report.set_aside = set_aside_in(root)
-    report.differences = await verify_books(admin.database)
+    report.differences = await _verified(admin.database)
     return report
+
+
+async def _verified(database: Database) -> list[Difference]:
+    """What the books differ in. Sums per day only repeat what the rows say, so they are made anew."""
+    differences = await verify_books(database)
+    days = {date.fromisoformat(one.subject) for one in differences if one.check == SUMMED}
+    for day in sorted(days):
+        await sum_day_again(database, day)
+    return await verify_books(database) if days else differences
 
 
 async def _abandon(books: SqlBooks, worker_id: str, living: frozenset[str]) -> None:

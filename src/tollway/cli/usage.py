@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tollway.admin.ownership import find_owner
-from tollway.admin.usage import GROUPS_MAX, Grouping, UsageFilter, UsedSum, check_filter, check_span, csv_lines
+from tollway.admin.usage import GROUPS_MAX, Grouping, UsageFilter, UsedSum, check_filter, check_span, csv_text
 from tollway.cli import arguments
 from tollway.cli.database import Administration, administer
 from tollway.cli.output import write_json, write_table
@@ -46,7 +46,7 @@ def usage(
 
     found = administer(work)
     if as_csv:
-        typer.echo("".join(csv_lines(found, UsedSum)), nl=False)
+        typer.echo(csv_text(found, UsedSum), nl=False)
     elif as_json:
         write_json(found)
     else:

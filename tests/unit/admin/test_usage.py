@@ -6,7 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.admin.usage import SPAN_MAX, UsedSum, check_filter, check_span, csv_lines, first_id, neutral
+from tollway.admin.usage import (
+    DAY_MS,
+    SPAN_MAX,
+    UsedSum,
+    check_filter,
+    check_span,
+    csv_text,
+    day_at,
+    day_begin,
+    first_id,
+    id_at,
+    milliseconds,
+    milliseconds_of,
+    neutral,
+)
 from tollway.errors import Problem
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -21,8 +35,16 @@ def test_ids_are_ordered_as_time_is(one: datetime, two: datetime) -> None:
 
 @given(INSTANTS, st.integers(0, 2**80 - 1))
 def test_an_id_of_that_millisecond_is_not_below(at: datetime, rest: int) -> None:
-    milliseconds = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    assert first_id(at) <= f"{milliseconds:012x}{rest:020x}" < first_id(at + timedelta(milliseconds=1))
+    ms = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    assert first_id(at) <= f"{ms:012x}{rest:020x}" < first_id(at + timedelta(milliseconds=1))
+
+
+@given(INSTANTS, st.integers(0, 2**80 - 1))
+def test_an_id_tells_its_millisecond_and_day(at: datetime, rest: int) -> None:
+    ms = milliseconds_of(f"{milliseconds(at):012x}{rest:020x}")
+    assert id_at(ms) == first_id(at)
+    assert day_at(ms) == at.date()
+    assert 0 <= ms - day_begin(at.date()) < DAY_MS
 
 
 @given(st.text(), st.sampled_from("=+-@\t\r"))
@@ -33,7 +55,7 @@ def test_no_cell_is_a_formula(rest: str, first: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n"), min_size=1))
 def test_csv_is_read_back(model: str) -> None:
-    text = "".join(csv_lines((UsedSum("2026-03-01", model, None, None, 1, 0, 2, 3, 0, 0, -4),), UsedSum))
+    text = csv_text((UsedSum("2026-03-01", model, None, None, 1, 0, 2, 3, 0, 0, -4),), UsedSum)
     names, row = csv.reader(StringIO(text, newline=""))
     assert dict(zip(names, row, strict=True))["model"] == neutral(model)
     assert row[-1] == "-4"

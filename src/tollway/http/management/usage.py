@@ -3,31 +3,35 @@
 A member sees what they used themselves; owners and billing managers what the whole organization did.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Query, Response
+from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from tollway.admin.ownership import MANAGERS, role_of
 from tollway.admin.usage import (
     GROUPS_MAX,
-    ROWS_IN_CSV_MAX,
     Grouping,
     UsageFilter,
     UsedRequest,
     UsedSum,
     check_filter,
     check_span,
-    csv_lines,
+    csv_pages,
+    csv_text,
 )
 from tollway.errors import Code, Problem
 from tollway.http.management.call import Access, Call, Current
 from tollway.http.management.keys import Cursor, Limit
 from tollway.http.management.table import Listing, Table
 from tollway.identity.owned import OwnerKind
+
+_CSV: Final = {"content-disposition": 'attachment; filename="usage.csv"'}
+_CSV_TYPE: Final = "text/csv; charset=utf-8"
 
 
 class Format(StrEnum):
@@ -58,13 +62,14 @@ async def list_usage(
     cursor: Cursor = None,
     format: Format = Format.JSON,  # noqa: A002  (its name on the wire)
 ) -> Listing[UsedRequest] | Response | Problem:
-    """Requests, newest first. As CSV up to 10,000 of them."""
+    """Requests, newest first. As CSV all of them, up to a million."""
     wanted = await _filter(call, _Entered(since, until, model, key_id, user_id))
     refused = check_filter("cursor", cursor)
     if isinstance(wanted, Problem) or isinstance(refused, Problem):
         return wanted if isinstance(wanted, Problem) else refused  # type: ignore[return-value]
     if format is Format.CSV:
-        return _csv(await call.services.usage.list_usage(wanted, ROWS_IN_CSV_MAX, cursor), UsedRequest)
+        pages = csv_pages(call.services.usage, wanted, cursor)
+        return StreamingResponse(_after(await anext(pages), pages), headers=_CSV, media_type=_CSV_TYPE)
     found = await call.services.usage.list_usage(wanted, limit, cursor)
     return Listing[UsedRequest](data=list(found), next_cursor=found[-1].id if len(found) == limit else None)
 
@@ -86,7 +91,8 @@ async def sum_usage(
     if isinstance(wanted, Problem):
         return wanted
     if format is Format.CSV:
-        return _csv(await call.services.usage.sum_usage(wanted, group_by, GROUPS_MAX, 0), UsedSum)
+        sums = await call.services.usage.sum_usage(wanted, group_by, GROUPS_MAX, 0)
+        return Response(csv_text(sums, UsedSum), headers=_CSV, media_type=_CSV_TYPE)
     found = await call.services.usage.sum_usage(wanted, group_by, limit, cursor)
     following = cursor + limit
     more = len(found) == limit and following <= GROUPS_MAX
@@ -131,6 +137,9 @@ async def _whose(call: Call, named: str | None) -> str | Problem | None:
     return mine
 
 
-def _csv(rows: Sequence[UsedRequest] | Sequence[UsedSum], kind: type[Any]) -> Response:
-    headers = {"content-disposition": 'attachment; filename="usage.csv"'}
-    return Response("".join(csv_lines(rows, kind)), headers=headers, media_type="text/csv; charset=utf-8")
+async def _after(first: str, rest: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The first piece is there before the answer begins, so that what fails at once has a status of its own; what fails
+    later breaks the answer off."""
+    yield first
+    async for piece in rest:
+        yield piece

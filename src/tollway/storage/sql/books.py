@@ -20,6 +20,7 @@ from tollway.storage.sql.tables import (
     usage_metadata,
     workers,
 )
+from tollway.storage.sql.usage_sums import wrong_days
 
 _CHARGES: Final = (EntryKind.CHARGE.value, EntryKind.CORRECTION.value)  # what counts as spent
 _OF_REQUESTS: Final = (  # which column of usage says what an entry of a request must be
@@ -28,6 +29,8 @@ _OF_REQUESTS: Final = (  # which column of usage says what an entry of a request
     (EntryKind.CORRECTION, usage.c.corrected_microdollars),
     (EntryKind.ABSORBED_CORRECTION, usage.c.corrected_absorbed_microdollars),
 )
+SUMMED: Final = "usage summed by day"  # the check whose subjects are days; those can be summed again
+STATEMENT_S: Final = 600  # each reads all there is of a table
 _BALANCES: Final = frozenset(kind.value for kind in BALANCE_KINDS)
 
 
@@ -45,10 +48,10 @@ async def verify_books(database: Database) -> list[Difference]:
     """Every difference there is; empty when the books balance.
 
     Checked: the trial balance is 0 and all accounts are known; credited, spent and held of each budget; each usage row
-    against its entries and its metadata; credit transactions against entries; no leases of workers that have ended, no
-    budget partly covered by a request that is settled.
+    against its entries and its metadata, and sums per day against rows; credit transactions against entries; no leases
+    of workers that have ended, no budget partly covered by a request that is settled.
     """
-    return await database.read_snapshot(lambda connection: list(_differences(connection)))
+    return await database.read_snapshot(lambda connection: list(_differences(connection)), statement_s=STATEMENT_S)
 
 
 def _differences(connection: Connection) -> Iterator[Difference]:
@@ -73,10 +76,10 @@ class _Entries:
         is_charge = ledger_entries.c.kind.in_(_CHARGES)
         of_charges, of_others = case((is_charge, amount), else_=0), case((is_charge, 0), else_=amount)
         debit, credit = ledger_entries.c.debit_account, ledger_entries.c.credit_account
-        credited = _sums(connection, credit, of_others)
-        credited.subtract(_sums(connection, debit, of_others))
-        charged = _sums(connection, debit, of_charges)
-        charged.subtract(_sums(connection, credit, of_charges))
+        credited, uncharged = _sums(connection, credit, of_others, of_charges)
+        debited, charged = _sums(connection, debit, of_others, of_charges)
+        credited.subtract(debited)
+        charged.subtract(uncharged)
         return cls(credited, charged)
 
     @property
@@ -94,7 +97,7 @@ class _Entries:
 
 
 def _check_budgets(connection: Connection, entries: _Entries) -> Iterator[Difference]:
-    leased = _sums(connection, leases.c.budget_id, leases.c.amount_microdollars)
+    (leased,) = _sums(connection, leases.c.budget_id, leases.c.amount_microdollars)
     cost = func.sum(usage.c.cost_microdollars + usage.c.corrected_microdollars)
     counted = _by_budget(connection, select(usage.c.budgets, cost).group_by("budgets"))
     columns = (
@@ -117,29 +120,12 @@ def _check_budgets(connection: Connection, entries: _Entries) -> Iterator[Differ
 
 
 def _check_usage(connection: Connection) -> Iterator[Difference]:
-    amount = ledger_entries.c.amount_microdollars
-    signed = case((ledger_entries.c.credit_account == REVENUE, amount), else_=-amount)
+    yield from _check_entries(connection)
+    source = ledger_entries.c.source_id
     for kind, column in _OF_REQUESTS:
-        posted = (
-            select(ledger_entries.c.source_id, signed.label("amount"))
-            .where(ledger_entries.c.kind == kind.value)
-            .subquery()
-        )
-        found = func.coalesce(posted.c.amount, 0)
-        both = (
-            select(usage.c.id, column, found)
-            .outerjoin_from(usage, posted, posted.c.source_id == usage.c.id)
-            .where(column != found)
-        )
-        for request_id, stored, entered in connection.execute(both):
-            yield Difference(f"usage {kind.value}", request_id, entered, stored)
-        orphans = (
-            select(posted.c.source_id, posted.c.amount)
-            .outerjoin_from(posted, usage, usage.c.id == posted.c.source_id)
-            .where(usage.c.id.is_(None))
-        )
-        for request_id, entered in connection.execute(orphans):
-            yield Difference(f"{kind.value} without usage", request_id, entered, 0)
+        posted = select(source).where(source == usage.c.id, ledger_entries.c.kind == kind.value).exists()
+        for request_id, stored in connection.execute(select(usage.c.id, column).where(column != 0, ~posted)):
+            yield Difference(f"usage {kind.value}", request_id, 0, stored)
     bare = (
         select(usage.c.id)
         .outerjoin_from(usage, usage_metadata, usage_metadata.c.id == usage.c.id)
@@ -147,6 +133,26 @@ def _check_usage(connection: Connection) -> Iterator[Difference]:
     )
     for request_id in connection.execute(bare).scalars():
         yield Difference("usage without metadata", request_id, 1, 0)
+    for day, expected, found in wrong_days(connection):
+        yield Difference(SUMMED, day.isoformat(), expected, found)
+
+
+def _check_entries(connection: Connection) -> Iterator[Difference]:
+    """Those of requests against what their usage says."""
+    amount, kind, source = ledger_entries.c.amount_microdollars, ledger_entries.c.kind, ledger_entries.c.source_id
+    signed = case((ledger_entries.c.credit_account == REVENUE, amount), else_=-amount)
+    stored = case({one.value: column for one, column in _OF_REQUESTS}, value=kind)
+    wrong = (
+        select(source, kind, signed, stored)
+        .outerjoin_from(ledger_entries, usage, usage.c.id == source)
+        .where(kind.in_([one.value for one, _ in _OF_REQUESTS]))
+        .where(usage.c.id.is_(None) | (stored != signed))
+    )
+    for request_id, name, entered, found in connection.execute(wrong):
+        if found is None:
+            yield Difference(f"{name} without usage", request_id, entered, 0)
+        else:
+            yield Difference(f"usage {name}", request_id, entered, found)
 
 
 def _check_leases(connection: Connection) -> Iterator[Difference]:
@@ -167,7 +173,7 @@ def _check_credits(connection: Connection, entries: _Entries) -> Iterator[Differ
         (credit_transactions.c.organization_id.is_not(None), "organization:" + credit_transactions.c.organization_id),
         else_="user:" + credit_transactions.c.user_id,
     )
-    recorded = _sums(connection, account, credit_transactions.c.amount_microdollars)
+    (recorded,) = _sums(connection, account, credit_transactions.c.amount_microdollars)
     for owner in sorted(entries.balances | set(recorded)):
         yield from _compare("credit transactions", owner, entries.credited[owner], recorded[owner])
 
@@ -177,9 +183,14 @@ def _compare(check: str, subject: str, expected: int, found: int | None) -> Iter
         yield Difference(check, subject, expected, found or 0)
 
 
-def _sums(connection: Connection, key: ColumnElement[str], amount: ColumnElement[int]) -> Counter[str]:
-    rows = connection.execute(select(key.label("key"), func.sum(amount)).group_by("key"))
-    return Counter({id_: int(total) for id_, total in rows})
+def _sums(connection: Connection, key: ColumnElement[str], *amounts: ColumnElement[int]) -> list[Counter[str]]:
+    """Of each amount the sums by `key`, all from one reading."""
+    totals = [func.sum(amount) for amount in amounts]
+    found: list[Counter[str]] = [Counter() for _ in amounts]
+    for id_, *sums in connection.execute(select(key.label("key"), *totals).group_by("key")):
+        for counter, total in zip(found, sums, strict=True):
+            counter[id_] = int(total)
+    return found
 
 
 def _by_budget(connection: Connection, statement: Select[Any]) -> Mapping[str, int]:

@@ -16,6 +16,7 @@ from tollway.storage.sql.accounting_tables import usage_lookups
 from tollway.storage.sql.entries import post
 from tollway.storage.sql.packed import among, pack
 from tollway.storage.sql.tables import UNCERTAIN, usage, usage_metadata
+from tollway.storage.sql.usage_sums import add_correction
 from tollway.wire.generation import Generation
 
 _ROW: Final = select(
@@ -111,6 +112,7 @@ def correct(
     post(connection, request_id, postings_of_correction(row.budgets[0], correction), now)
     values = {"charge": correction.charge, "absorbed": correction.absorbed, "now": now}
     connection.execute(_RECONCILE, {"request_id": request_id, **values})
+    add_correction(connection, request_id, correction.charge)
     if found is not None:
         connection.execute(insert(usage_lookups), _lookup_row(request_id, found, now))
     return True

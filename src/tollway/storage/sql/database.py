@@ -51,13 +51,16 @@ class Database:
         """Run `work`, which only reads."""
         return await _retried(self._reader, work)
 
-    async def read_snapshot(self, work: Callable[[Connection], T]) -> T:
-        """Run `work`, whose several queries must all see the same instant."""
+    async def read_snapshot(self, work: Callable[[Connection], T], *, statement_s: int | None = None) -> T:
+        """Run `work`, whose several queries must all see the same instant. `statement_s`: how long one of them may take
+        on PostgreSQL, if that is not what all may."""
         if self.dialect == "sqlite":
             return await self.read(work)
 
         def isolated(connection: Connection) -> T:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            if statement_s is not None:
+                connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{statement_s}s'")
             return work(connection)
 
         return await self.read(isolated)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, literal, select, update
+from sqlalchemy import bindparam, func, literal, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from tollway.billing.first_usage import DueEvent, FirstUsage, first_usages, personal_users
@@ -24,7 +24,6 @@ from tollway.storage.sql.tables import budgets, usage, users
 SETTLE_FIRST: Final = timedelta(seconds=30)  # by then the request is in the books, and so are earlier ones
 KNOWN_MAX: Final = 100_000
 _DUE_AT_ONCE: Final = 100
-_ROWS_AT_ONCE: Final = 100_000
 
 _log = get_log()
 
@@ -49,14 +48,9 @@ _DUE: Final = (
     .order_by(analytics_events.c.due_at)
     .limit(_DUE_AT_ONCE)
 )
-_STEP_END: Final = (
-    select(usage.c.id).where(usage.c.id > bindparam("after")).order_by(usage.c.id).limit(1).offset(_ROWS_AT_ONCE - 1)
-)
-_EARLIEST: Final = (
-    select(usage.c.user_id, func.min(usage.c.id))
-    .where(usage.c.id > bindparam("after"), usage.c.id <= bindparam("last"), among(usage.c.user_id, "users"))
-    .group_by(usage.c.user_id)
-)
+_EARLIEST: Final = select(
+    users.c.id, select(func.min(usage.c.id)).where(usage.c.user_id == users.c.id).scalar_subquery()
+).where(among(users.c.id, "users"))
 _END: Final = (
     update(analytics_events)
     .where(analytics_events.c.user_id == bindparam("of_user"), analytics_events.c.event == bindparam("of_event"))
@@ -88,7 +82,7 @@ class SqlFirstUsages:
         if not rows:
             return ()
         noted = [(FirstUsage(*row[:5]), row) for row in rows]
-        earliest = await self._earliest({one.user_id for one, _ in noted}, max(one.request_id for one, _ in noted))
+        earliest = await self._earliest({one.user_id for one, _ in noted})
         return tuple(
             DueEvent(one, row.email, bool(row.has_paid), earliest.get(one.user_id, "~") < one.request_id, row.tries)
             for one, row in noted
@@ -99,27 +93,11 @@ class SqlFirstUsages:
         values = {"of_user": event.user_id, "of_event": event.event, "tried": tries, "next_at": next_at}
         await self._database.write(lambda connection: connection.execute(_END, values))
 
-    async def _earliest(self, user_ids: set[str], last: str) -> dict[str, str]:
-        """The first request of each user up to `last`, found in steps: usage has no index by user, since each request
-        would pay for it."""
-        found: dict[str, str] = {}
-        after: str | None = ""
-        while after is not None and len(found) < len(user_ids):
-            after = await self._database.read(self._step(after, last, user_ids, found))
-        return found
-
-    def _step(
-        self, after: str, last: str, user_ids: set[str], found: dict[str, str]
-    ) -> Callable[[Connection], str | None]:
-        def work(connection: Connection) -> str | None:
-            end = connection.execute(_STEP_END, {"after": after}).scalar()
-            until = last if end is None else min(end, last)
-            values = {"after": after, "last": until, "users": pack(user_ids - found.keys())}
-            for user_id, first in connection.execute(_EARLIEST, values):
-                found[user_id] = first
-            return until if until < last else None
-
-        return work
+    async def _earliest(self, user_ids: set[str]) -> dict[str, str]:
+        """The first request of each user that has one."""
+        values = {"users": pack(user_ids)}
+        rows = await self._database.read(lambda connection: connection.execute(_EARLIEST, values).all())
+        return {user_id: first for user_id, first in rows if first is not None}
 
 
 class BooksWithFirstUsages(SqlBooks):

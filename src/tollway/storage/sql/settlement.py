@@ -20,6 +20,7 @@ from tollway.storage.sql.packed import among, pack
 from tollway.storage.sql.prompts import store_prompts
 from tollway.storage.sql.tables import usage
 from tollway.storage.sql.usage_rows import METADATA, USAGE, form_for, metadata_row, usage_row
+from tollway.storage.sql.usage_sums import add_late
 
 _SETTLED: Final = select(usage.c.id).where(among(usage.c.id, "ids"))
 
@@ -45,6 +46,7 @@ def settle(
     fresh = [request for id_, request in requests.items() if id_ not in settled]
     if fresh:
         spent, used = _write(connection, fresh, now)
+        add_late(connection, [outcome.hold.request_id for outcome, _ in fresh], now)
         lowered = leases.lower(connection, worker_id, used)
         held = {id_: -amount for id_, amount in lowered.items()}
         budgets.move(connection, locked, now, spent=spent, held=held)

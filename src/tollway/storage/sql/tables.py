@@ -317,6 +317,7 @@ free_model_usage: Final = Table(
     Column("user_id", Text),  # NULL: nobody signed in
     Column("created_at", UtcInstant, nullable=False, index=True),
     Index("ix_free_model_usage_address_hash_created_at", "address_hash", "created_at"),
+    _index("ix_free_model_usage_user_id", "user_id", where="user_id IS NOT NULL"),
 )
 
 prices: Final = Table(
@@ -340,7 +341,7 @@ prices: Final = Table(
     Index("ix_prices_provider_id_upstream_model_effective_from", "provider_id", "upstream_model", "effective_from"),
 )
 
-# identity_revision, catalog_revision: numbers that only grow.
+# identity_revision, catalog_revision: numbers that only grow. usage_summed_until_ms: see `usage_sums.py`.
 deployment: Final = Table(
     "deployment",
     metadata,

@@ -16,7 +16,7 @@ from tollway.admin.records import SOFT_DELETED
 from tollway.admin.store import Erasure
 from tollway.identity.caller import Role
 from tollway.storage.sql.accounting_tables import subscriptions
-from tollway.storage.sql.admin.erased_usage import forget_particulars
+from tollway.storage.sql.admin.erased_usage import forget_particulars, shared_origins
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
 from tollway.storage.sql.audit_tables import audit_log
 from tollway.storage.sql.management_tables import device_logins, invitations, stored_answers
@@ -52,6 +52,8 @@ FATES: Final[Mapping[str, Fate]] = {
     "api_metrics": Fate.UNLINK,
     "analytics_events": Fate.DELETE,
     "usage": Fate.KEEP,  # what it says besides money goes: erased_usage.py
+    "usage_days": Fate.KEEP,  # sums of that
+    "usage_key_days": Fate.KEEP,
     "subscriptions": Fate.KEEP,  # they belong to the books
     "subscription_events": Fate.KEEP,
     "credit_transactions": Fate.KEEP,
@@ -123,6 +125,7 @@ _OTHER_OWNERS: Final = (
 class SqlErasure(SqlSubject):
     async def erase_user(self, user_id: str, pepper: str, now: datetime) -> Erasure:
         who = {"erased": user_id}
+        shared = await shared_origins(self._database, user_id)
 
         def work(connection: Connection) -> Erasure:
             user = connection.execute(_USER, who).first()
@@ -138,7 +141,7 @@ class SqlErasure(SqlSubject):
                 connection.execute(statement, who)
             connection.execute(_ASKED, {"address": user.email})
             _strip(connection, user.email, user_id)
-            forget_particulars(connection, user_id)
+            forget_particulars(connection, user_id, shared)
             connection.execute(_REVOKE, {**who, "now": now})
             connection.execute(_ANONYMISE, {**who, **_pseudonym(user_id, pepper, now)})
             bump_identity(connection)

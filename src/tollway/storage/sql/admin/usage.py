@@ -1,80 +1,125 @@
-"""Rows of usage, listed and summed. Each query reads one span of ids of one payer, through an index."""
+"""Rows of usage, listed and summed. Each query reads one span of ids of one payer, through an index.
 
-from collections.abc import Sequence
+Sums read `usage_days` where a span covers whole days that are summed already, and rows for the rest of it.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, case, func, literal, select
+from sqlalchemy import Connection, Select, func, literal, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
-from tollway.admin.usage import Grouping, UsageFilter, UsedRequest, UsedSum, first_id
-from tollway.storage.sql.admin.rows import SqlSubject
-from tollway.storage.sql.tables import usage
-
-_COST: Final = usage.c.cost_microdollars + usage.c.corrected_microdollars
-_LISTED: Final = select(
-    usage.c.id,
-    usage.c.created_at,
-    usage.c.user_id,
-    usage.c.organization_id,
-    usage.c.key_id,
-    usage.c.provider_id,
-    usage.c.requested_model,
-    usage.c.model,
-    usage.c.prompt_tokens,
-    usage.c.completion_tokens,
-    usage.c.cached_tokens,
-    usage.c.cache_write_tokens,
-    usage.c.reasoning_tokens,
-    usage.c.basis,
-    _COST,
-    usage.c.has_error,
+from tollway.admin.usage import (
+    DAY_MS,
+    Grouping,
+    UsageFilter,
+    UsedRequest,
+    UsedSum,
+    day_at,
+    first_id,
+    id_at,
+    milliseconds,
 )
-_GROUPS: Final[dict[Grouping, ColumnElement[Any]]] = {
-    Grouping.DAY: usage.c.usage_day,
-    Grouping.MODEL: usage.c.model,
-    Grouping.MEMBER: usage.c.user_id,
-    Grouping.KEY: usage.c.key_id,
+from tollway.storage.sql.admin.rows import SqlSubject
+from tollway.storage.sql.admin.usage_listed import LISTED, conditions, conditions_of_days, listed, sums_for
+from tollway.storage.sql.admin.usage_spans import list_filtered
+from tollway.storage.sql.database import Database
+from tollway.storage.sql.tables import usage
+from tollway.storage.sql.usage_sums import COUNTED, KEY, summed_until
+
+SUMS_AT_ONCE: Final = 2  # of a worker, so that those of a year do not take all its connections
+SUM_S: Final = 30
+_COLUMNS: Final = {  # in tables of sums per day
+    Grouping.DAY: "usage_day",
+    Grouping.MODEL: "model",
+    Grouping.MEMBER: "user_id",
+    Grouping.KEY: "key_id",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Of a span of time: the days that are summed, from `first` on and before `end`, and the spans of ids besides."""
+
+    first: date
+    end: date
+    ids: tuple[tuple[str, str], ...]
 
 
 class SqlUsageListing(SqlSubject):
     """Implements UsageStore."""
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._turn = asyncio.Semaphore(SUMS_AT_ONCE)
+
     async def list_usage(self, wanted: UsageFilter, limit: int, before: str | None) -> tuple[UsedRequest, ...]:
-        statement = _LISTED.where(*_conditions(wanted)).order_by(usage.c.id.desc()).limit(limit)
+        first, last = first_id(wanted.since), first_id(wanted.until)
         if before is not None:
-            statement = statement.where(usage.c.id < before)
-        return await self._database.read(
-            lambda connection: tuple(_request(row) for row in connection.execute(statement).all())
-        )
+            last = min(last, before)
+
+        def work(connection: Connection) -> tuple[UsedRequest, ...]:
+            if wanted.model is not None or wanted.key_id is not None:
+                return tuple(list_filtered(connection, wanted, limit, last))
+            statement = LISTED.where(*conditions(wanted, first, last)).order_by(usage.c.id.desc()).limit(limit)
+            return tuple(listed(connection, statement))
+
+        return await self._database.read(work)
 
     async def sum_usage(
         self, wanted: UsageFilter, by: Sequence[Grouping], limit: int, offset: int
     ) -> tuple[UsedSum, ...]:
-        statement = _summed(wanted, by).limit(limit).offset(offset)
-        return await self._database.read(
-            lambda connection: tuple(_sum(row) for row in connection.execute(statement).all())
-        )
+        def work(connection: Connection) -> tuple[UsedSum, ...]:
+            statement = _summed(wanted, by, _parts(wanted, summed_until(connection)))
+            return tuple(_sum(row) for row in connection.execute(statement.limit(limit).offset(offset)))
+
+        # One snapshot: what is summed between the two queries would be counted twice.
+        async with self._turn:
+            return await self._database.read_snapshot(work, statement_s=SUM_S)
 
 
-def _summed(wanted: UsageFilter, by: Sequence[Grouping]) -> Select[Any]:
-    groups = [_GROUPS[one] if one in by else literal(None) for one in Grouping]
-    names = [f"by_{one.value}" for one in Grouping]
-    cost = _total(_COST).label("cost")
-    labelled = [group.label(name) for group, name in zip(groups, names, strict=True)]
+def _parts(wanted: UsageFilter, mark: int) -> _Parts:
+    """The day of the mark is summed up to it."""
+    since, until = milliseconds(wanted.since), milliseconds(wanted.until)
+    first = -(-since // DAY_MS) * DAY_MS
+    end = mark if mark <= until else until // DAY_MS * DAY_MS
+    if first >= end:
+        return _Parts(day_at(0), day_at(0), ((id_at(since), id_at(until)),))
+    ids = tuple((id_at(begin), id_at(stop)) for begin, stop in ((since, first), (end, until)) if begin < stop)
+    return _Parts(day_at(first), day_at(end - 1) + timedelta(days=1), ids)
+
+
+def _summed(wanted: UsageFilter, by: Sequence[Grouping], parts: _Parts) -> Select[Any]:
+    used = union_all(*_used(wanted, by, parts)).subquery("used")
+    names = [one.value for one in Grouping if one in by]
+    cost = _total(used.c.cost_microdollars)
     statement = select(
-        *labelled,
-        func.count(),
-        _total(case((usage.c.has_error, 1), else_=0)),
-        _total(usage.c.prompt_tokens),
-        _total(usage.c.completion_tokens),
-        _total(usage.c.cached_tokens),
-        _total(usage.c.cache_write_tokens),
-        cost,
-    ).where(*_conditions(wanted))
-    grouped = [_GROUPS[one] for one in Grouping if one in by]
-    order: list[Any] = [usage.c.usage_day.desc()] if Grouping.DAY in by else []
+        *(used.c[one.value] if one in by else literal(None) for one in Grouping),
+        *(_total(used.c[name]) for name in COUNTED if name != "cost_microdollars"),
+        cost.label("cost"),
+    )
+    grouped = [used.c[name] for name in names]
+    order: list[Any] = [used.c.day.desc()] if Grouping.DAY in by else []
     return statement.group_by(*grouped).order_by(*order, cost.desc(), *grouped)
+
+
+def _used(wanted: UsageFilter, by: Sequence[Grouping], parts: _Parts) -> Iterator[Select[Any]]:
+    """What is to be summed, from each place where some of it is."""
+    groups: Iterator[ColumnElement[Any]]
+    counted: Iterator[ColumnElement[Any]]
+    for first, last in parts.ids:
+        groups = (KEY[_COLUMNS[one]].label(one.value) for one in by)
+        counted = (column.label(name) for name, column in COUNTED.items())
+        yield select(*groups, *counted).where(*conditions(wanted, first, last))
+    if parts.first < parts.end:
+        sums = sums_for(wanted, *(_COLUMNS[one] for one in by))
+        groups = (sums.c[_COLUMNS[one]].label(one.value) for one in by)
+        span = sums.c.day >= parts.first, sums.c.day < parts.end
+        counted = (sums.c[name] for name in COUNTED)
+        yield select(*groups, *counted).where(*conditions_of_days(wanted, sums), *span)
 
 
 def _total(column: Any) -> ColumnElement[int]:
@@ -82,24 +127,7 @@ def _total(column: Any) -> ColumnElement[int]:
     return func.coalesce(func.sum(column), 0)
 
 
-def _conditions(wanted: UsageFilter) -> list[ColumnElement[bool]]:
-    found = [usage.c.id >= first_id(wanted.since), usage.c.id < first_id(wanted.until)]
-    equal = {
-        usage.c.user_id: wanted.user_id,
-        usage.c.organization_id: wanted.organization_id,
-        usage.c.model: wanted.model,
-        usage.c.key_id: wanted.key_id,
-    }
-    found += [column == value for column, value in equal.items() if value is not None]
-    if wanted.is_personal:
-        found.append(usage.c.organization_id.is_(None))
-    return found
-
-
-def _request(row: Any) -> UsedRequest:
-    return UsedRequest(*row)
-
-
 def _sum(row: Any) -> UsedSum:
     day, model, user_id, key_id, *numbers = row
-    return UsedSum(None if day is None else str(day), model, user_id, key_id, *(int(number) for number in numbers))
+    counts = (int(number) for number in numbers)
+    return UsedSum(None if day is None else str(day), model, user_id, key_id or None, *counts)
