@@ -1,6 +1,8 @@
 """The files in deploy/ fit the program: their settings are settings, and their waits fit into each other."""
 
 import re
+import tomllib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,15 @@ PAGES = [path for path in repository_files() if path.name == "scale-out.md" or D
 AFTER_SHUTDOWN_S = 10  # guarantees §7: exit within 130 s where streams may finish for 120
 POSTGRES_KEEPS_FREE = 10  # for the operator's commands, and PostgreSQL's own
 CONNECTIONS_FOR_LOCKS = 4  # of one worker, beside its pool: work that is done once per deployment
+
+
+NEEDED_ALIKE = {  # unset, each node makes its own
+    "TOLLWAY_DATABASE_URL",
+    "TOLLWAY_KEY_PEPPER",
+    "TOLLWAY_USER_HASH_SECRET",
+    "TOLLWAY_ANON_ID_KEY",
+    "TOLLWAY_MASTER_KEYS",
+}
 
 
 def compose_settings() -> Settings:
@@ -69,7 +80,15 @@ def test_each_node_has_a_journal_of_its_own() -> None:
 
 def test_the_second_node_is_as_the_first() -> None:
     assert [SERVICES[name]["extends"]["service"] for name in NODES[1:]] == NODES[:1] * (len(NODES) - 1)
-    assert all(set(SERVICES[name]) == {"extends", "volumes", "depends_on"} for name in NODES[1:])
+    assert all(set(SERVICES[name]) == {"extends", "volumes", "networks", "depends_on"} for name in NODES[1:])
+
+
+def test_each_node_has_an_address_that_stays() -> None:
+    """nginx looks names up when it starts, and would go on calling whoever has a node's old address."""
+    addresses = [SERVICES[name]["networks"]["inside"]["ipv4_address"] for name in ("nginx", *NODES)]
+    assert len(set(addresses)) == len(addresses)
+    subnet = ip_network(COMPOSE["networks"]["inside"]["ipam"]["config"][0]["subnet"])
+    assert all(ip_address(one) in subnet for one in addresses)
 
 
 def test_only_nginx_is_believed_and_it_knows_every_node() -> None:
@@ -109,6 +128,35 @@ def test_probes_ask_what_they_should() -> None:
     """A database that is away must not kill a process that has streams under way."""
     asked = {kind: CONTAINER[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
     assert asked == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
+
+
+def test_no_node_starts_without_what_all_must_share() -> None:
+    named = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in CONTAINER["env"]}
+    assert named == {name: {"name": "tollway", "key": name} for name in NEEDED_ALIKE}
+    assert set(SERVICES[NODES[0]]["environment"]) >= NEEDED_ALIKE
+
+
+def test_the_image_keeps_in_its_volume_what_must_not_be_lost() -> None:
+    """Of the settings alone the database would be in the working directory, which nobody may write to."""
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    settings = load(Path("/dev/null"), dict(re.findall(r"(TOLLWAY_\w+)=(\S+)", dockerfile)))
+    volume = re.findall(r"(?m)^VOLUME (\S+)$", dockerfile)
+    assert volume == [str(settings.state_dir)] == [str(compose_settings().state_dir)]
+    assert Path(settings.database_url.removeprefix("sqlite:///")).parent == settings.state_dir
+    assert f"EXPOSE {settings.port}" in dockerfile.splitlines()
+    assert re.findall(r"(?m)^USER (\d+)$", dockerfile) == [str(POD["securityContext"]["runAsUser"])]
+
+
+def test_the_image_is_called_after_the_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    told = re.findall(r"-t (tollway:\S+)", (DEPLOY / "Dockerfile").read_text())
+    assert {CONTAINER["image"], SERVICES[NODES[0]]["image"], *told} == {f"tollway:{version}"}
+
+
+def test_what_the_image_copies_is_not_ignored() -> None:
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = re.findall(r"(?m)^COPY (.+) \S+$", (DEPLOY / "Dockerfile").read_text())
+    assert {one.split("/")[0] for line in copied for one in line.split()} == kept
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
@@ -59,6 +59,16 @@ def fork(run: Callable[[], int], name: str, handled: tuple[signal.Signals, ...])
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return Forked(pid)
+
+
+def reap_strangers(ours: Collection[int]) -> None:
+    """Forget processes that have ended and were left to this one by their parents, as the first process of a container
+    gets them. Those in `ours` stay to be polled; a stranger behind one of them is for the next call."""
+    with suppress(ChildProcessError):  # there are no children at all
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in ours:
+                return
+            os.waitpid(ended.si_pid, 0)
 
 
 def _live(

@@ -1,5 +1,6 @@
 """The parent of the workers: forks them, replaces the dead with back-off, passes signals on, never touches traffic."""
 
+import os
 import selectors
 import signal
 import socket
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
-from tollway.cli.forked import Forked, fork
+from tollway.cli.forked import Forked, fork, reap_strangers
 from tollway.clock import monotonic
 from tollway.deadlines import NEVER
 from tollway.http.listener import check_unused, open_listener
@@ -20,6 +21,7 @@ READY_BYTE: Final = b"r"
 START_SECONDS_MAX: Final = 60.0  # from prepared to ready
 _BACKOFF_S: Final = 0.25
 _BACKOFF_S_MAX: Final = 10.0
+_FIRST: Final = 1  # the number of a container's first process, to which orphans fall
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 # port; where to say that it is prepared, then ready; what ends with the supervisor → exit code
@@ -165,6 +167,8 @@ class Supervisor:
                 was_orderly = code == 0 or (code == -signal.SIGTERM and not slot.is_ready)  # it had only begun
                 self._exit_code = self._exit_code or int(not was_orderly)
             self._lose(slot)
+        if os.getpid() == _FIRST:
+            reap_strangers({slot.process.pid for slot in self._slots if slot.process})
 
     def _lose(self, slot: _Slot) -> None:
         """Its worker has ended or never began; when is there to be another one?"""

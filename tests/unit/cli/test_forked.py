@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tollway.cli.forked import Forked, fork
+from tollway.cli.forked import Forked, fork, reap_strangers
 from tollway.ids import new_request_id
 
 HANDLED = (signal.SIGTERM, signal.SIGUSR1)
@@ -104,3 +104,25 @@ def test_a_process_with_threads_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(threading, "active_count", lambda: 2)
     with pytest.raises(RuntimeError, match="threads"):
         fork(lambda: 0, "tollway-test", HANDLED)
+
+
+def test_strangers_that_ended_are_forgotten_and_ours_are_not() -> None:
+    """In a process of its own: this one may have children of other tests."""
+
+    def first_of_a_container() -> int:
+        reap_strangers(())  # nobody is there
+        stranger = os.fork() or os._exit(3)
+        os.waitid(os.P_PID, stranger, os.WEXITED | os.WNOWAIT)
+        ours = fork(lambda: 7, "tollway-test", HANDLED)
+        os.waitid(os.P_PID, ours.pid, os.WEXITED | os.WNOWAIT)
+        reap_strangers({ours.pid})
+        assert ended(ours) == 7
+        running = fork(lambda: signal.pause() or 0, "tollway-test", HANDLED)
+        reap_strangers({running.pid})
+        assert running.poll() is None
+        with pytest.raises(ChildProcessError):
+            os.waitpid(stranger, os.WNOHANG)
+        running.send_signal(signal.SIGKILL)
+        return 0
+
+    assert ended(fork(first_of_a_container, "tollway-test", HANDLED)) == 0
