@@ -55,6 +55,7 @@ def watch(clock: SteadyClock, now: float, *, may_believe: bool) -> tuple[str, fl
 
     `may_believe`: nobody else says what time it is, so one that stays as it is will be followed.
     """
+    clock.now_ns()  # it follows what is slewed when it is asked, and maybe nobody else asks it here
     moved_s, (noted_s, noted_at) = clock.moved_s, clock.noted_move
     if abs(moved_s - noted_s) >= MOVED_S:
         clock.noted_move = moved_s, now

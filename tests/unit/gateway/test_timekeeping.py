@@ -117,6 +117,15 @@ def test_a_worker_that_begins_later_waits_no_longer_than_the_others() -> None:
     assert (parent.look(), parent.now) == (["wall_clock_believed"], parent.wall)
 
 
+def test_what_is_slewed_is_followed_where_nobody_else_asks_for_the_time() -> None:
+    machine = Machine(False)
+    for _ in range(4):
+        machine.passes(60)
+        machine.wall += 3
+        assert watch(machine.clock, machine.passed, may_believe=True) is None
+    assert machine.now == machine.wall
+
+
 def test_moved_back_in_time_it_never_was_moved() -> None:
     machine = Machine(False)
     machine.wall = DAY
