@@ -285,6 +285,15 @@ def test_what_is_tried_once(eager: Gateway, scripted: ScriptedUpstream, pieces: 
     assert scripted.asked == before + 1
 
 
+@pytest.mark.parametrize("model", [pytest.param("giga-potato", id="response:V87a-break-rewritten")])
+def test_a_rewritten_answer_that_breaks_is_tried_once(eager: Gateway, scripted: ScriptedUpstream, model: str) -> None:
+    account, before = Accounts(eager.config).create(), scripted.asked
+    scripted.say(STREAM_HEAD, chunk(FINISH.replace(b'"stop"', b"null")), RESET)
+    answer = ask(eager, account, body_for(model), PATH)
+    assert (answer.status, len(answer.errors), answer.is_done) == (200, 1, False)
+    assert scripted.asked == before + 1
+
+
 EVENT = b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n' % (b"x" * 4_000)
 EVENTS = 10_000
 USAGE = (
