@@ -181,6 +181,14 @@ def test_a_refusal_ends_it_for_reconciliation_too(
     """Neither a job nor a command asks again what was refused, while they go on asking about others."""
     jobs = "\n[timeouts]\nestimates_poll_s = 0.2\nlookup_s = 0.1\n"  # of an answer's end on, each is asked about once
     world = World(tmp_path, sim, database_url, jobs)
+    try:
+        check_refusals(world, statuses)
+        assert world.gateway.stop() == 0
+    finally:
+        world.gateway.end()
+
+
+def check_refusals(world: World, statuses: list[int]) -> None:
     refused = {world.serve([status])[1]: status for status in statuses}
     until(lambda: all(world.row(id_).lookups == LOOKUPS_MAX for id_ in refused))
     _, later = world.serve([404])
@@ -192,7 +200,6 @@ def test_a_refusal_ends_it_for_reconciliation_too(
         assert world.lookups(id_)[0] == [status]
         assert world.row(id_).reconciled_at is None
     assert world.accounts.differences() == ()
-    assert world.gateway.stop() == 0
 
 
 @pytest.mark.parametrize("pauses", [pytest.param(9, id="response:V28-program")])
