@@ -1,7 +1,7 @@
 """An answer that does not say what it cost: its upstream is asked, when and how often, by the stand-in's own record
 (response-path 6.5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -38,7 +38,7 @@ class World:
         self.gateway = Gateway(folder, settings + more)
         self.accounts = Accounts(self.gateway.config)
 
-    def serve(self, lookups: list[int | str], stream: bool = True, **more: object) -> tuple[Account, str]:
+    def serve(self, lookups: Sequence[int | str], stream: bool = True, **more: object) -> tuple[Account, str]:
         """One answer without usage; who asked, and the request's id."""
         account = self.accounts.create(CREDIT)
         control = {"usage": "omit", "lookups": lookups, **more}
