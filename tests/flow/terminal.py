@@ -1,10 +1,12 @@
 """`tollway` commands on a pseudo-terminal, as a person uses them."""
 
+import fcntl
 import os
 import pty
 import select
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
@@ -12,22 +14,29 @@ from time import monotonic
 from flow.programs import plain_environment
 
 PATIENCE_S = 60
+INTERRUPT = "\x03"
+NOTHING_MORE = "\x04"
+TOLLWAY = f'tollway() {{ "{sys.executable}" -m tollway "$@"; }}'
 
 
 class Terminal:
     """One command. `shown` is everything that was on the screen so far. To type before a hidden prompt has shown its
-    last blank is to type in vain: it begins by forgetting what was typed."""
+    last blank is to type in vain: it begins by forgetting what was typed. stdout: a file descriptor instead of it.
+    line: of a shell, instead of words."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], *words: str) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], *words: str, stdout: int | None = None, line: str = ""
+    ) -> None:
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tollway", *words],
+            ["sh", "-c", f'{TOLLWAY}\n{line}'] if line else [sys.executable, "-m", "tollway", *words],
             cwd=folder,
             env={**plain_environment(), "TERM": "dumb", "COLUMNS": "200", **environ},
             stdin=theirs,
-            stdout=theirs,
+            stdout=theirs if stdout is None else stdout,
             stderr=theirs,
             start_new_session=True,
+            preexec_fn=_take_terminal,  # noqa: PLW1509  (no threads of the child's are there yet)
         )
         os.close(theirs)
         self.shown = ""
@@ -46,6 +55,15 @@ class Terminal:
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
+
+    def converse(self, answers: Mapping[str, str]) -> int:
+        """Type what belongs to a prompt whenever it is what stands last on the screen; its exit code."""
+        until = monotonic() + PATIENCE_S
+        while self._read(until):
+            for prompt, typed in answers.items():
+                if self.shown.endswith(prompt):
+                    self.type(typed)
+        return self.end()
 
     def end(self) -> int:
         """Everything it still shows, then its exit code."""
@@ -67,3 +85,8 @@ class Terminal:
             return False
         self.shown += data.decode(errors="replace").replace("\r\n", "\n")
         return bool(data)
+
+
+def _take_terminal() -> None:
+    """So that what is typed can interrupt: only whose terminal it is hears of Ctrl-C."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -29,12 +29,17 @@ def picker_lines(gateways: Mapping[str, Gateway]) -> Iterator[str]:
 
 
 def picked(gateways: Mapping[str, Gateway], text: str) -> Gateway | str | None:
-    """What a person meant by a number, an id or a name; OTHER where the id of something else is to be asked for."""
+    """What a person meant by a number, an id, a name or a part of one alone; OTHER where the id of something else is to be asked for."""
     text = text.strip()
     if text.isdecimal() and len(text) <= 4:
         places: list[Gateway | str] = [*gateways.values(), OTHER]
         return places[int(text) - 1] if 1 <= int(text) <= len(places) else None
-    return find_gateway(gateways, text) or (OTHER if text.casefold().rstrip("…") == OTHER else None)
+    if found := find_gateway(gateways, text):
+        return found
+    if text.casefold().rstrip("…") == OTHER:
+        return OTHER
+    hits = [one for one in gateways.values() if text.casefold() in f"{one.id} {one.name}".casefold()]
+    return hits[0] if text and len(hits) == 1 else None
 
 
 def read_other_id(text: str) -> str | None:
