@@ -49,7 +49,8 @@ def json_text(listed: Iterable[Listed]) -> str:
 def shown_lines(listed: Sequence[Listed], columns: int) -> Iterator[str]:
     """For a terminal: what is popular first, with the context in tokens, prices per million tokens, and what it can.
 
-    columns: of the terminal. A name that leaves no room for the rest stands on a line of its own, above it.
+    columns: of the terminal. A name that leaves no room for the rest stands on a line of its own, above it; where the
+    rest alone has no room, it is not aligned.
     """
     rows = {one.gateway.id: [_row(one, model) for model in _by_id(one)] for one in listed}
     every = [row for found in rows.values() for row in found]
@@ -69,6 +70,10 @@ def shown_lines(listed: Sequence[Listed], columns: int) -> Iterator[str]:
 
 def _lines(row: tuple[str, str, str, str], names: int, widths: Sequence[int]) -> Iterator[str]:
     name, context, price, can = row
+    if not names:
+        yield name
+        yield _GAP + _GAP.join(filter(None, row[1:]))
+        return
     if len(name) > names:
         yield name
         name = ""

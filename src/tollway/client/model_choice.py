@@ -98,20 +98,22 @@ def matching(choices: Sequence[Choice], search: str) -> list[Choice]:
 def choice_lines(choices: Sequence[Choice], columns: int) -> Iterator[str]:
     """Numbered from 1 and headed by group; how many more there are, where those are too many to look at.
 
-    columns: of the terminal; where context and prices do not fit beside the longest name, only names are shown.
+    columns: of the terminal; of a name that leaves no room for context and prices nothing else is shown.
     """
     shown = choices[:_SHOWN_MAX]
-    width = max((len(str(one.reference)) for one in shown), default=0)
-    has_room = _NUMBER_COLUMNS + width + _TOLD_COLUMNS <= columns
+    widest = max((len(str(one.reference)) for one in shown), default=0)
+    width = min(widest, columns - _NUMBER_COLUMNS - _TOLD_COLUMNS)
     heading = ""
     for number, one in enumerate(shown, 1):
         group = "Popular" if one.gateway.is_popular else "Other"
         if group != heading:
             yield group
             heading = group
-        told = f"  {tokens_text(one.model.limit.context):>6}  {prices_text(one.gateway, one.model)}"
-        name = f"{one.reference!s:<{width}}" if has_room else str(one.reference)
-        yield f"  {number:>2}  {name}{told if has_room else ''}"
+        line = f"  {number:>2}  {one.reference}"
+        if len(line) <= _NUMBER_COLUMNS + width:
+            line = f"{line:<{_NUMBER_COLUMNS + width}}  {tokens_text(one.model.limit.context):>6}  "
+            line += prices_text(one.gateway, one.model)
+        yield line
     if len(choices) > len(shown):
         yield f"      … and {len(choices) - len(shown)} more: type a part of a name"
 

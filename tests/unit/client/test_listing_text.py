@@ -64,10 +64,19 @@ def test_a_name_that_leaves_no_room_has_a_line_of_its_own() -> None:
     ]
 
 
+def test_where_nothing_fits_nothing_is_aligned() -> None:
+    assert list(shown_lines([listed("fastrouter", "a/b")], 34)) == [
+        "model",
+        "  context  $/M in / out  abilities",
+        "fastrouter/a/b",
+        "  128k  $0.25 / $15  tools",
+    ]
+
+
 @given(st.lists(st.text("abc/", min_size=1, max_size=60), max_size=5), st.integers(0, 200))
 def test_no_line_is_wider_than_the_terminal_but_for_names(ids: list[str], columns: int) -> None:
     for line in shown_lines([listed("fastrouter", *ids)], columns):
-        assert len(line) <= max(columns, 48) or line.removeprefix("fastrouter/") in ids
+        assert len(line) <= max(columns, 34) or line.removeprefix("fastrouter/") in ids
 
 
 @pytest.mark.parametrize(
