@@ -1,12 +1,10 @@
 """`tollway` commands on a pseudo-terminal, as a person uses them."""
 
-import fcntl
 import os
 import pty
 import select
 import subprocess
 import sys
-import termios
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
@@ -16,6 +14,10 @@ from flow.programs import plain_environment
 PATIENCE_S = 60
 INTERRUPT = "\x03"
 NOTHING_MORE = "\x04"
+# So that what is typed can interrupt: only whose terminal it is hears of Ctrl-C.
+TAKES_TERMINAL = """import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])"""
 TOLLWAY = f'tollway() {{ "{sys.executable}" -m tollway "$@"; }}'
 
 
@@ -27,16 +29,16 @@ class Terminal:
     def __init__(
         self, folder: Path, environ: Mapping[str, str], *words: str, stdout: int | None = None, line: str = ""
     ) -> None:
+        command = ["/bin/sh", "-c", f"{TOLLWAY}\n{line}"] if line else [sys.executable, "-m", "tollway", *words]
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
-            ["sh", "-c", f'{TOLLWAY}\n{line}'] if line else [sys.executable, "-m", "tollway", *words],
+            [sys.executable, "-c", TAKES_TERMINAL, *command],
             cwd=folder,
             env={**plain_environment(), "TERM": "dumb", "COLUMNS": "200", **environ},
             stdin=theirs,
             stdout=theirs if stdout is None else stdout,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=_take_terminal,  # noqa: PLW1509  (no threads of the child's are there yet)
         )
         os.close(theirs)
         self.shown = ""
@@ -85,8 +87,3 @@ class Terminal:
             return False
         self.shown += data.decode(errors="replace").replace("\r\n", "\n")
         return bool(data)
-
-
-def _take_terminal() -> None:
-    """So that what is typed can interrupt: only whose terminal it is hears of Ctrl-C."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

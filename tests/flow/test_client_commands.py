@@ -80,7 +80,7 @@ def test_the_picker_has_fastrouter_among_the_popular(machine: Machine) -> None:
         "FastRouter",
     ]
     terminal.type("nonsense\n")
-    terminal.expect("nothing in the list, or more than one, is called 'nonsense'")
+    terminal.expect("nothing, or more than one, is called 'nonsense'")
     terminal.expect("Provider (number, id or part of a name): ")
     terminal.type("4\n")
     terminal.expect("Key of FastRouter: ")

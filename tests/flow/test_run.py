@@ -188,6 +188,18 @@ def test_an_outage_and_its_end(machine: Machine, server: ChatServer) -> None:
     assert machine.tollway(*ASK, "hi").out == "hello\n"
 
 
+def test_an_outage_without_a_name(machine: Machine, server: ChatServer) -> None:
+    """Who has a key is not told to enter one; and whose list is missing is said beside those that are there."""
+    dead = {"options": {"baseURL": "http://127.0.0.1:9/v1"}}
+    machine.config = {"provider": {"fastrouter": dead}}
+    down = machine.tollway("run", "hi")
+    assert (down.code, down.err) == (1, "FastRouter is unreachable; no models loaded. Retrying.\n")
+    machine.config = {"provider": {**server.config()["provider"], "openai": {**dead, "name": "Closed"}}}
+    beside = machine.tollway("run", "hi", OPENAI_API_KEY=KEY)
+    assert (beside.code, beside.out) == (0, "hello\n")
+    assert beside.err.startswith("Closed is unreachable; no models loaded. Retrying.\n")
+
+
 def test_an_unknown_model_is_not_asked(machine: Machine, server: ChatServer) -> None:
     """D.4.4; and flow 8: only live models are there."""
     server.models = [{"id": "anthropic/claude-haiku-4.5"}, {"id": "openai/gpt-5"}]

@@ -18,7 +18,7 @@ from tollway.client.model_choice import (
     read_reference,
     unknown_model,
 )
-from tollway.client.model_lists import ModelLists
+from tollway.client.model_lists import ModelLists, State
 from tollway.client.terminal_text import for_terminal
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.default_model import proposed_model
@@ -32,9 +32,13 @@ async def choose_model(session: Session, client: HttpUpstreams, named: str, *, m
     lists = model_lists(session, ListAsker(client))
     if named:
         return await _named(session, lists, named)
-    choices = choices_of(await asyncio.gather(*map(lists.of, session.gateways.values())))
+    listed = await asyncio.gather(*map(lists.of, session.gateways.values()))
+    choices = choices_of(listed)
+    why = [one.notice for one in listed if one.notice and one.state is not State.NOT_CONNECTED]
     if not choices:
-        raise ClientError("No provider is connected. Enter a key: tollway auth login")
+        raise ClientError("\n".join(why) or "No provider is connected. Enter a key: tollway auth login")
+    for notice in why:
+        tell(notice)
     return await _pick(choices) if may_ask else await _default(session, client, choices)
 
 

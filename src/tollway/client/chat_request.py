@@ -22,9 +22,8 @@ _SWITCHES: Final[Mapping[str, bool]] = {"on": True, "off": False}
 class ChatRequests:
     """Makes the requests of one session: they differ in their messages only.
 
-    variant: one of the model's own, an effort, or on and off. is_small: no thought is to be spent, unless a variant says
-    so. new_uuid: a fresh random UUID each time. Raises
-    ClientError for a variant that means nothing here.
+    variant: one of the model's own, an effort, or on and off. is_small: no thought is to be spent, unless a variant
+    says so. new_uuid: a fresh random UUID each time. Raises ClientError for a variant that means nothing here.
     """
 
     def __init__(

@@ -29,7 +29,8 @@ def picker_lines(gateways: Mapping[str, Gateway]) -> Iterator[str]:
 
 
 def picked(gateways: Mapping[str, Gateway], text: str) -> Gateway | str | None:
-    """What a person meant by a number, an id, a name or a part of one alone; OTHER where the id of something else is to be asked for."""
+    """What a person meant by a number, an id, a name or a part of one alone; OTHER where the id of something else is to
+    be asked for."""
     text = text.strip()
     if text.isdecimal() and len(text) <= 4:
         places: list[Gateway | str] = [*gateways.values(), OTHER]

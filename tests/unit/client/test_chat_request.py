@@ -13,7 +13,9 @@ from unit.client.fakes import gateways
 MESSAGES = [{"role": "user", "content": "hi"}]
 
 
-def body(provider: str = "fastrouter", *, variant: str = "", tools: Any = (), is_small: bool = False, **model: Any) -> dict[str, Any]:
+def body(
+    provider: str = "fastrouter", *, variant: str = "", tools: Any = (), is_small: bool = False, **model: Any
+) -> dict[str, Any]:
     made = ChatRequests(
         gateways()[provider],
         ClientModel(**{"id": "a/b", "name": "A", **model}),
