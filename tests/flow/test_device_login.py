@@ -5,7 +5,6 @@ Source: catalog-and-clients B.12, D.3.
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -59,10 +58,6 @@ def pressed(gateway: Gateway, url: str, key: str, button: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="the page's script needs something that runs it")
-
-
-@needs_node
 def test_a_person_approves_it_on_the_page(tmp_path: Path, gateway: Gateway, desk: Desk, account: Account) -> None:
     machine = Machine(tmp_path)
     desk.organization((account, Role.MEMBER))
@@ -88,7 +83,6 @@ def test_a_person_approves_it_on_the_page(tmp_path: Path, gateway: Gateway, desk
     assert f"cost ${spent / 1_000_000:.6f} (said by Tollway)" in asked.err
 
 
-@needs_node
 def test_a_person_denies_it_on_the_page(tmp_path: Path, gateway: Gateway, account: Account) -> None:
     machine = Machine(tmp_path)
     terminal, url = begun(machine, gateway)
