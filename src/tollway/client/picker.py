@@ -9,6 +9,7 @@ from typing import Final
 
 from tollway.client.credentials import normal_provider_id
 from tollway.client.gateways import Gateway, find_gateway
+from tollway.client.terminal_text import cells_of, padded
 
 OTHER: Final = "other"
 _ID: Final = re.compile(r"[0-9a-z-]{1,64}")
@@ -16,7 +17,7 @@ _ID: Final = re.compile(r"[0-9a-z-]{1,64}")
 
 def picker_lines(gateways: Mapping[str, Gateway]) -> Iterator[str]:
     """Numbered from 1 in the order of `gateways`, headed by group; the last one asks for an id."""
-    width = max((len(one.name) for one in gateways.values()), default=0)
+    width = max((cells_of(one.name) for one in gateways.values()), default=0)
     heading = ""
     for number, one in enumerate(gateways.values(), 1):
         group = "Popular" if one.is_popular else "Other"
@@ -24,7 +25,7 @@ def picker_lines(gateways: Mapping[str, Gateway]) -> Iterator[str]:
             yield group
             heading = group
         state = f"connected ({one.key.source.value})" if one.key else "not connected"
-        yield f"  {number:>2}  {one.name:<{width}}  {state}"
+        yield f"  {number:>2}  {padded(one.name, width)}  {state}"
     yield f"  {len(gateways) + 1:>2}  {OTHER}…"
 
 
