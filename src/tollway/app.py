@@ -32,7 +32,7 @@ from tollway.gateway.services import Client, Services
 from tollway.gateway.settlement import Settlement
 from tollway.gateway.slots import Slots
 from tollway.gateway.stored_candidates import READ_ENDPOINTS_S, StoredCandidates
-from tollway.gateway.timekeeping import Timekeeper
+from tollway.gateway.timekeeping import LOOK_S, Timekeeper
 from tollway.http.api import ApiServices, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
@@ -79,7 +79,6 @@ SWEEP_S: Final = 1.0
 NOTE_PROGRESS_S: Final = 0.5
 PROBE_JOURNAL_S: Final = 1.0
 REPLAY_S: Final = 5.0
-KEEP_TIME_S: Final = 5.0
 JOURNALS: Final = "journal"  # folder below state_dir
 
 _log = get_log()
@@ -236,7 +235,7 @@ class Worker:
         every(REPORT_S, "report", services.funds.report)
         every(HEED_S, "recall", services.funds.heed)
         every(REPLAY_S, "replay", self._replay)
-        every(KEEP_TIME_S, "time", self._timekeeper.keep)
+        every(LOOK_S, "time", self._timekeeper.keep)
         self._bookkeeping.start(every)
         self._operations.start(every)
         every(READ_ENDPOINTS_S, "endpoints", self._candidates.refresh)

@@ -26,12 +26,13 @@ def _elapsed_ns() -> int:
 class SteadyClock:
     """UTC that follows the wall clock, except in steps. Both sources give nanoseconds."""
 
-    __slots__ = ("_elapsed_ns", "_offset_ns", "_wall_ns")
+    __slots__ = ("_elapsed_ns", "_offset_ns", "_wall_ns", "noted_move")
 
     def __init__(self, wall_ns: Callable[[], int], elapsed_ns: Callable[[], int]) -> None:
         self._wall_ns = wall_ns
         self._elapsed_ns = elapsed_ns
         self._offset_ns = wall_ns() - elapsed_ns()
+        self.noted_move = (0.0, 0.0)  # by how many seconds it was moved when somebody looked, and when (monotonic)
 
     def now_ns(self) -> int:
         wall, elapsed = self._wall_ns(), self._elapsed_ns()

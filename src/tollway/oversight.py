@@ -13,6 +13,7 @@ from tollway.kept_secret import secret_text
 from tollway.observability.logs import get_log
 from tollway.observability.metrics import Metrics
 from tollway.settings import Settings
+from tollway.storage.sql.admin.erased_usage import forget_late
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.kept_text import PROMPTS, REQUESTS
 from tollway.storage.sql.transcripts import SqlTranscripts
@@ -21,6 +22,7 @@ from tollway.upstream.client import HttpUpstreams
 
 FLUSH_S: Final = 1.0
 CLEAN_UP_S: Final = 600.0
+FORGET_LATE_S: Final = 3_600.0
 
 _log = get_log()
 
@@ -46,6 +48,7 @@ class Oversight:
             every(FLUSH_S, "transcripts", self._kept.flush)
         every(CLEAN_UP_S, "old_transcripts", self._delete_old)
         every(CLEAN_UP_S, "old_prompts", self._delete_old_prompts)
+        every(FORGET_LATE_S, "late_particulars", lambda: forget_late(self._database, utc_now()))
 
     async def _delete_old(self) -> None:
         await REQUESTS.delete_expired(self._database, utc_now(), self._settings.request_log.retention_days)

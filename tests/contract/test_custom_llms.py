@@ -24,12 +24,13 @@ from tollway.wire.dialects.parameters import ModelOptions
 FIELDS = LlmFields(
     "GPT", "openai", "https://a.example/v1", "gpt-x", 1_000, 100, "low", "none", ("a", "b"), (), True, True
 )
-ROW = CustomLlm("in/gpt", FIELDS, "wxyz", (), START, START)
+ROW = CustomLlm("in/gpt", FIELDS, "wxyz", (), START, START, is_guarded=True)
 STORED = StoredLlm(
     "openai",
     "https://a.example/v1",
     SEALED,
     ModelOptions("in/gpt", "gpt-x", 100, 1_000, "low", "none", ("a", "b"), (), True, True),
+    is_guarded=True,
 )
 OTHER = {**SEALED, "sealed": "BB=="}
 NO = Problem(Code.BAD_REQUEST)

@@ -8,19 +8,24 @@ from sqlalchemy import Connection, Table, func, select
 
 from contract.commit_fault import CommitFault
 from contract.observed import measured, metric
-from contract.scenario import START
+from contract.scenario import START, a_hold, outcome, record
 from contract.test_owned import ACME_ID, add, add_owners, endpoint, key
-from tollway.admin.records import CreditTransaction, Member, User
+from tollway.admin.records import CreditTransaction, Member, User, UserChange
 from tollway.admin.store import Erasure
+from tollway.admin.usage import first_id
 from tollway.billing.ledger import BudgetKind, BudgetRef
+from tollway.billing.particulars import Origin, Particulars, encode_origin
 from tollway.identity.authenticator import Authenticator, AuthenticatorRules
 from tollway.identity.caller import Refusal, Role
 from tollway.identity.keys import hash_key, make_key
 from tollway.identity.store import KeyRow
+from tollway.storage.sql.accounting_tables import usage_origins, usage_prompts
+from tollway.storage.sql.admin.erased_usage import forget_late
 from tollway.storage.sql.admin.erasure import ANONYMISED, FATES, Fate
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.api_metrics import row_of
 from tollway.storage.sql.audit_tables import audit_log
+from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.identity import SqlIdentity
 from tollway.storage.sql.management_tables import device_logins, invitations, stored_answers
@@ -33,6 +38,7 @@ from tollway.storage.sql.tables import (
     member_limits,
     memberships,
     metadata,
+    usage_metadata,
     users,
 )
 from tollway.storage.sql.transcript_tables import request_log
@@ -133,6 +139,54 @@ async def test_what_is_a_users_goes_and_what_is_an_organizations_stays(database:
     assert [row.user_id for row in await rows(database, member_limits)] == ["bob"]
     assert len(await rows(database, credit_transactions)) == 2
     assert (await admin.account_balance(BudgetRef(BudgetKind.USER, "ann"))).credited_microdollars == 100
+
+
+async def test_what_a_request_asked_is_not_kept_when_it_ends_after_that(database: Database) -> None:
+    admin = await prepare(database)
+    books = SqlBooks(database)
+    await books.enlist("w1", "here")
+    await admin.erase_user("ann", "fresh", LATER)
+    said = [
+        record(user_id=name, organization_id=None, key_id=None, particulars=Particulars(user_prompt_prefix="secret"))
+        for name in ("ann", "bob")
+    ]
+    ended = [outcome(a_hold(f"r-{one.user_id}", 0), 0, record=one) for one in said]
+    await books.settle("w1", ended)
+    found = await database.read(lambda connection: connection.execute(select(usage_prompts.c.id)).scalars().all())
+    assert found == ["r-bob"]
+
+
+async def test_where_a_request_came_from_goes_when_it_ends_after_that(database: Database) -> None:
+    """Nobody else's does, and once it is gone there is nothing to do."""
+    admin = await prepare(database)
+    books = SqlBooks(database)
+    await books.enlist("w1", "here")
+    await admin.erase_user("ann", "fresh", LATER)
+    ended = []
+    for number, name in enumerate(("ann", "bob")):
+        what = Particulars(origin=encode_origin(Origin(user_agent=name)), session_id="s")
+        said = record(user_id=name, organization_id=None, key_id=None, particulars=what)
+        ended.append(outcome(a_hold(f"{first_id(LATER)[:12]}{number:020x}", 0), 0, record=said))
+    await books.settle("w1", ended)
+    assert await forget_late(database, LATER) == 1
+    columns = (usage_metadata.c.origin_id.is_(None), usage_metadata.c.session_id)
+    statement = select(*columns).order_by(usage_metadata.c.id)
+    found = await database.read(lambda connection: [(*row,) for row in connection.execute(statement)])
+    assert [(bool(is_gone), session) for is_gone, session in found] == [(True, None), (False, "s")]
+    assert len(await rows(database, usage_origins)) == 1
+    assert await forget_late(database, LATER) == 0
+
+
+async def test_who_was_deleted_in_this_moment_gets_nothing_back(database: Database) -> None:
+    """By a change that found them living a moment ago."""
+    admin = await prepare(database)
+    await admin.erase_user("ann", "fresh", LATER)
+    before = await rows(database, users)
+    await admin.change_user("ann", UserChange("ann@example.com", "Ann"), LATER)
+    await admin.set_blocked("ann", None, LATER)
+    await admin.set_admin("ann", True, LATER)
+    await admin.set_pepper("ann", "old", LATER)
+    assert await rows(database, users) == before
 
 
 async def test_the_row_stays_under_a_pseudonym(database: Database) -> None:

@@ -8,8 +8,12 @@ from sqlalchemy import select
 
 from contract.commit_fault import CommitFault
 from contract.scenario import ACME, ANN, START, Clock, a_hold, outcome
+from tollway.admin.records import CreditTransaction
 from tollway.billing.ledger import BudgetRef
+from tollway.money import Microdollars
+from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.billing import SqlBooks
+from tollway.storage.sql.books import verify_books
 from tollway.storage.sql.credit_rows import book_credit
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.entries import entries_of
@@ -53,6 +57,20 @@ async def taken_back(database: Database) -> list[tuple[str, int]]:
         .order_by(table.created_at, table.original_transaction_id)
     )
     return await database.read(lambda connection: [tuple(row) for row in connection.execute(statement)])
+
+
+async def test_what_was_refunded_is_not_taken_back_as_well(
+    database: Database, books: SqlBooks, expiries: SqlExpiries, clock: Clock
+) -> None:
+    await credit(database, "paid", 100, APRIL, is_free=False)
+    await credit(database, "later", 60, APRIL)
+    back = CreditTransaction("back", "ann", None, Microdollars(-130), False, None, None, None, START)
+    assert await SqlAdmin(database).refund_credit(ANN, back) is not None
+    clock.now = APRIL
+    assert await expiries.expire() == 2
+    assert await books.balance(ANN) == 0
+    assert sum(amount for _, amount in await taken_back(database)) == -30
+    assert await verify_books(database) == []
 
 
 @pytest.mark.parametrize("account", [ANN, ACME], ids=["user", "organization"])

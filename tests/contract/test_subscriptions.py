@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from contract.commit_fault import CommitFault
@@ -26,6 +26,7 @@ from tollway.billing.bonus import Cadence
 from tollway.billing.subscriptions import Issued, Month
 from tollway.catalog.preset import SubscriptionRules
 from tollway.errors import Code, Problem
+from tollway.storage.sql import subscriptions as subscription_rows
 from tollway.storage.sql.accounting_tables import subscription_issuances, subscriptions
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.books import verify_books
@@ -111,6 +112,18 @@ async def test_a_yearly_month_begins_by_itself_but_must_be_paid(ann: Subscriber)
     await ann.use(PRICE)
     await ann.handle()
     assert (await ann.bonuses(), await ann.months()) == ([], [date(2026, 3, 1), date(2026, 4, 1)])
+
+
+async def test_what_is_stuck_keeps_nobody_waiting(ann: Subscriber, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscription_rows, "_DUE", subscription_rows._DUE.limit(2))
+    due, until = datetime(2026, 2, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    tiers = ("gone", "gone", "gone", "tier_19")
+    for number, tier in enumerate(tiers):
+        await ann.subscribe(id=f"s{number}", tier=tier, cadence=Cadence.YEARLY, next_issue_at=due)
+    paid = update(subscriptions).values(paid_until=until)
+    await ann.database.write(lambda connection: connection.execute(paid) and None)
+    assert await ann.store.advance(ann.rules) == ("s0", "s1", "s2")
+    assert len(await ann.items()) == 2  # of February and March
 
 
 async def test_several_requests_bring_one_notice(ann: Subscriber) -> None:

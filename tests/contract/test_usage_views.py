@@ -197,7 +197,7 @@ async def test_the_mark_stops_two_hours_before_now_and_stays(database: Database,
     await sum_up(database, START)
     mark = await database.read(summed_until)
     assert id_at(mark) == first_id(START - SUM_AFTER)
-    await sum_up(database, START - DAY)
+    await sum_up(database, START - HOUR)  # clocks differ
     assert await database.read(summed_until) == mark
     assert await sum_up(database, START) == 0
     for table in (usage_days, usage_key_days, usage_model_days):
@@ -206,6 +206,23 @@ async def test_the_mark_stops_two_hours_before_now_and_stays(database: Database,
         )
         assert sum(rows) == sum(one.hold.request_id < id_at(mark) for one in settled)
         assert len(rows) < len(settled)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=4), 2 * DAY])
+async def test_a_clock_that_is_set_back_leaves_nothing_out(
+    database: Database, books: SqlBooks, settled: list[Outcome], dice: Random, ahead: timedelta
+) -> None:
+    """What comes then is below the mark and not late, so nobody has added it."""
+    await books.settle("w1", [used(6_000, START + ahead - HOUR, dice)])
+    await sum_up(database, START + ahead + SUM_AFTER)
+    again = [used(6_001 + number, START - timedelta(minutes=number), dice) for number in range(1, 80)]
+    await books.settle("w1", again[:50])
+    await books.settle("w1", again[50:])
+    await sum_up(database, START)
+    assert await verify_books(database) == []
+    await check_all(database, settled + again, GROUPINGS[:2])
+    await sum_up(database, START + 4 * DAY)
+    assert await verify_books(database) == []
 
 
 async def test_sums_that_are_wrong_are_told_and_made_anew(database: Database, settled: list[Outcome]) -> None:

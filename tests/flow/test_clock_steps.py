@@ -1,6 +1,7 @@
 """Guarantees M11: somebody moves the wall clock of a running gateway by a day, forth and back."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,12 +17,15 @@ from flow.journals import wait_for_quiet
 from flow.load import Load, Target
 from flow.programs import Gateway, Sim, settings_for
 from flow.reckoning import PLENTY, compare
+from flow.test_disconnects import wait_until
 from flow.test_identity import ask, bearer, organization, run
 from flow.usage_rows import usage_of
+from flow.workers import workers_of
 from servers.warm import CLOCK_SHIFT
 from tollway.admin.members import set_daily_limit
 from tollway.admin.office import Office
 from tollway.admin.ownership import OPERATOR
+from tollway.gateway.timekeeping import LOOK_S
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.tables import usage
@@ -124,6 +128,22 @@ def test_a_stream_ends_as_if_nothing_had_happened(
     (row,) = usage_of(accounts, account)
     assert row.basis == "reported"
     assert accounts.differences() == ()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # else the database says what time it is
+def test_a_worker_in_place_of_another_begins_with_the_time_of_its_siblings(
+    gateway: Gateway, account: Account, clock: Clock
+) -> None:
+    """The clock was put right by a little twice, which all followed; the one that forks them as well."""
+    for shift in (3, 6):
+        clock.show(shift)
+        time.sleep(LOOK_S + 1)
+    before = workers_of(gateway)
+    os.kill(before[0], signal.SIGKILL)
+    wait_until(lambda: len(workers_of(gateway)) == 2 and workers_of(gateway) != before)
+    assert [ask(gateway, bearer(account))[0] for _ in range(6)] == [200] * 6
+    time.sleep(LOOK_S)
+    assert not [line for line in gateway.lines if "wall_clock_moved" in line]
 
 
 def test_no_money_comes_or_goes(

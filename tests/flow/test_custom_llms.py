@@ -147,6 +147,19 @@ def test_a_key_goes_nowhere_else_and_no_model_is_inside(world: World) -> None:
     assert world.call("PATCH", path, {"base_url": "https://1.1.1.1/v1", "api_key": OTHER_KEY}).status == 200
 
 
+def test_what_leads_inside_by_now_is_called_no_more(tmp_path: Path) -> None:
+    """It was fine when an administrator entered it."""
+    vendor = PlainVendor()
+    with running(vendor):
+        world = world_in(tmp_path, vendor, "")
+        world.check(lambda: world.add(organization_ids=[world.member.organization_id]), (200, (KEY, "claude-x")))
+        world.stop()
+        world.gateway = Gateway(tmp_path, settings_for(tmp_path, vendor.url))
+        status, who = world.seen()
+        assert (status >= 500, who) == (True, None)
+        world.stop()
+
+
 def test_a_repeated_request_is_done_once_and_nothing_shows_a_key(world: World) -> None:
     path, body = "/custom-llms", {"vendor": "openai", "base_url": world.vendor.url, "internal_id": "x", "api_key": KEY}
     headers = {"Idempotency-Key": new_id()}

@@ -161,3 +161,21 @@ def test_an_idempotency_key_is_for_one_request(world: World) -> None:
     refused = {"Idempotency-Key": new_id()}
     assert desk.call(owner, "POST", "/keys", {"label": 1}, refused).status == 400
     assert desk.call(owner, "POST", "/keys", {"label": "one"}, refused).status == 201
+
+
+def test_what_is_told_again_is_told_to_the_same_account(world: World) -> None:
+    """Neither a key of the organization nor one that is limited is shown a key that its user has made otherwise."""
+    owner, desk, headers = world.people["owner"], world.desk, {"Idempotency-Key": new_id()}
+
+    def made(account: Account, body: object, path: str = "/keys") -> Account:
+        told = desk.call(account, "POST", path, body).json
+        return Account(owner.user_id, owner.email, told["key"], told["api_key"]["id"])
+
+    bound = made(owner, {}, f"/keys?organizationId={world.organization}")
+    limited = made(owner, {"limit_microdollars": 1_000})
+    first = desk.call(owner, "POST", "/keys", {}, headers)
+    assert first.status == 201
+    of_organization = desk.call(bound, "POST", "/keys", {}, headers)
+    assert (of_organization.status, of_organization.json["api_key"]["organization_id"]) == (201, world.organization)
+    assert desk.call(limited, "POST", "/keys", {}, headers).status == 403
+    assert desk.call(made(owner, {}), "POST", "/keys", {}, headers).json == first.json

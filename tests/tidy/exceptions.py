@@ -224,6 +224,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/migrations/versions/r0015_service_accounts.py": _SCHEMA,
     "storage/migrations/versions/r0017_kept_prompts.py": _SCHEMA,
     "storage/migrations/versions/r0019_usage_views.py": _SCHEMA,
+    "storage/migrations/versions/r0020_guarded_llms.py": _SCHEMA,
     "storage/sql/admin/invitations.py": _SQL,
     "storage/sql/admin/members.py": _SQL,
     "storage/sql/admin/usage.py": _SQL,

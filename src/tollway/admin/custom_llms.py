@@ -38,7 +38,8 @@ _Content: TypeAlias = tuple[LlmFields, str, Sealed]  # what may be shown of the 
 @dataclass(frozen=True, slots=True)
 class LlmDesk:
     """What the use cases work with. `prefix`: what the ids of custom LLMs begin with. `guard` refuses addresses that
-    may not be called; None: the operator may name any."""
+    may not be called, and what it has let pass is looked at again before every connection, because a name may lead
+    elsewhere by then; None: the operator may name any."""
 
     store: AdminStore
     prefix: str
@@ -76,7 +77,7 @@ async def add_llm(
     def make(id_: str) -> _Content:
         return checked, last_four(OwnKey("", secret)), desk.sealer.seal(secret, llm_place(id_))
 
-    return await _add(desk, public_id, organizations, make)
+    return await _add(desk, public_id, organizations, make, is_guarded=desk.guard is not None)
 
 
 async def copy_llm(
@@ -98,7 +99,7 @@ async def copy_llm(
         sealed = desk.sealer.moved(stored, llm_place(found.public_id), llm_place(id_))
         return _UNREADABLE if sealed is None else (fields, found.last_four, sealed)
 
-    return await _add(desk, public_id, organizations, make)
+    return await _add(desk, public_id, organizations, make, is_guarded=found.is_guarded)
 
 
 async def change_llm(
@@ -134,10 +135,12 @@ async def change_llm(
         fields = check_llm(change(row.fields))
         if isinstance(fields, Problem):
             return fields
-        if secret is None and is_elsewhere(row.fields, fields):
+        is_moved = is_elsewhere(row.fields, fields)
+        if secret is None and is_moved:
             return _ENTER_AGAIN
         ending = row.last_four if secret is None else last_four(OwnKey("", secret))
-        after = replace(row, fields=fields, last_four=ending, updated_at=desk.now)
+        is_guarded = desk.guard is not None if is_moved else row.is_guarded
+        after = replace(row, fields=fields, last_four=ending, updated_at=desk.now, is_guarded=is_guarded)
         if given is not None:
             after = replace(after, organizations=given)
         return LlmChange(after, sealed, _told(row, after, sealed is not None, audit))
@@ -173,7 +176,12 @@ async def assign_llm(desk: LlmDesk, named: str, organization: str, *, assigned: 
 
 
 async def _add(
-    desk: LlmDesk, public_id: str, organizations: Iterable[str], make: Callable[[str], _Content | Problem]
+    desk: LlmDesk,
+    public_id: str,
+    organizations: Iterable[str],
+    make: Callable[[str], _Content | Problem],
+    *,
+    is_guarded: bool,
 ) -> CustomLlm | Problem:
     id_, given = check_public_id(desk.prefix, public_id), await _organizations(desk, organizations)
     if isinstance(id_, Problem) or isinstance(given, Problem):
@@ -182,7 +190,7 @@ async def _add(
     if isinstance(made, Problem):
         return made
     fields, ending, sealed = made
-    row, audit = CustomLlm(id_, fields, ending, given, desk.now, desk.now), _audits(desk, id_)
+    row, audit = CustomLlm(id_, fields, ending, given, desk.now, desk.now, is_guarded), _audits(desk, id_)
     if not await desk.store.add_llm(row, sealed, tuple(audit(one, "Assigned") for one in given)):
         return Problem(Code.CONFLICT, f"there is a custom LLM {id_!r} already", shown=f"there is {id_} already")
     return row

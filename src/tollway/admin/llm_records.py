@@ -32,7 +32,7 @@ class LlmFields:
 @dataclass(frozen=True, slots=True)
 class CustomLlm:
     """A custom LLM without its key, of which `last_four` is shown; empty for a short one. `organizations`: the ids of
-    those that are given it."""
+    those that are given it. `is_guarded`: not the operator said where it is, so each connection is looked at."""
 
     public_id: str
     fields: LlmFields
@@ -40,6 +40,7 @@ class CustomLlm:
     organizations: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
+    is_guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,13 @@ class Period(Struct, frozen=True):
 def paid_period(standing: Standing, paid_at: datetime, named: date | None = None) -> Period | None:
     """What a payment is for: the month that follows the last one paid, or the present one where months were left out.
 
+    Where months of a yearly payment have not begun yet, another year follows them, and the next of them begins now.
     `named`: the first day of the month where somebody says which. None: that month is before the subscription began.
     Raises OverflowError outside the calendar.
     """
+    waiting = _waiting(standing)
+    if waiting is not None:
+        return _period(standing, waiting, add_months(standing.begun_at, _following(standing) + YEAR))
     begun, is_yearly = standing.begun_at, standing.subscription.cadence is Cadence.YEARLY
     number = max(_following(standing), _number_at(begun, paid_at), 0) if named is None else months_between(begun, named)
     if number < 0:
@@ -56,10 +60,19 @@ def paid_period(standing: Standing, paid_at: datetime, named: date | None = None
 
 def scheduled_period(standing: Standing, now: datetime) -> Period | None:
     """The further month of a yearly payment that has begun by `now`; None: there is none that was paid."""
-    due, until = standing.subscription.next_issue_at, standing.paid_until
-    if standing.subscription.cadence is not Cadence.YEARLY or due is None or until is None or not due <= now:
+    number, due, until = _waiting(standing), standing.subscription.next_issue_at, standing.paid_until
+    if number is None or due is None or until is None or due > now:
         return None
-    return _period(standing, _number_at(standing.begun_at, due), until) if due < until else None
+    return _period(standing, number, until)
+
+
+def _waiting(standing: Standing) -> int | None:
+    """The number of the next month that a yearly payment has paid and that has not begun; None: there is none."""
+    due, until = standing.subscription.next_issue_at, standing.paid_until
+    is_yearly = standing.subscription.cadence is Cadence.YEARLY
+    if not is_yearly or due is None or until is None or due >= until:
+        return None
+    return _number_at(standing.begun_at, due)
 
 
 def _period(standing: Standing, number: int, until: datetime) -> Period:

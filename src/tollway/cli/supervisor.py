@@ -11,8 +11,9 @@ from types import FrameType
 from typing import Final
 
 from tollway.cli.forked import Forked, fork, reap_strangers
-from tollway.clock import monotonic
+from tollway.clock import monotonic, steady
 from tollway.deadlines import NEVER
+from tollway.gateway.timekeeping import LOOK_S, watch
 from tollway.http.listener import check_unused, open_listener
 from tollway.settings import Settings
 
@@ -62,6 +63,7 @@ class Supervisor:
         self._stopping = 0  # signals that were acted upon
         self._announced = False
         self._exit_code = 0
+        self._look_at = monotonic()  # at the wall clock, next
         self._wake, self._woken = socket.socketpair()
 
     def run(self) -> int:
@@ -78,9 +80,8 @@ class Supervisor:
         return self._exit_code
 
     def _wait(self) -> None:
-        due = min(min(slot.restart_at, slot.starts_until) for slot in self._slots)
-        timeout = None if due == NEVER else max(0.0, due - monotonic())
-        for key, _ in self._selector.select(timeout):
+        due = min(self._look_at, *(min(slot.restart_at, slot.starts_until) for slot in self._slots))
+        for key, _ in self._selector.select(max(0.0, due - monotonic())):
             if key.fileobj is self._woken:
                 self._woken.recv(4_096)
             else:
@@ -89,6 +90,9 @@ class Supervisor:
         while self._stopping < self._asked_to_stop:
             self._stop()
         now = monotonic()
+        if self._look_at <= now:  # a worker begins with this process's clock
+            watch(steady, now, may_believe=True)
+            self._look_at = now + LOOK_S
         for slot in self._slots:
             if slot.starts_until <= now and slot.process:
                 sys.stderr.write(f"tollway: a worker did not start within {START_SECONDS_MAX:.0f} s\n")

@@ -68,12 +68,14 @@ class StoredUpstream(Struct, frozen=True):
 
 class StoredLlm(Struct, frozen=True):
     """A custom LLM: a model that the operator has somewhere, for the organizations that are given it. `vendor` is whose
-    API it speaks. It is the deployment's, so whoever uses it sees nothing of where it is."""
+    API it speaks. It is the deployment's, so whoever uses it sees nothing of where it is. `is_guarded`: an
+    administrator said where that is, so it is looked at before every connection."""
 
     vendor: str
     base_url: str
     sealed_key: Sealed
     options: ModelOptions
+    is_guarded: bool = False
 
     @property
     def place(self) -> Place:

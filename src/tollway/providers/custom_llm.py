@@ -6,6 +6,7 @@ one provider, have no look-ups, and rules of model families do not touch their r
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from tollway.kept_secret import secret_text
@@ -40,9 +41,13 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
 }
 
 
-def custom_llm(provider: Provider, base_url: str, key: str, ca_file: str | None = None) -> Upstream:
+def custom_llm(
+    provider: Provider, base_url: str, key: str, ca_file: str | None = None, *, is_guarded: bool = False
+) -> Upstream:
     """The upstream at `base_url`. Raises SettingsError when it is no address, or the key cannot be sent."""
     origin, path = locate("base_url", base_url, ca_file)
+    if is_guarded:
+        origin = replace(origin, is_guarded=True)
     check_header_value("key", key)
     if provider.dialect == MESSAGES:
         rest = rest_of_head(origin, None, None) + f"x-api-key: {key}\r\n".encode()

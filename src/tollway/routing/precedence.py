@@ -166,7 +166,8 @@ class Precedence:
             why = "the vendor in its row is none that is known here"
             return Unusable(Rule.CUSTOM_LLM, options.public_id, why, Code.INTERNAL_ERROR)
         try:
-            upstream = custom_llm(provider, row.base_url, unseal(row.sealed_key, row.place, self._keys))
+            key = unseal(row.sealed_key, row.place, self._keys)
+            upstream = custom_llm(provider, row.base_url, key, is_guarded=row.is_guarded)
         except SealError as error:
             return Unusable(Rule.CUSTOM_LLM, options.public_id, str(error))
         except SettingsError as error:

@@ -216,6 +216,21 @@ def test_who_may_not_name_any_address_is_asked_about_new_ones_only(play: Any) ->
         assert isinstance(refused, Problem)
         assert asked == ["http://10.0.0.1", "https://a.example/v1", "http://10.0.0.1"]
 
+        async def is_guarded(id_: str) -> bool:
+            found = await find_llm(world.desk.store, id_)
+            assert isinstance(found, CustomLlm)
+            return found.is_guarded
+
+        # What was let pass is looked at again at each connection: a name may lead inside by then.
+        assert [await is_guarded(id_) for id_ in ("in/a", "in/b")] == [False, True]
+        for desk, from_, to in ((world.desk, "in/b", "in/c"), (guarded, "in/a", "in/d")):
+            assert isinstance(await copy_llm(desk, from_, to), CustomLlm)
+        assert [await is_guarded(id_) for id_ in ("in/c", "in/d")] == [True, False]
+        for desk, expected in ((guarded, True), (world.desk, False), (guarded, True)):
+            port = f"https://c.example:{8443 + expected}/v1"
+            await change_llm(desk, "in/d", lambda fields, to=port: replace(fields, base_url=to), CANARY)  # type: ignore[misc]
+            assert await is_guarded("in/d") is expected
+
     play(scenario)
 
 

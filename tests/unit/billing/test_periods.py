@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tollway.billing.bonus import Cadence
 from tollway.billing.months import add_months, first_of_month
@@ -75,6 +76,13 @@ def test_the_further_months_begin_one_by_one_and_end_with_the_year() -> None:
     assert due == until
 
 
+def test_a_year_that_is_paid_in_advance_takes_no_month_of_the_one_before() -> None:
+    """The next of them begins with the payment; the others, and the new ones, by themselves."""
+    due, until = at(11, 30), datetime(2027, 1, 31, 10, tzinfo=UTC)
+    period = paid_period(yearly(date(2026, 10, 1), due, until), at(11, 15))
+    assert period == Period(date(2026, 11, 1), datetime(2028, 1, 31, 10, tzinfo=UTC), 1, at(12, 31))
+
+
 def test_nothing_begins_by_itself_that_was_not_paid() -> None:
     assert scheduled_period(yearly(JANUARY, at(2, 28)), at(9, 1)) is None
     assert scheduled_period(monthly(JANUARY, 1, at(2, 28)), at(9, 1)) is None
@@ -97,6 +105,34 @@ def test_payments_in_order_never_pay_a_month_twice(begun: datetime, pauses: list
         assert period.paid_until > now
         assert period.next_issue_at is None or period.next_issue_at <= period.paid_until
         standing = Standing(one, period.paid_until, period.month)
+
+
+@given(instants, st.lists(st.integers(0, 500), max_size=6), st.booleans())
+def test_each_yearly_payment_brings_twelve_months(begun: datetime, pauses: list[int], is_late: bool) -> None:
+    """However early it comes, and also when nobody has looked what has begun meanwhile."""
+    standing, now, months = Standing(yearly().subscription, None, None), begun, list[date]()
+    standing = replace(standing, subscription=replace(standing.subscription, started_at=begun, streak_months=0))
+
+    def reach(period: Period | None) -> bool:
+        nonlocal standing
+        if period is None:
+            return False
+        months.append(period.month)
+        subscription = replace(
+            standing.subscription, next_issue_at=period.next_issue_at, streak_months=period.streak_months
+        )
+        standing = Standing(subscription, period.paid_until, period.month)
+        return True
+
+    for pause in pauses:
+        now += timedelta(days=pause)
+        while not is_late and reach(scheduled_period(standing, now)):
+            pass
+        assert reach(paid_period(standing, now))
+    while reach(scheduled_period(standing, datetime(2150, 1, 1, tzinfo=UTC))):
+        pass
+    assert len(set(months)) == len(months) == 12 * len(pauses)
+    assert months == sorted(months)
 
 
 @given(instants, st.integers(0, 600))

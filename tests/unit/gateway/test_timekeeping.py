@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from tollway.billing.store import StoreUnavailableError
 from tollway.clock import SteadyClock
-from tollway.gateway.timekeeping import ANSWER_S_MAX, BELIEVED_AFTER_S, Timekeeper
+from tollway.gateway.timekeeping import ANSWER_S_MAX, BELIEVED_AFTER_S, Timekeeper, watch
 
 NS = 1_000_000_000
 DAY = 86_400
@@ -102,6 +102,28 @@ def test_alone_a_wall_clock_is_believed_that_keeps_what_it_says() -> None:
     machine.passes(1)
     assert machine.look() == ["wall_clock_believed"]
     assert (machine.now, machine.look()) == (machine.wall, [])
+
+
+def test_a_worker_that_begins_later_waits_no_longer_than_the_others() -> None:
+    """It has the clock of its parent, which has looked as well."""
+    parent = Machine(False)
+    parent.wall = DAY
+    assert watch(parent.clock, parent.passed, may_believe=True) == ("wall_clock_moved", DAY)
+    parent.passes(BELIEVED_AFTER_S - 1)
+    assert watch(parent.clock, parent.passed, may_believe=True) is None
+    parent.keeper = Timekeeper(parent.clock, lambda: parent.passed, None)  # as in a fork
+    assert parent.look() == []
+    parent.passes(1)
+    assert (parent.look(), parent.now) == (["wall_clock_believed"], parent.wall)
+
+
+def test_what_is_slewed_is_followed_where_nobody_else_asks_for_the_time() -> None:
+    machine = Machine(False)
+    for _ in range(4):
+        machine.passes(60)
+        machine.wall += 3
+        assert watch(machine.clock, machine.passed, may_believe=True) is None
+    assert machine.now == machine.wall
 
 
 def test_moved_back_in_time_it_never_was_moved() -> None:

@@ -175,7 +175,7 @@ def llm(public_id: str = "in/gpt", vendor: str = "openai", url: str = "http://10
     options = ModelOptions(public_id, "gpt-x", changes.get("most", 0), changes.get("context", 0))
     bare = StoredLlm(vendor, url, {}, options)
     sealed = changes.get("sealed", seal("sk-fake", bare.place, SEALING_KEYS, random_bytes))
-    return Owned(llms={public_id: StoredLlm(vendor, url, sealed, options)})
+    return Owned(llms={public_id: StoredLlm(vendor, url, sealed, options, changes.get("is_guarded", False))})
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,13 @@ def test_a_model_that_the_organization_was_given(vendor: str, dialect: str, path
     assert not route.upstream.origin.is_guarded  # the operator says where it is
     assert not route.upstream.takes_query
     assert (route.model.id, route.model.offers[0].upstream_model, route.upstream.id) == ("in/gpt", "gpt-x", "custom")
+
+
+def test_where_an_administrator_says_a_model_is_each_connection_is_looked_at() -> None:
+    route = PREFIXED.find(llm(is_guarded=True), "in/gpt")
+    assert isinstance(route, OwnRoute)
+    assert route.upstream
+    assert route.upstream.origin.is_guarded
     assert route.model.offers[0].price.is_free
 
 

@@ -17,9 +17,10 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
 from tollway.admin.answers import Answer, Asked, asked
+from tollway.admin.key_changes import check_unlimited
 from tollway.admin.records import Page
 from tollway.errors import Code, Problem
-from tollway.http.management.call import ORGANIZATION, Access, ManagementServices, admit
+from tollway.http.management.call import ORGANIZATION, Access, Call, ManagementServices, admit
 from tollway.http.problems import problem_body
 from tollway.http.security_events import note_change
 from tollway.wire.json_body import BodyError, decode_object
@@ -190,8 +191,9 @@ async def _run(services: ManagementServices, request: Request, inner: Serve) -> 
 async def _once(
     services: ManagementServices, request: Request, key: str, body: bytes, inner: Serve
 ) -> Response | Problem:
-    route = f"{request.method} {request.url.path}?{request.url.query}"
-    asking = asked(request.state.call.caller.user_id, route, key, body, services.now())
+    call: Call = request.state.call
+    route = f"{await _account(call)} {request.method} {request.url.path}?{request.url.query}"
+    asking = asked(call.caller.user_id, route, key, body, services.now())
     first = await services.answers.begin(asking) if isinstance(asking, Asked) else asking
     if isinstance(first, Problem):
         return first
@@ -204,6 +206,14 @@ async def _once(
     else:
         await services.answers.end(asking, Answer(answer.status_code, bytes(answer.body).decode()))
     return answer
+
+
+async def _account(call: Call) -> str:
+    """Whose answers are given once more: those of one owner, and to a key that is limited itself only its own, or it
+    would be shown a key that it may not make."""
+    account, key_id = f"{call.owner.kind}:{call.owner.id}", call.caller.key_id
+    is_limited = await check_unlimited(call.services.store, key_id) is not None
+    return f"{account}:{key_id}" if is_limited else account
 
 
 def _check_body(request: Request, body: bytes, most: int) -> Problem | None:

@@ -1,7 +1,8 @@
 """SqlExpiries: takes back what is left of credits whose time is over. Source: response-path 6.16.
 
 Looked for every few minutes instead of with each balance; an account's credits expire in one transaction, with its
-budget locked. What open requests hold is theirs: they may still finish.
+budget locked. What open requests hold is theirs: they may still finish. What was refunded meanwhile is not there any
+more, so no more is taken back than the account has.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from tollway.billing.expiry import ExpiringCredit, expire
 from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.clock import utc_now
 from tollway.ids import new_id
+from tollway.money import Microdollars
 from tollway.storage.sql import budgets
 from tollway.storage.sql.admin.rows import bump_identity
 from tollway.storage.sql.credit_rows import book_expiry
@@ -92,8 +94,11 @@ def _expire_account(connection: Connection, account: BudgetRef, now: datetime, i
         budget.spent,
         now,
     )
-    for credit_id, left in expired.left.items():
+    there = max(0, budget.balance)
+    for credit_id, unused in expired.left.items():
         connection.execute(_END, {"credit_id": credit_id, "now": now})
+        left = Microdollars(min(unused, there))
+        there -= left
         if left:
             row = _taken_back(account, pending[credit_id], id_of(credit_id), left)
             book_expiry(connection, account, {**row, "original_baseline_microdollars": budget.spent}, left, now)

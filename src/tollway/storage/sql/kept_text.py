@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Delete, Table, bindparam, delete, func, select
 
+from tollway.admin.records import SOFT_DELETED
 from tollway.identity.organization import KEPT_DAYS_MAX
 from tollway.storage.sql.accounting_tables import usage_prompts
 from tollway.storage.sql.database import Database
-from tollway.storage.sql.tables import organizations
+from tollway.storage.sql.tables import organizations, users
 from tollway.storage.sql.transcript_tables import request_log
 
 DELETED_AT_ONCE: Final = 100
@@ -22,6 +23,20 @@ STEPS_MAX: Final = 1_000
 _WANTED: Final = select(organizations.c.id, organizations.c.settings).where(
     organizations.c.id.in_(bindparam("ids", expanding=True)), organizations.c.deleted_at.is_(None)
 )
+
+# Locked against a deletion under way, which locks the same rows: either it sees what we write, or we see that it was.
+_THERE: Final = (
+    select(users.c.id, users.c.blocked_reason)
+    .where(users.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(users.c.id)
+    .with_for_update(read=True)
+)
+
+
+def deleted_users(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Of the users those that are deleted. Until the transaction's end nobody deletes another of them."""
+    found = connection.execute(_THERE, {"ids": sorted(set(ids))})
+    return {user.id for user in found if (user.blocked_reason or "").startswith(SOFT_DELETED)}
 
 
 class KeptText:

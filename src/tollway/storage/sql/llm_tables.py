@@ -30,6 +30,7 @@ custom_llms: Final = Table(
     Column("force_reasoning", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcInstant, nullable=False),
     Column("updated_at", UtcInstant, nullable=False),
+    Column("is_guarded", Boolean, nullable=False, server_default=false()),  # others than the operator say where it is
     CheckConstraint("public_id = lower(public_id)", name="public_id"),
 )
 

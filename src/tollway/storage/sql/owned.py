@@ -27,6 +27,7 @@ _LLMS: Final = (
         custom_llms.c.vendor,
         custom_llms.c.base_url,
         custom_llms.c.sealed_key,
+        custom_llms.c.is_guarded,
         custom_llms.c.public_id,
         custom_llms.c.internal_id,
         custom_llms.c.completion_tokens_max,
@@ -78,7 +79,7 @@ def read_owned(connection: Connection, owner: Owner) -> Owned:
 def _llms(connection: Connection, organization_id: str) -> dict[str, StoredLlm]:
     """That the organization was given. Who acts for it is a member, so the membership needs no look of its own."""
     found = {}
-    for vendor, base_url, sealed_key, *options in connection.execute(_LLMS, {"owner_id": organization_id}):
-        llm = StoredLlm(vendor, base_url, sealed_key, ModelOptions(*options))
+    for vendor, base_url, sealed_key, is_guarded, *options in connection.execute(_LLMS, {"owner_id": organization_id}):
+        llm = StoredLlm(vendor, base_url, sealed_key, ModelOptions(*options), is_guarded)
         found[llm.options.public_id] = llm
     return found

@@ -7,11 +7,15 @@ from sqlalchemy import Connection, insert
 
 from tollway.billing.ledger import Outcome
 from tollway.storage.sql.accounting_tables import usage_prompts
-from tollway.storage.sql.kept_text import PROMPTS
+from tollway.storage.sql.kept_text import PROMPTS, deleted_users
 
 
 def store_prompts(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
-    """Of requests whose usage rows are there; not of organizations that do not want it any more."""
+    """Of requests whose usage rows are there; not of organizations that do not want it any more, nor of users who were
+    deleted while their request was under way."""
+    if not outcomes:
+        return
+    deleted = deleted_users(connection, (outcome.record.user_id for outcome in outcomes))
     owners = {owner for outcome in outcomes if (owner := outcome.record.organization_id) is not None}
     wanted = PROMPTS.wanted_days(connection, owners) if owners else {}
     rows = [
@@ -23,7 +27,8 @@ def store_prompts(connection: Connection, outcomes: Sequence[Outcome], now: date
             "organization_id": owner,
         }
         for outcome in outcomes
-        if (owner := outcome.record.organization_id) is None or owner in wanted
+        if ((owner := outcome.record.organization_id) is None or owner in wanted)
+        and outcome.record.user_id not in deleted
     ]
     if rows:
         connection.execute(insert(usage_prompts), rows)

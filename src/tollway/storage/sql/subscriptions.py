@@ -26,7 +26,7 @@ from tollway.storage.sql.database import Database
 from tollway.storage.sql.subscription_rows import Happening, Ids, note, read_standing, subscriptions_of
 
 ERROR_CHARS_MAX: Final = 500
-STEPS_MAX: Final = 100  # in one go
+ROWS_AT_ONCE: Final = 100
 
 _table: Final = subscriptions.c
 _IS_USED_UP: Final = and_(_table.is_cancelling == true(), _table.paid_until <= bindparam("now"))
@@ -38,9 +38,9 @@ _BEGINS: Final = and_(
 )
 _DUE: Final = (
     select(_table.id, _table.user_id)
-    .where(_table.ended_at.is_(None), or_(_IS_USED_UP, _BEGINS))
+    .where(_table.id > bindparam("after"), _table.ended_at.is_(None), or_(_IS_USED_UP, _BEGINS))
     .order_by(_table.id)
-    .limit(STEPS_MAX)
+    .limit(ROWS_AT_ONCE)
 )
 _END: Final = (
     update(subscriptions)
@@ -67,12 +67,18 @@ class SqlSubscriptions:
             return Issued.FAILED
 
     async def advance(self, rules: SubscriptionRules) -> tuple[str, ...]:
-        now, stuck = self._now(), []
-        due = await self._database.read(lambda connection: connection.execute(_DUE, {"now": now}).all())
-        for subscription_id, user_id in due:
-            if not await self._advance_one(subscription_id, user_id, rules, now):
-                stuck.append(subscription_id)
+        now, stuck, after = self._now(), list[str](), ""
+        while due := await self._due(now, after):
+            for subscription_id, user_id in due:
+                if not await self._advance_one(subscription_id, user_id, rules, now):
+                    stuck.append(subscription_id)
+            after = due[-1][0]
         return tuple(stuck)
+
+    async def _due(self, now: datetime, after: str) -> list[tuple[str, str]]:
+        """Some with greater ids: those that are stuck stay due, and must not keep the others waiting."""
+        values = {"now": now, "after": after}
+        return await self._database.read(lambda connection: [(*row,) for row in connection.execute(_DUE, values)])
 
     async def _advance_one(self, subscription_id: str, user_id: str, rules: SubscriptionRules, now: datetime) -> bool:
         """Every month that has begun, oldest first, each in a transaction; then its end. False: the tier is gone."""

@@ -2,27 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from tollway.admin.records import SOFT_DELETED
 from tollway.gateway.transcripts import Transcript
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.insertion import insert_all_missing
-from tollway.storage.sql.kept_text import REQUESTS
-from tollway.storage.sql.tables import users
+from tollway.storage.sql.kept_text import REQUESTS, deleted_users
 from tollway.storage.sql.transcript_tables import request_log
 from tollway.wire.transcript import stored_request, stored_response
-
-# Locked against a deletion under way, which locks the same rows: either it sees what we write, or we see that it was.
-_THERE: Final = (
-    select(users.c.id, users.c.blocked_reason)
-    .where(users.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(users.c.id)
-    .with_for_update(read=True)
-)
 
 
 class SqlTranscripts:
@@ -55,8 +45,7 @@ class SqlTranscripts:
 
 
 def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    found = connection.execute(_THERE, {"ids": sorted({row["user_id"] for row in rows})})
-    deleted = {user.id for user in found if (user.blocked_reason or "").startswith(SOFT_DELETED)}
+    deleted = deleted_users(connection, (row["user_id"] for row in rows))
     wanted = {None, *REQUESTS.wanted_days(connection, filter(None, (row["organization_id"] for row in rows)))}
     kept = [row for row in rows if row["user_id"] not in deleted and row["organization_id"] in wanted]
     if kept:

@@ -3,7 +3,8 @@
 Settlement must not pay for them, so rows are summed two hours after they began, a few thousand in one transaction, and
 up to where that has gone is kept with them. Below that mark the sums are complete: whoever writes a row that began more
 than an hour ago, or corrects one, asks for the mark and adds the difference in the same transaction. The mark stays
-locked against being moved until that is committed. An hour is what clocks of a deployment may differ by.
+locked against being moved until that is committed. An hour is what clocks of a deployment may differ by. When the clock
+was set back by more, the mark goes back with it, and what it had passed is summed once more.
 """
 
 from collections import defaultdict
@@ -38,6 +39,7 @@ MARK: Final = "usage_summed_until_ms"
 SUM_AFTER: Final = timedelta(hours=2)
 LATE_AFTER: Final = timedelta(hours=1)
 ROWS_AT_ONCE: Final = 20_000
+_LATE_AFTER_MS: Final = LATE_AFTER // timedelta(milliseconds=1)
 STEPS_MAX: Final = 2_000  # in one run
 
 TABLES: Final = (usage_model_days, usage_key_days, usage_days)  # coarsest first
@@ -127,6 +129,9 @@ async def sum_up(database: Database, now: datetime) -> int:
 def _step(connection: Connection, until: int) -> bool:
     """Some more rows of one day; False when the mark is there, or somebody else moves it."""
     mark = connection.execute(_TAKE).scalar()
+    if mark is not None and mark > until + _LATE_AFTER_MS:
+        _go_back(connection, day_at(until))
+        return True
     if mark is None or mark >= until:
         return False
     found = connection.execute(_NEXT, {"first": id_at(mark), "last": id_at(until)}).scalar()
@@ -142,6 +147,13 @@ def _step(connection: Connection, until: int) -> bool:
     _add(connection, day, span)
     connection.execute(_MOVE, {"until": milliseconds_of(span["last"])})
     return True
+
+
+def _go_back(connection: Connection, day: date) -> None:
+    """To the beginning of that day: rows of the time that comes once more are below the mark, and nobody added them."""
+    for table in TABLES:
+        connection.execute(delete(table).where(table.c.day >= day))
+    connection.execute(_MOVE, {"until": day_begin(day)})
 
 
 async def sum_day_again(database: Database, day: date) -> None:
@@ -173,6 +185,7 @@ def _adding(dialect: str, table: Table, conditions: tuple[str, ...]) -> Any:
     grouped = [KEY[name] for name in keys]
     sums = [func.sum(COUNTED[name]) for name in COUNTS]
     summed = select(bindparam("day", type_=Date), *grouped, *sums).where(*chosen).group_by(*grouped)
+    summed = summed.order_by(*grouped)  # two that add late rows lock what both add to in one order
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     inserted = insert(table).from_select(["day", *keys, *COUNTS], summed)
     more = {name: table.c[name] + inserted.excluded[name] for name in COUNTS}

@@ -22,6 +22,7 @@ _SHOWN: Final = select(
     custom_llms.c.last_four,
     custom_llms.c.created_at,
     custom_llms.c.updated_at,
+    custom_llms.c.is_guarded,
 )
 _assigned: Final = custom_llm_organizations.c
 _ASSIGNED: Final = select(_assigned.public_id, _assigned.organization_id).order_by(_assigned.organization_id)
@@ -113,7 +114,7 @@ def _unassign(connection: Connection, row: dict[str, str]) -> bool:
 def _values(row: CustomLlm) -> dict[str, Any]:
     """What may change, but for the key."""
     told = {name: getattr(row.fields, name) for name in _FIELDS}
-    return {**told, "last_four": row.last_four, "updated_at": row.updated_at}
+    return {**told, "last_four": row.last_four, "updated_at": row.updated_at, "is_guarded": row.is_guarded}
 
 
 def _write(connection: Connection, audits: Iterable[AuditEntry]) -> None:
@@ -141,7 +142,7 @@ def _llms(connection: Connection, statement: Select[Any]) -> tuple[CustomLlm, ..
         organizations[id_].append(organization_id)
     found = []
     for row in rows:
-        told, (id_, last_four, created_at, updated_at) = row[: len(_FIELDS)], row[len(_FIELDS) :]
+        told, (id_, last_four, created_at, updated_at, is_guarded) = row[: len(_FIELDS)], row[len(_FIELDS) :]
         of = tuple(organizations[id_])
-        found.append(CustomLlm(id_, LlmFields(*told), last_four, of, created_at, updated_at))
+        found.append(CustomLlm(id_, LlmFields(*told), last_four, of, created_at, updated_at, is_guarded))
     return tuple(found)

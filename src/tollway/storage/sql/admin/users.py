@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Update, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tollway.admin.records import Page, User, UserChange
+from tollway.admin.records import SOFT_DELETED, Page, User, UserChange
 from tollway.identity.anonymous import is_anonymous_id
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
 from tollway.storage.sql.insertion import insert_missing
@@ -28,20 +28,14 @@ _FIND: Final = (
     .where(or_(users.c.id == bindparam("id"), users.c.email == bindparam("email")))
     .order_by((users.c.id == bindparam("id")).desc())
 )
-_BLOCK: Final = (
-    update(users)
-    .where(users.c.id == bindparam("user_id"))
-    .values(blocked_reason=bindparam("reason"), updated_at=bindparam("now"))
+# Nobody who was deleted in this moment gets anything back, an e-mail address least of all.
+_LIVING: Final = update(users).where(
+    users.c.id == bindparam("user_id"),
+    users.c.blocked_reason.is_(None) | ~users.c.blocked_reason.startswith(SOFT_DELETED),
 )
-
-_ADMIN: Final = (
-    update(users)
-    .where(users.c.id == bindparam("user_id"))
-    .values(is_admin=bindparam("new"), updated_at=bindparam("now"))
-)
-_PEPPER: Final = (
-    update(users).where(users.c.id == bindparam("user_id")).values(pepper=bindparam("new"), updated_at=bindparam("now"))
-)
+_BLOCK: Final = _LIVING.values(blocked_reason=bindparam("reason"), updated_at=bindparam("now"))
+_ADMIN: Final = _LIVING.values(is_admin=bindparam("new"), updated_at=bindparam("now"))
+_PEPPER: Final = _LIVING.values(pepper=bindparam("new"), updated_at=bindparam("now"))
 
 
 class SqlUsers(SqlSubject):
@@ -89,7 +83,7 @@ class SqlUsers(SqlSubject):
         values = {name: value for name, value in named.items() if value is not None}
 
         def work(connection: Connection) -> User | None:
-            connection.execute(update(users).where(users.c.id == user_id).values({**values, "updated_at": now}))
+            connection.execute(_LIVING.values({**values, "updated_at": now}), {"user_id": user_id})
             bump_identity(connection)
             row = connection.execute(_BY_ID, {"user_id": user_id}).first()
             return None if row is None else _user(row)
