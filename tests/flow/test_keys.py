@@ -98,7 +98,7 @@ def test_over_http_and_a_limited_key_does_not_free_itself(gateway: Gateway, acco
 def test_the_last_use_is_shown_and_a_refusal_is_none(gateway: Gateway, accounts: Accounts) -> None:
     account = accounts.create()
     assert shown(gateway, account)["last_used_at"] is None
-    assert ask(gateway, bearer(account), model="who/knows")[0] == 400
+    assert ask(gateway, bearer(account), model="who/knows")[0] == 404
     accounts.balance(account)  # until everything is settled
     assert shown(gateway, account)["last_used_at"] is None
     assert ask(gateway, bearer(account))[0] == 200

@@ -114,6 +114,15 @@ def test_a_worker_that_dies_leaves_no_charge(world: World) -> None:
     (row,) = usage_of(world.accounts, account)
     assert (row.basis, row.cost, row.absorbed) == ("byok", 0, 0)
     assert world.accounts.balance(account) == 0
+    wait_for(lambda: _listens(world.gateway))  # for what comes next: a journal is settled before there is a listener
+
+
+def _listens(gateway: Gateway) -> bool:
+    try:
+        with Conversation(gateway):
+            return True
+    except ConnectionRefusedError:
+        return False
 
 
 def test_a_change_of_a_key_is_heard_of(world: World) -> None:
