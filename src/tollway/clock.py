@@ -44,7 +44,8 @@ class SteadyClock:
     @property
     def moved_s(self) -> float:
         """By how many seconds the wall clock is away from this one: 0 unless it was moved."""
-        return (self._wall_ns() - self.now_ns()) / _NS
+        moved = self._wall_ns() - self._elapsed_ns() - self._offset_ns
+        return 0.0 if -_MOVED_NS < moved < _MOVED_NS else moved / _NS
 
     def set_to(self, utc_ns: int) -> None:
         """It is known what time it is. The wall clock is followed again as soon as it agrees."""

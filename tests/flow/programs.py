@@ -14,6 +14,7 @@ from typing import Any
 from servers.warm import warm
 
 START_SECONDS_MAX = 60
+LAST_WORDS_S_MAX = 30  # of what it has started, once it has ended itself
 
 
 class Program:
@@ -73,7 +74,10 @@ class Program:
     def wait(self, seconds: float = 60) -> int:
         """Its exit code."""
         code = self._process.wait(seconds)
-        self._reader.join(10)
+        self._reader.join(LAST_WORDS_S_MAX)
+        if code > 0:
+            print("\n".join(self.lines[-40:]))  # noqa: T201  (why, for a test that fails of it)
+        assert not self._reader.is_alive(), f"program {self.pid} ended ({code}), and one of its children did not"
         self._output.close()
         return code
 

@@ -15,7 +15,7 @@ from flow.programs import Gateway, Sim, settings_for
 from flow.raw import Raw, get, request
 from flow.test_kills import wait_for, wait_for_quiet
 from flow.usage_rows import attempts_at, usage_of
-from flow.workers import workers_of
+from flow.workers import wait_until_served, workers_of
 
 CANARY, HEADER = "sk-canary-upstream-key-41f9c2", "canary-upstream-header-9d2e71"
 MODEL = "acme/sim/story"
@@ -92,6 +92,7 @@ def test_a_worker_that_dies_leaves_no_charge(world: World) -> None:
     (row,) = usage_of(world.accounts, account)
     assert (row.basis, row.cost, row.absorbed) == ("byok", 0, 0)
     assert world.accounts.balance(account) == 0
+    wait_until_served(world.gateway)
 
 
 def test_a_change_is_heard_of(world: World) -> None:

@@ -4,10 +4,8 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from http.client import HTTPException
 from pathlib import Path
 from random import Random
-from urllib.request import urlopen
 
 import pytest
 
@@ -18,7 +16,7 @@ from flow.load import MODELS, Load, Target
 from flow.programs import Gateway, Sim, settings_for
 from flow.reckoning import PLENTY, compare, leased, rows_of
 from flow.scale import scaled
-from flow.workers import kill_everything, workers_of
+from flow.workers import kill_everything, wait_until_served, workers_of
 
 KILLS = scaled(12, 100)
 CLIENTS = 6
@@ -37,18 +35,6 @@ def kill_workers(gateway: Gateway, dice: Random, kills: int) -> None:
         wait_until_served(gateway)
         time.sleep(dice.choice((0.05, 0.4, 2.0)) * dice.random())  # the moment is the experiment
         os.kill(dice.choice(workers_of(gateway)), signal.SIGKILL)
-
-
-def wait_until_served(gateway: Gateway) -> None:
-    """Until a worker answers again."""
-    ends_at = time.monotonic() + REPLAYED_WITHIN_S
-    while True:
-        try:
-            with urlopen(f"{gateway.url}/healthz", timeout=5):
-                return
-        except (OSError, HTTPException):
-            assert time.monotonic() < ends_at, "no worker serves"
-            time.sleep(0.05)
 
 
 @pytest.mark.parametrize("seed", range(scaled(1, 5)))

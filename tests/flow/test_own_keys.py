@@ -17,7 +17,7 @@ from flow.management import Desk
 from flow.programs import Gateway, Sim, settings_for
 from flow.test_kills import wait_for, wait_for_quiet
 from flow.usage_rows import attempts_at, usage_of
-from flow.workers import workers_of
+from flow.workers import wait_until_served, workers_of
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.tables import usage
@@ -114,15 +114,7 @@ def test_a_worker_that_dies_leaves_no_charge(world: World) -> None:
     (row,) = usage_of(world.accounts, account)
     assert (row.basis, row.cost, row.absorbed) == ("byok", 0, 0)
     assert world.accounts.balance(account) == 0
-    wait_for(lambda: _listens(world.gateway))  # for what comes next: a journal is settled before there is a listener
-
-
-def _listens(gateway: Gateway) -> bool:
-    try:
-        with Conversation(gateway):
-            return True
-    except ConnectionRefusedError:
-        return False
+    wait_until_served(world.gateway)
 
 
 def test_a_change_of_a_key_is_heard_of(world: World) -> None:

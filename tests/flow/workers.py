@@ -2,15 +2,32 @@
 
 import os
 import signal
+import time
+from http.client import HTTPException
 from pathlib import Path
+from urllib.request import urlopen
 
 from flow.programs import Gateway
+
+SERVED_WITHIN_S = 30
 
 
 def workers_of(gateway: Gateway) -> list[int]:
     """Process ids of the living workers."""
     children = Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children").read_text().split()
     return [pid for pid in map(int, children) if _state(pid) not in ("", "Z")]
+
+
+def wait_until_served(gateway: Gateway) -> None:
+    """Until a worker answers again."""
+    ends_at = time.monotonic() + SERVED_WITHIN_S
+    while True:
+        try:
+            with urlopen(f"{gateway.url}/healthz", timeout=5):
+                return
+        except (OSError, HTTPException):
+            assert time.monotonic() < ends_at, "no worker serves"
+            time.sleep(0.05)
 
 
 def kill_everything(gateway: Gateway) -> None:

@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -47,8 +48,8 @@ class Warm:
         )
         theirs.close()
         self._changed = threading.Condition()
-        self._started: list[int] = []
-        self._codes: dict[int, int] = {}
+        self._started: list[tuple[int, int]] = []
+        self._codes: dict[int, int] = {}  # by serial number: process ids come again
         self._starting = threading.Lock()
         threading.Thread(target=self._listen, daemon=True).start()
         atexit.register(self._end)
@@ -63,33 +64,33 @@ class Warm:
             with self._changed:
                 self._changed.wait_for(lambda: self._started or self._process.poll() is not None, _STARTS_WITHIN_S)
                 assert self._started, "the warm process does not answer"
-                pid = self._started.pop()
-        return WarmProcess(self, pid)
+                serial, pid = self._started.pop()
+        return WarmProcess(self, serial, pid)
 
-    def poll(self, pid: int) -> int | None:
+    def poll(self, serial: int) -> int | None:
         with self._changed:
-            return self._codes.get(pid)
+            return self._codes.get(serial)
 
-    def wait(self, pid: int, seconds: float | None) -> int | None:
+    def wait(self, serial: int, seconds: float | None) -> int | None:
         with self._changed:
-            self._changed.wait_for(lambda: pid in self._codes, seconds)
-            return self._codes.get(pid)
+            self._changed.wait_for(lambda: serial in self._codes, seconds)
+            return self._codes.get(serial)
 
-    def kill(self, pid: int, number: signal.Signals) -> None:
+    def kill(self, serial: int, pid: int, number: signal.Signals) -> None:
         """Only one that has not been seen to end: until then its number is nobody else's."""
         with self._changed:
-            if pid not in self._codes:
+            if serial not in self._codes:
                 os.kill(pid, number)
 
     def _listen(self) -> None:
         while said := self._control.recv(64):
-            word, number, *code = said.decode().split()
+            word, serial, number = said.decode().split()
             with self._changed:
                 if word == "started":
-                    self._started.append(int(number))
+                    self._started.append((int(serial), int(number)))
                 else:
-                    self._codes[int(number)] = int(code[0])
-                    self._control.send(number.encode())  # its number may be given away now
+                    self._codes[int(serial)] = int(number)
+                    self._control.send(serial.encode())  # its process id may be given away now
                 self._changed.notify_all()
         self._process.wait(_DIES_WITHIN_S)
         with self._changed:
@@ -110,26 +111,27 @@ def warm() -> Warm:
 class WarmProcess:
     """What tests need of `subprocess.Popen`."""
 
-    def __init__(self, parent: Warm, pid: int) -> None:
+    def __init__(self, parent: Warm, serial: int, pid: int) -> None:
         self._parent = parent
+        self._serial = serial
         self.pid = pid
 
     @property
     def returncode(self) -> int | None:
-        return self._parent.poll(self.pid)
+        return self._parent.poll(self._serial)
 
     def poll(self) -> int | None:
-        return self._parent.poll(self.pid)
+        return self._parent.poll(self._serial)
 
     def wait(self, timeout: float | None = None) -> int:
         """Raises subprocess.TimeoutExpired."""
-        code = self._parent.wait(self.pid, timeout)
+        code = self._parent.wait(self._serial, timeout)
         if code is None:
             raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
         return code
 
     def send_signal(self, number: signal.Signals) -> None:
-        self._parent.kill(self.pid, number)
+        self._parent.kill(self._serial, self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -174,12 +176,14 @@ def _import_everything() -> None:
 def _serve(control: socket.socket) -> None:
     """Until nobody gives orders any more; what still runs then is killed."""
     _import_everything()
+    serials = count(1)
     woken, wake = socket.socketpair()
     for end in (woken, wake):
         end.setblocking(False)
     signal.set_wakeup_fd(wake.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    running: set[int] = set()
+    children: dict[int, int] = {}  # process id by serial number; those that have ended until that is acknowledged
+    running: set[int] = set()  # serial numbers
     selector = selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ)
     selector.register(woken, selectors.EVENT_READ)
@@ -190,11 +194,11 @@ def _serve(control: socket.socket) -> None:
                 continue
             data, files, *_ = socket.recv_fds(control, _ORDER_BYTES_MAX, _STREAMS)
             if not data:
-                for pid in running:
-                    os.kill(pid, signal.SIGKILL)
+                for serial in running:
+                    os.kill(children[serial], signal.SIGKILL)
                 return
             if not files:
-                os.waitpid(int(data), 0)
+                os.waitpid(children.pop(int(data)), 0)
                 continue
             pid = os.fork()
             if not pid:
@@ -202,16 +206,18 @@ def _serve(control: socket.socket) -> None:
                 for end in (control, woken, wake):
                     end.close()
                 _live(json.loads(data), files)
-            running.add(pid)
+            serial = next(serials)
+            children[serial] = pid
+            running.add(serial)
             for file in files:
                 os.close(file)
-            control.send(f"started {pid}".encode())
-        for pid in list(running):
-            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            control.send(f"started {serial} {pid}".encode())
+        for serial in list(running):
+            ended = os.waitid(os.P_PID, children[serial], os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if ended:
-                running.remove(pid)
+                running.remove(serial)
                 code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
-                control.send(f"ended {pid} {code}".encode())
+                control.send(f"ended {serial} {code}".encode())
 
 
 def _live(order: dict[str, Any], files: list[int]) -> NoReturn:

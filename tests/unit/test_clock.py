@@ -40,6 +40,13 @@ def test_instants_are_aware_and_agree() -> None:
     assert clock.unix_seconds() - before // 1_000 in (0, 1)
 
 
+def test_nothing_is_moved_by_the_time_it_takes_to_look() -> None:
+    """Each look at a clock is later than the one before."""
+    ticks = iter(range(1_000))
+    steady = SteadyClock(lambda: START + next(ticks), lambda: next(ticks))
+    assert [steady.moved_s for _ in range(5) if steady.now_ns()] == [0] * 5
+
+
 def test_ages_never_shrink() -> None:
     times = [clock.monotonic() for _ in range(100)]
     assert times == sorted(times)

@@ -63,9 +63,7 @@ async def change_settings(office: Office, found: Organization, change: Organizat
     if change.settings.keys() & _ENTERPRISE_ONLY and (change.plan or found.plan) != ENTERPRISE:
         return Problem(Code.FORBIDDEN, "the plan", shown=_NOT_ENTERPRISE)
     checked = check_settings(change.settings)
-    fitted = (
-        checked if isinstance(checked, Problem) else _with_fitting_default(found, replace(change, settings=checked))
-    )
+    fitted = checked if isinstance(checked, Problem) else _with_fitting_default(found, change, checked)
     if isinstance(fitted, Problem):
         return fitted
     return await change_organization(office.store, found.id, fitted, office.now, audit_of(office))
@@ -152,10 +150,13 @@ def _preferences_told(before: Mapping[str, Setting], after: Mapping[str, Setting
         yield f"{'Enabled' if new.code_indexing_enabled else 'Disabled'} code indexing"
 
 
-def _with_fitting_default(found: Organization, change: OrganizationChange) -> OrganizationChange | Problem:
-    """A default model must be allowed: one that is set now is refused otherwise, one that was set before is cleared."""
-    lists = {name: value for name, value in change.settings.items() if name in MODEL_LISTS}
-    named = change.settings.get("default_model")
+def _with_fitting_default(
+    found: Organization, change: OrganizationChange, checked: Mapping[str, Setting]
+) -> OrganizationChange | Problem:
+    """A default model must be allowed: one that is set now is refused otherwise, one that was set before is cleared.
+    `checked` are the settings of the change as they are stored."""
+    lists = {name: value for name, value in checked.items() if name in MODEL_LISTS}
+    named = checked.get("default_model")
     model = named or found.settings.default_model
     if not isinstance(model, str) or not (lists or named):
         return change
