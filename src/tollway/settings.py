@@ -421,7 +421,10 @@ class Settings(Section):
     prompt_prefix_organizations: tuple[str, ...] = Field(
         (), description="Ids of organizations whose first characters are stored if they want it; *: of every one."
     )
-    app_url: str = Field("http://127.0.0.1:8788", description="Where people buy credits; shown in the 402 body.")
+    app_url: str = Field(
+        "http://127.0.0.1:8788",
+        description="Where people buy credits (the 402 body) and approve devices: below it is /device-auth.",
+    )
     first_topup_bonus_usd: int = Field(20, ge=0, description="Bonus named in the 402 body of a new account.")
     http_referer: str = Field(
         "https://github.com/tollway/tollway", description="HTTP-Referer for providers; a preset may have its own."

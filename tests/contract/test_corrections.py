@@ -105,6 +105,21 @@ async def test_uncertain_rows_are_found_oldest_first(books: SqlBooks) -> None:
     assert await books.correct("r2", Correction(0, 0))  # known after all
 
 
+async def test_what_an_upstream_refuses_to_tell_is_not_uncertain_any_more(database: Database, books: SqlBooks) -> None:
+    """Nor does a row of which nothing was to be looked up become one of which something was."""
+    reported = _estimate("r3", minutes=2, basis=Basis.REPORTED)
+    await books.settle("w1", [_estimate("r1", minutes=1), _estimate("r2", minutes=2), reported])
+    await books.note_lookup_failed("r2")
+    for id_ in ("r2", "r3", "r4"):
+        await books.note_lookup_failed(id_, is_refused=True)
+    await books.note_lookup_failed("r2", is_refused=True)
+    assert [row.id for row in await books.uncertain(LATER, 100, HERE)] == ["r1"]
+    assert await books.find_uncertain("r2") is None
+    rows = [await SqlUsage(database).find(id_) for id_ in ("r1", "r2", "r3")]
+    assert [row and row.lookups for row in rows] == [0, LOOKUPS_MAX, None]
+    assert await books.correct("r2", Correction(0, 0))  # by hand it still can be
+
+
 async def test_what_was_absorbed_unseen_is_uncertain_too(books: SqlBooks) -> None:
     """Nobody has said what the upstream bills for it; where it did, nothing is uncertain."""
     await books.settle(

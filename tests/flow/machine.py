@@ -39,8 +39,8 @@ class Machine:
         done = run(["tollway", *words], environment, self.home, stdin, COMMAND_S_MAX)
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def terminal(self, *words: str, **more: str) -> Terminal:
-        return Terminal(self.home, self._all(more), *words)
+    def terminal(self, *words: str, stdout: int | None = None, line: str = "", **more: str) -> Terminal:
+        return Terminal(self.home, self._all(more), *words, stdout=stdout, line=line)
 
     def _all(self, more: Mapping[str, str]) -> dict[str, str]:
         config = {} if self.config is None else {"TOLLWAY_CONFIG_CONTENT": json.dumps(self.config)}

@@ -112,6 +112,7 @@ class Sim(Program):
 
     def __init__(self, folder: Path, *options: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         self.record_file = folder / "sim-record.jsonl"
         arguments = ["tollway.sim", "--listen", "127.0.0.1:0", "--record", str(self.record_file), *options]
         super().__init__(arguments, {}, folder)

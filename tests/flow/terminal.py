@@ -12,20 +12,31 @@ from time import monotonic
 from flow.programs import plain_environment
 
 PATIENCE_S = 60
+INTERRUPT = "\x03"
+NOTHING_MORE = "\x04"
+# So that what is typed can interrupt: only whose terminal it is hears of Ctrl-C.
+TAKES_TERMINAL = """import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])"""
+TOLLWAY = f'tollway() {{ "{sys.executable}" -m tollway "$@"; }}'
 
 
 class Terminal:
     """One command. `shown` is everything that was on the screen so far. To type before a hidden prompt has shown its
-    last blank is to type in vain: it begins by forgetting what was typed."""
+    last blank is to type in vain: it begins by forgetting what was typed. stdout: a file descriptor instead of it.
+    line: of a shell, instead of words."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], *words: str) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], *words: str, stdout: int | None = None, line: str = ""
+    ) -> None:
+        command = ["/bin/sh", "-c", f"{TOLLWAY}\n{line}"] if line else [sys.executable, "-m", "tollway", *words]
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tollway", *words],
+            [sys.executable, "-c", TAKES_TERMINAL, *command],
             cwd=folder,
             env={**plain_environment(), "TERM": "dumb", "COLUMNS": "200", **environ},
             stdin=theirs,
-            stdout=theirs,
+            stdout=theirs if stdout is None else stdout,
             stderr=theirs,
             start_new_session=True,
         )
@@ -46,6 +57,15 @@ class Terminal:
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
+
+    def converse(self, answers: Mapping[str, str]) -> int:
+        """Type what belongs to a prompt whenever it is what stands last on the screen; its exit code."""
+        until = monotonic() + PATIENCE_S
+        while self._read(until):
+            for prompt, typed in answers.items():
+                if self.shown.endswith(prompt):
+                    self.type(typed)
+        return self.end()
 
     def end(self) -> int:
         """Everything it still shows, then its exit code."""

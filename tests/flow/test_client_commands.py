@@ -47,7 +47,8 @@ def test_on_a_terminal_it_is_a_table(machine: Machine, sim: Sim) -> None:
     machine.config = at_sim(sim)
     terminal = machine.terminal("models", "fastrouter")
     assert terminal.end() == 0
-    rows = [line.split("  ") for line in terminal.shown.splitlines() if line]
+    heads, *rows = [line.split("  ") for line in terminal.shown.splitlines() if line]
+    assert [one.strip() for one in heads if one] == ["model", "context", "$/M in / out", "abilities"]
     assert [row[0].strip() for row in rows] == [f"fastrouter/sim/{name}" for name in SIM_MODELS]
     reasoner = next(line for line in terminal.shown.splitlines() if "reasoner" in line)
     assert reasoner.split() == ["fastrouter/sim/reasoner", "131.1k", "$1.25", "/", "$10", "tools", "reasoning"]
@@ -68,7 +69,7 @@ def test_records_as_json(machine: Machine, sim: Sim) -> None:
 def test_the_picker_has_fastrouter_among_the_popular(machine: Machine) -> None:
     """Flow 2; and what is chosen there gets the key that is typed."""
     terminal = machine.terminal("auth", "login")
-    terminal.expect("Provider (number, id or name): ")
+    terminal.expect("Provider (number, id or part of a name): ")
     lines = [line.split("  ") for line in terminal.shown.splitlines()]
     names = [part for line in lines for part in line if part.strip() and not part.strip().isdigit()]
     popular = names[names.index("Popular") + 1 : names.index("Other")]
@@ -79,8 +80,8 @@ def test_the_picker_has_fastrouter_among_the_popular(machine: Machine) -> None:
         "FastRouter",
     ]
     terminal.type("nonsense\n")
-    terminal.expect("nothing in the list is called 'nonsense'")
-    terminal.expect("Provider (number, id or name): ")
+    terminal.expect("nothing, or more than one, is called 'nonsense'")
+    terminal.expect("Provider (number, id or part of a name): ")
     terminal.type("4\n")
     terminal.expect("Key of FastRouter: ")
     terminal.type(f"{KEY}\n")
@@ -90,7 +91,7 @@ def test_the_picker_has_fastrouter_among_the_popular(machine: Machine) -> None:
 
 def test_something_else_is_stored_by_its_id(machine: Machine) -> None:
     terminal = machine.terminal("auth", "login")
-    terminal.expect("Provider (number, id or name): ")
+    terminal.expect("Provider (number, id or part of a name): ")
     terminal.type("other\n")
     terminal.expect("Id of the provider: ")
     terminal.type("not an id\n")
@@ -138,7 +139,7 @@ def test_an_outage_and_its_end(machine: Machine, server: ListServer) -> None:
     server.fails()
     kept = machine.tollway("models", "--refresh")
     assert kept.out == "fastrouter/a/b\n", "an old list is better than none"
-    assert "unreachable" in kept.err
+    assert kept.err == "FastRouter is unreachable; this is its last list. Retrying.\n"
 
 
 def test_what_was_kept_needs_no_network(machine: Machine, server: ListServer) -> None:

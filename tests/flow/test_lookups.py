@@ -1,21 +1,28 @@
 """An answer that does not say what it cost: its upstream is asked, when and how often, by the stand-in's own record
 (response-path 6.5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from flow.accounts import Account, Accounts
+from flow.commands import tollway
 from flow.conversation import Conversation, ask, chat
+from flow.patience import until
 from flow.programs import Gateway, Sim, settings_for
 from flow.usage_rows import attempts_at
+from tollway.billing.store import LOOKUPS_MAX
+from tollway.clock import utc_now
 from tollway.money import round_usd
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
+from tollway.storage.sql.tables import usage
 from tollway.storage.sql.usage import SqlUsage, UsageRow
 
 TOLD = "generation_lookup = true\nstops_billing_on_abort = true"
@@ -25,15 +32,17 @@ LATE_S = 3.0  # so much later than it should a loaded machine may do things
 
 
 class World:
-    def __init__(self, folder: Path, sim: Sim) -> None:
+    def __init__(self, folder: Path, sim: Sim, database_url: str = "", more: str = "") -> None:
         self.sim = sim
-        self.gateway = Gateway(folder, settings_for(folder, sim.url, more_sim=TOLD))
+        settings = settings_for(folder, sim.url, more_sim=TOLD, database_url=database_url)
+        self.gateway = Gateway(folder, settings + more)
         self.accounts = Accounts(self.gateway.config)
 
-    def serve(self, lookups: list[int], stream: bool = True) -> tuple[Account, str]:
+    def serve(self, lookups: Sequence[int | str], stream: bool = True, **more: object) -> tuple[Account, str]:
         """One answer without usage; who asked, and the request's id."""
         account = self.accounts.create(CREDIT)
-        answer = ask(self.gateway, account, chat("sim/story", stream, {"usage": "omit", "lookups": lookups}))
+        control = {"usage": "omit", "lookups": lookups, **more}
+        answer = ask(self.gateway, account, chat("sim/story", stream, control))
         assert answer.status == 200
         return account, answer.request_id
 
@@ -48,8 +57,11 @@ class World:
     def lookups(self, request_id: str) -> tuple[list[int], list[float]]:
         """Statuses, and seconds since the answer's end."""
         (end,) = attempts_at(self.sim, request_id)
-        asked = [one for one in self.sim.records() if one["kind"] == "lookup" and one["id"] == end["id"]]
+        asked = self.asked_about(end["id"])
         return [one["status"] for one in asked], [one["time"] - end["time"] for one in asked]
+
+    def asked_about(self, message_id: str) -> list[dict[str, Any]]:
+        return [one for one in self.sim.records() if one["kind"] == "lookup" and one["id"] == message_id]
 
     def worth(self, request_id: str) -> int:
         (end,) = attempts_at(self.sim, request_id)
@@ -66,6 +78,15 @@ class World:
         while (row := self.row(request_id)).reconciled_at is None:
             assert monotonic() < until, row
         return row
+
+    def age(self, *request_ids: str) -> None:
+        """They ended long ago."""
+        old = update(usage).where(usage.c.id.in_(request_ids)).values(created_at=utc_now() - timedelta(minutes=5))
+
+        async def work(_: SqlAdmin, database: Database) -> None:
+            await database.write(lambda connection: connection.execute(old) and None)
+
+        self.accounts.run(work)
 
     def wait_until_given_up(self, request_id: str) -> None:
         line = self.gateway.wait_for_words('"event":"record_not_found"', request_id)
@@ -112,6 +133,73 @@ def test_a_record_that_comes_late_is_used(world: World, refusals: list[int], str
     assert (row.basis, row.has_error) == ("estimated", False)
     assert row.cost_microdollars + row.corrected_microdollars == world.worth(id_)
     assert world.accounts.balance(account) == CREDIT - world.worth(id_)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("resets", "times"),
+    [
+        pytest.param(1, [0.2, 0.2], id="response:V29-program"),
+        pytest.param(2, [0.2, 0.2, 0.4], id="response:V29-program-twice"),
+    ],
+)
+def test_a_connection_that_is_reset_is_asked_again(world: World, resets: int, times: list[float], stream: bool) -> None:
+    """The first one was kept from the answer and may have died meanwhile: then another takes its place at once
+    (guarantees U2). One that was new is a failure like any other, with the pause of one."""
+    account, id_ = world.serve(["reset"] * resets, stream)
+    row = world.wait_until_corrected(id_)
+    check_times(world.wait_for(id_, [0] * resets + [200]), times)
+    assert row.cost_microdollars + row.corrected_microdollars == world.worth(id_)
+    assert world.accounts.balance(account) == CREDIT - world.worth(id_)
+
+
+@pytest.mark.parametrize(
+    ("message_id", "query"),
+    [
+        pytest.param("a/b?c", "id=a%2Fb%3Fc", id="response:V35-program"),
+        ("a b&id=c#d+%é", "id=a%20b%26id%3Dc%23d%2B%25%C3%A9"),
+    ],
+)
+def test_an_odd_id_is_one_value_of_the_address(world: World, message_id: str, query: str) -> None:
+    account, id_ = world.serve([], id=message_id)
+    world.wait_until_corrected(id_)
+    assert [one["query"] for one in world.asked_about(message_id)] == [query]
+    assert world.row(id_).message_id == message_id
+    assert world.accounts.balance(account) == CREDIT - world.worth(id_)
+
+
+@pytest.mark.parametrize(
+    "statuses",
+    [
+        pytest.param([401], id="response:V25-for-good"),
+        pytest.param([400, 402, 403, 422], id="response:V26-for-good"),
+    ],
+)
+def test_a_refusal_ends_it_for_reconciliation_too(
+    tmp_path: Path, sim: Sim, database_url: str, statuses: list[int]
+) -> None:
+    """Neither a job nor a command asks again what was refused, while they go on asking about others."""
+    jobs = "\n[timeouts]\nestimates_poll_s = 0.2\nlookup_s = 0.1\n"  # of an answer's end on, each is asked about once
+    world = World(tmp_path, sim, database_url, jobs)
+    try:
+        check_refusals(world, statuses)
+        assert world.gateway.stop() == 0
+    finally:
+        world.gateway.end()
+
+
+def check_refusals(world: World, statuses: list[int]) -> None:
+    refused = {world.serve([status])[1]: status for status in statuses}
+    until(lambda: all(world.row(id_).lookups == LOOKUPS_MAX for id_ in refused))
+    _, later = world.serve([404])
+    world.wait_until_given_up(later)
+    world.age(*refused, later)
+    world.wait_until_corrected(later)
+    assert tollway(world.gateway.config, "reconcile").code == 0
+    for id_, status in refused.items():
+        assert world.lookups(id_)[0] == [status]
+        assert world.row(id_).reconciled_at is None
+    assert world.accounts.differences() == ()
 
 
 @pytest.mark.parametrize("pauses", [pytest.param(9, id="response:V28-program")])

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from flow.machine import Machine
 from flow.programs import Sim, plain_environment
+from flow.terminal import INTERRUPT, NOTHING_MORE
 from servers.chats import BREAKS, STALLS, Answer, ChatServer, calls, chat_server, delta, ending, refuses, says
 
 KEY = "sk-fake-key-of-a-test"
@@ -184,6 +186,18 @@ def test_an_outage_and_its_end(machine: Machine, server: ChatServer) -> None:
     )
     machine.config = server.config()
     assert machine.tollway(*ASK, "hi").out == "hello\n"
+
+
+def test_an_outage_without_a_name(machine: Machine, server: ChatServer) -> None:
+    """Who has a key is not told to enter one; and whose list is missing is said beside those that are there."""
+    dead = {"options": {"baseURL": "http://127.0.0.1:9/v1"}}
+    machine.config = {"provider": {"fastrouter": dead}}
+    down = machine.tollway("run", "hi")
+    assert (down.code, down.err) == (1, "FastRouter is unreachable; no models loaded. Retrying.\n")
+    machine.config = {"provider": {**server.config()["provider"], "openai": {**dead, "name": "Closed"}}}
+    beside = machine.tollway("run", "hi", OPENAI_API_KEY=KEY)
+    assert (beside.code, beside.out) == (0, "hello\n")
+    assert beside.err.startswith("Closed is unreachable; no models loaded. Retrying.\n")
 
 
 def test_an_unknown_model_is_not_asked(machine: Machine, server: ChatServer) -> None:
@@ -402,6 +416,57 @@ def test_the_picker(machine: Machine, server: ChatServer) -> None:
     terminal.expect("hello")
     assert terminal.end() == 0
     assert server.chats[0].path == "/house/chat/completions"
+
+
+@pytest.mark.parametrize(("typed", "code"), [(INTERRUPT, 130), (NOTHING_MORE, 1)], ids=["ctrl-c", "ctrl-d"])
+def test_the_picker_is_left_at_once(machine: Machine, server: ChatServer, typed: str, code: int) -> None:
+    terminal = machine.terminal("run", "hi")
+    terminal.expect("Model (number, or part of a name): ")
+    terminal.type(typed)
+    assert (terminal.end(), server.bodies) == (code, [])
+    assert "Traceback" not in terminal.shown
+
+
+def test_what_the_picker_asks_is_no_part_of_the_answer(machine: Machine, server: ChatServer) -> None:
+    """`tollway run hi | cat`, by a person."""
+    ours, theirs = os.pipe()
+    terminal = machine.terminal("run", "hi", stdout=theirs)
+    os.close(theirs)
+    terminal.expect("Model (number, or part of a name): ")
+    terminal.type("1\n")
+    assert terminal.end() == 0
+    with os.fdopen(ours, "rb") as answer:
+        assert answer.read() == b"hello\n"
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("environ", "escapes"),
+    [({}, {"2", "31", "0"}), ({"NO_COLOR": "1"}, {"2", "0"}), ({"TERM": "dumb"}, set())],
+    ids=["colors", "none wanted", "dumb"],
+)
+def test_colors_are_what_the_terminal_and_the_person_want(
+    machine: Machine, server: ChatServer, environ: dict[str, str], escapes: set[str]
+) -> None:
+    server.answer(refuses(402, {"error": {"message": "no money"}}))
+    terminal = machine.terminal(*ASK, "hi", **{"TERM": "xterm-256color", **environ})
+    assert terminal.end() == 1
+    assert "no money" in terminal.shown
+    assert set(re.findall(r"\x1b\[([0-9;]*)m", terminal.shown)) - {"?25"} == escapes
+
+
+def test_a_small_model(machine: Machine, server: ChatServer) -> None:
+    """`small_model` of the configuration, without thought; `-m` and `--variant` have the last word."""
+    server.models = [{"id": "a/b"}, {"id": "google/c"}]
+    machine.config = {**server.config(), "model": "fastrouter/a/b", "small_model": "fastrouter/google/c"}
+    for words in (["--small"], ["--small", "-m", "fastrouter/a/b"], ["--small", "--variant", "low"], []):
+        assert machine.tollway("run", *words, "hi").code == 0
+    assert [(body["model"], body.get("reasoning")) for body in server.bodies] == [
+        ("google/c", {"enabled": False}),
+        ("a/b", {"effort": "minimal"}),
+        ("google/c", {"effort": "low"}),
+        ("a/b", None),
+    ]
 
 
 def test_without_a_person_the_first_model_is_taken(machine: Machine, server: ChatServer) -> None:

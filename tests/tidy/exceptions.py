@@ -75,6 +75,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "cli/run_markdown.py": _RUN,
     "cli/run_model.py": _RUN,
     "cli/run_tools.py": _RUN,
+    "cli/typed_line.py": _RUN,
     "cli/well_known.py": _CLIENT,
     "client/errors.py": _WORDS,
     "billing/subscriptions.py": _WORDS,

@@ -7,7 +7,11 @@ from functools import cache
 from pathlib import Path
 
 _FENCED = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+_LINKS = (  # with or without a title; the definition that links by name share; as HTML
+    re.compile(r"\[[^\]]*\]\(([^)\s]+)(?:\s+[\"'][^)]*)?\)"),
+    re.compile(r"(?m)^ {0,3}\[[^\]]+\]: *(\S+)"),
+    re.compile(r"<[^>]*\b(?:href|src)=[\"']([^\"']+)"),
+)
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 
 
@@ -34,7 +38,7 @@ def blocks(path: Path) -> Iterator[Block]:
 def links(path: Path) -> Iterator[str]:
     """Every link target outside code, as written."""
     text = re.sub(r"`[^`\n]*`", "", _FENCED.sub("", read(path)))
-    return (found[1] or found[2] for found in _LINK.finditer(text))
+    return (found[1] for kind in _LINKS for found in kind.finditer(text))
 
 
 def anchors(path: Path) -> set[str]:

@@ -169,6 +169,19 @@ def test_links_lead_somewhere(path: Path) -> None:
     report(f"Repair these links in {_name(path)}.", broken_links(path))
 
 
+@pytest.mark.parametrize("target", ["gone.md", "here.md#gone", "#gone"])
+@pytest.mark.parametrize(
+    "link", ["[a]({})", "![a]({})", "[a\nb]({})", "[`a`]({})", '[a]({} "title")', "[a][b]\n\n[b]: {}", '<a href="{}">']
+)
+def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, link: str, target: str) -> None:
+    """In every form that Markdown has for it; in code it is none."""
+    (tmp_path / "here.md").write_text("# There\n")
+    page = tmp_path / f"{abs(hash((link, target)))}.md"
+    good = "".join(f"{link.format(one)}\n\n" for one in ("here.md", "here.md#there", "#top", "https://example.com"))
+    page.write_text(f"# Top\n\n{good}`[a]({target})`\n\n{link.format(target)}\n")
+    assert [one.partition(": ")[0] for one in broken_links(page)] == [target]
+
+
 @pytest.mark.parametrize("path", PAGES, ids=_name)
 def test_code_blocks_are_valid(path: Path) -> None:
     for block in blocks(path):

@@ -13,13 +13,14 @@ from flow.accounts import Accounts
 from flow.conversation import Answer, ask
 from flow.llms import MemberAccount, give_llm, member_of_new_organization
 from flow.programs import Gateway
+from flow.scale import scaled
 from tollway.admin.llm_records import LlmFields
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.tables import usage, usage_metadata
 from tollway.wire.dialects.details import OBSCURED, OPENAI
 from vectors.conftest import settings_for_scripts
-from vectors.scripted import LAST_CHUNK, STREAM_HEAD, ScriptedUpstream, chunk, stream, whole
+from vectors.scripted import LAST_CHUNK, RESET, STREAM_HEAD, ScriptedUpstream, chunk, stream, whole
 from vectors.test_response_custom_llm_anthropic import C1, C3_EVENTS, PUBLIC_ID, V104, stream_of
 from vectors.test_response_custom_llm_responses import C4_EVENTS, V105
 from vectors.world import PATH
@@ -154,8 +155,10 @@ HI: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("vendor", [pytest.param(one, id=f"response:V128-{one}") for one in VENDORS])
 @pytest.mark.parametrize("end", [b"", LAST_CHUNK], ids=["cut", "ended"])
 def test_a_stream_that_breaks_does_not_look_complete(llms: Llms, vendor: str, end: bytes) -> None:
+    asked = llms.upstream.asked
     answer = llms.ask(VENDORS[vendor], True, STREAM_HEAD, chunk(stream_of(HI[vendor])), end)
     assert answer.status == 200
+    assert llms.upstream.asked - asked == 1  # some of it is with the client (guarantees U1)
     assert answer.text == "Hi"
     assert len(answer.errors) == 1
     assert not answer.is_done
@@ -271,6 +274,9 @@ def _incomplete(reason: str) -> list[dict[str, Any]]:
     return [*HI["openai"], {"type": "response.incomplete", "response": response}]
 
 
+WHOLE = {"anthropic": _stopped("end_turn"), "openai": _incomplete("max_output_tokens")}
+
+
 @pytest.mark.parametrize("size", BYTES)
 @pytest.mark.parametrize(
     ("model", "agent", "told", "written"),
@@ -290,6 +296,78 @@ def test_whole_streams(
     row = llms.row(answer)
     assert (row.has_error, row.cost_microdollars) == (False, 0)
     assert (row.prompt_tokens, row.completion_tokens) == ((35, 42) if model == PUBLIC_ID else (100, 30))
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize(
+    ("model", "told", "written"),
+    [
+        pytest.param(PUBLIC_ID, C3_EVENTS, V104, id="response:V104-at-every-byte"),
+        pytest.param(GPT_ID, C4_EVENTS, V105.encode(), id="response:V105-at-every-byte"),
+    ],
+)
+def test_one_cut_anywhere(llms: Llms, model: str, told: list[dict[str, Any]], written: bytes, line_end: bytes) -> None:
+    """Guarantees S; the suite takes every 17th place, the campaign all of them."""
+    body = stream_of(told).replace(b"\n", line_end)
+    for at in range(1, len(body), scaled(17, 1)):
+        answer = llms.ask(model, True, STREAM_HEAD, chunk(body[:at]), chunk(body[at:]), LAST_CHUNK)
+        assert (at, answer.body) == (at, written)
+    row = llms.row(answer)
+    assert (row.prompt_tokens, row.completion_tokens) == ((35, 42) if model == PUBLIC_ID else (100, 30))
+
+
+NONSENSE = (
+    b"data: this is not JSON\n\n",
+    b"data: [1, 2\n\n",
+    b"\x00\xff\xfe\x80\xc3\x28 no field name\n\n",
+    b"data: \xf0\x28\x8c\x28\xed\xa0\x80\n\n",
+    b'event: \xe2\x80\xa8\nid: \x00\nretry: soon\ndata:\n\n: a comment\n\ndata: {"type":"tomorrow"}\n\n',
+)
+
+
+@both_vendors
+def test_nonsense_among_the_events_changes_nothing(llms: Llms, vendor: str) -> None:
+    """Guarantees S3."""
+    events = [stream_of([event]) for event in WHOLE[vendor]]
+    body = b"".join(noise + event for noise, event in zip(NONSENSE * len(events), events, strict=False))
+    quiet = llms.ask(VENDORS[vendor], True, *stream(b"".join(events)))
+    answer = llms.ask(VENDORS[vendor], True, *stream(body, 7))
+    assert quiet.is_done
+    assert answer.body == quiet.body
+    assert llms.row(answer).has_error is False
+
+
+@both_vendors
+@pytest.mark.parametrize(
+    "end",
+    [
+        (b"not-a-size\r\nlost\r\n",),
+        (chunk(b"data: " + b"x" * 2_000_000), LAST_CHUNK),
+        (chunk(b"event: ping\ndata: {}"), RESET),
+        (b"%x\r\ntoo short" % 1_000,),
+    ],
+    ids=["bad chunking", "a line too long", "reset inside an event", "cut inside a chunk"],
+)
+def test_however_a_vendor_breaks_off_it_is_told_once(llms: Llms, vendor: str, end: tuple[bytes | None, ...]) -> None:
+    """Guarantees S3, S4, U1."""
+    asked = llms.upstream.asked
+    answer = llms.ask(VENDORS[vendor], True, STREAM_HEAD, chunk(stream_of(HI[vendor])), *end)
+    assert (answer.status, answer.text, answer.is_done, answer.whole) == (200, "Hi", False, True)
+    assert [json.loads(data)["choices"][0]["finish_reason"] for data in answer.data[-1:]] == ["error"]
+    assert len(answer.errors) == 1
+    assert llms.upstream.asked - asked == 1
+    assert llms.row(answer).has_error
+
+
+@both_vendors
+def test_what_follows_a_vendors_end_reaches_nobody(llms: Llms, vendor: str) -> None:
+    """Guarantees S3: not the stream's client, and not the next one on that connection."""
+    ended = stream_of(WHOLE[vendor])
+    stray = whole(200, b'{"stray":true}')
+    for extra in (chunk(ended), chunk(stream_of(HI[vendor])) + LAST_CHUNK + stray, LAST_CHUNK + stray):
+        answer = llms.ask(VENDORS[vendor], True, STREAM_HEAD.replace(b"close", b"keep-alive"), chunk(ended), extra)
+        assert (answer.text, answer.is_done, answer.body.count(b"[DONE]")) == ("Hi", True, 1)
+        assert b"stray" not in answer.body
 
 
 @pytest.mark.parametrize("size", BYTES)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from flow.conversation import Conversation
+from flow.raw import ask as ask_raw
+from flow.raw import request
 from tollway.wire.rewrite import Disguise, StreamRewriter, rewritten_answer
 from vectors.scripted import LAST_CHUNK, RESET, STREAM_HEAD, chunk, stream, whole
 from vectors.world import PATH, World, body_for
@@ -87,6 +89,23 @@ def test_a_stream_under_its_public_name(world: World, size: int) -> None:
     assert rewritten(*cut(T7, size)) == T7_SHOWN
     answer = world.ask(*stream(T7, size))
     assert (answer.status, answer.body, answer.whole) == (200, T7_SHOWN, True)
+
+
+@pytest.mark.parametrize(
+    "line_end",
+    [pytest.param(b"\n", id="response:V90-at-every-byte"), pytest.param(b"\r\n", id="response:V90-at-every-byte-crlf")],
+)
+def test_one_cut_at_every_byte(world: World, line_end: bytes) -> None:
+    """Guarantees S: decodes and bills the same."""
+    body = T7.replace(b"\n", line_end)
+    places = range(1, len(body))
+    for at in places:
+        world.upstream.say(STREAM_HEAD, chunk(body[:at]), chunk(body[at:]), LAST_CHUNK)
+        asking = request(body_for(NAME), PATH.encode(), world.account.headers)
+        answer = ask_raw(world.gateway, asking, source=f"127.0.0.{2 + at // 100}")  # each may ask for free so often
+        assert (at, answer.body) == (at, T7_SHOWN)
+    told = [(row.market_cost_microdollars, row.cost_microdollars, row.has_error) for row in world.rows()]
+    assert told == [(100, 0, False)] * len(places)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from contract.scenario import top_up
 from flow.accounts import Accounts
 from flow.conversation import Conversation
 from flow.programs import Gateway, Sim
-from flow.raw import ask, request
+from flow.raw import Raw, ask, request
 from tollway.billing.ledger import Basis, Outcome
 from tollway.catalog.model import Price
 from tollway.clock import utc_now
@@ -32,7 +32,7 @@ from unit.gateway.fake_lookups import FakeFetch, told, upstream
 from unit.gateway.fakes import PRICE
 from vectors.conftest import settings_for_vectors
 from vectors.playing import JSON, Playing
-from vectors.scripted import LAST_CHUNK, chunk
+from vectors.scripted import LAST_CHUNK, STREAM_HEAD, chunk
 from vectors.transcripts import AFTER_TWO, J1, T1, T2, T3, T4, T5, T6, Told, stream, whole
 
 V36: dict[str, Any] = {
@@ -53,6 +53,7 @@ NOTHING = {"message_id": None, "tokens": (0, 0), "cost": 0}
 V40 = {"message_id": "g", "has_error": False, "cost": 1, "tokens": (3, 1)}
 V41 = {"provider": "bedrock", "finish": "length", "cost": 36000, "is_byok": True}
 V42 = {"tokens": (5, 0), "cost": 0, "market_cost": 120, "is_byok": None}
+V48_EVENT = b'data: {"id":"g","choices":[],"error":null}\n\n'
 ACCENT = T1.replace(b'"content":"Hel"', '"content":"Hé"'.encode())
 
 
@@ -77,9 +78,7 @@ ACCENT = T1.replace(b'"content":"Hel"', '"content":"Hé"'.encode())
             id="response:V46",
         ),
         pytest.param(stream([]), {**NOTHING, "has_error": False}, id="response:V47"),
-        pytest.param(
-            stream([b'data: {"id":"g","choices":[],"error":null}\n\n']), {"has_error": True}, id="response:V48"
-        ),
+        pytest.param(stream([V48_EVENT]), {"has_error": True}, id="response:V48"),
         pytest.param(
             whole(J1),
             {
@@ -324,8 +323,7 @@ def test_a_client_that_leaves(gateway: Gateway, playing: Playing, record: Any, c
 
 # Played by the stand-in, cut into segments anywhere: in the head, in a chunk's size, in an event, in a letter
 
-PLAYED = {"t1": T1, "t2": T2, "t3": T3, "t4": T4, "t5": T5, "t6": T6, "accent": ACCENT}
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+PLAYED = {"t1": T1, "t2": T2, "t3": T3, "t4": T4, "t5": T5, "t6": T6, "accent": ACCENT, "empty": b"", "v48": V48_EVENT}
 BYTES = (1, 2, 3, 7, 64, 1_000)
 
 
@@ -334,7 +332,7 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
     folder = tmp_path_factory.mktemp("sim")
     for name, transcript in PLAYED.items():
         body = b"".join(chunk(transcript[at : at + 50]) for at in range(0, len(transcript), 50))
-        (folder / f"{name}.http").write_bytes(HEAD + body + LAST_CHUNK)
+        (folder / f"{name}.http").write_bytes(STREAM_HEAD + body + LAST_CHUNK)
     program = Sim(folder, "--replay-dir", str(folder))
     yield program
     program.stop()
@@ -343,7 +341,8 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
 @pytest.fixture(scope="module")
 def behind_sim(tmp_path_factory: pytest.TempPathFactory, sim: Sim) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("behind-sim")
-    program = Gateway(folder, settings_for_vectors(folder, sim, top="[retries]\ncount_max = 0\n"))  # type: ignore[arg-type]
+    patient = "[retries]\ncount_max = 0\n[breaker]\nfailures_in_a_row = 0\ncalls_min = 0\n"
+    program = Gateway(folder, settings_for_vectors(folder, sim, top=patient))  # type: ignore[arg-type]
     yield program
     assert program.stop() == 0
 
@@ -372,10 +371,62 @@ def test_streams_from_the_stand_in(
     assert not [one for one in sim.records() if one["kind"] == "lookup"]
 
 
+@pytest.mark.parametrize("size", [pytest.param(size, id=f"response:V47-stand-in-{size}") for size in BYTES])
+def test_a_stream_of_nothing_from_the_stand_in(behind_sim: Gateway, size: int) -> None:
+    """The page says what its row tells (6.2: it was not aborted and reported nothing), guarantee S4 what its client is
+    told: it did not finish, so it must not look complete."""
+    answer, row, _ = row_of(behind_sim, stream_=True, sim={"replay": "empty", "split": size})
+    check_a_stream_of_nothing(behind_sim, answer, row)
+
+
+@pytest.mark.parametrize("model", [pytest.param("a/b", id="response:V47-program")])
+def test_a_stream_of_nothing(gateway: Gateway, playing: Playing, model: str) -> None:
+    playing.play(b"")
+    answer, row, _ = row_of(gateway, stream_=True, model=model)
+    check_a_stream_of_nothing(gateway, answer, row)
+
+
+def check_a_stream_of_nothing(gateway: Gateway, answer: Any, row: UsageRow) -> None:
+    assert (answer.status, answer.json["error"], answer.is_whole) == (502, "Bad Gateway", True)
+    found = fields_of(row)
+    assert found == {**found, **NOTHING, "has_error": False, "market_cost": 0, "streamed": True}
+    assert (row.status_code, row.basis, row.lookups) == (200, "absorbed", None)
+    assert '"level":"warning"' in gateway.wait_for_words('"event":"no_usage"', answer.headers["x-request-id"])
+
+
+@pytest.mark.parametrize("size", [pytest.param(size, id=f"response:V48-stand-in-{size}") for size in BYTES])
+def test_a_null_error_from_the_stand_in(behind_sim: Gateway, size: int) -> None:
+    """An error to its row, because the key is there; its client is told of the end that did not come."""
+    answer, row, _ = row_of(behind_sim, stream_=True, sim={"replay": "v48", "split": size})
+    assert (answer.status, answer.is_whole) == (200, True)
+    assert answer.body.startswith(V48_EVENT)
+    assert answer.body.count(b'"finish_reason":"error"') == 1
+    assert b"[DONE]" not in answer.body
+    found = fields_of(row)
+    assert found == {**found, "message_id": "g", "tokens": (0, 0), "cost": 0, "has_error": True}
+
+
+@pytest.mark.parametrize("name", [pytest.param("t1", id="response:V44-stand-in-at-every-byte")])
+def test_one_cut_at_every_byte(behind_sim: Gateway, sim: Sim, name: str) -> None:
+    """Of the answer as it is on the wire: head, chunks, end. Each time the same bytes, and the same charge."""
+    accounts = Accounts(behind_sim.config)
+    account = accounts.create(1_000_000_000)
+    wire = (sim.folder / f"{name}.http").read_bytes()
+    with Raw(behind_sim) as connection:
+        for at in range(1, len(wire)):
+            control = {"replay": name, "cut_at": at}
+            body = {"model": "a/b", "stream": True, "messages": [{"role": "user", "content": "x" * 20_000}]}
+            connection.send(request({**body, "sim": control}, CHAT_PATH, account.headers))
+            answer = connection.read()
+            assert (at, answer.status, answer.body) == (at, 200, PLAYED[name])
+    assert accounts.spent(account) == V36["cost"] * (len(wire) - 1)
+
+
 @pytest.mark.parametrize(
     ("body", "status", "stream_", "shown", "expected"),
     [
         pytest.param(J1, 200, False, 200, ("gen-2", 200, False, 105), id="response:V49-program"),
+        pytest.param(b'{"id":"x","choices":[]}', 200, False, 200, ("x", 200, True, 0), id="response:V50-program"),
         pytest.param(b"<html>", 502, False, 502, (None, 502, True, 0), id="response:V51-program"),
         pytest.param(b'{"error":{"message":"no"}}', 429, True, 429, (None, 429, True, 0), id="response:V46-program"),
         pytest.param(b'{"error":{"message":"pay"}}', 402, False, 503, (None, 402, True, 0), id="response:V52"),

@@ -62,14 +62,19 @@ class World:
 
     def row(self) -> Any:
         """Of the account's only request: usage and its metadata."""
+        (row,) = self.rows()
+        return row
+
+    def rows(self) -> list[Any]:
+        """Of all the account's requests."""
         rows = (
             select(usage, usage_metadata.c.status_code)
             .join(usage_metadata, usage_metadata.c.id == usage.c.id)
             .where(usage.c.user_id == self.account.user_id)
         )
 
-        async def work(_: SqlAdmin, database: Database) -> Any:
-            return await database.read(lambda connection: connection.execute(rows).one())
+        async def work(_: SqlAdmin, database: Database) -> list[Any]:
+            return await database.read(lambda connection: list(connection.execute(rows)))
 
         return self.accounts.run(work)
 

@@ -212,8 +212,8 @@ class Corrections(Protocol):
         written. Raises MoneyOverflowError, and ValueError where it takes back more than was booked."""
         ...
 
-    async def note_lookup_failed(self, request_id: str) -> None:
-        """Count a lookup in vain."""
+    async def note_lookup_failed(self, request_id: str, is_refused: bool = False) -> None:
+        """Count a lookup in vain. `is_refused`: nobody looks this one up again."""
         ...
 
 

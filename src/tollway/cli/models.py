@@ -1,6 +1,7 @@
 """`tollway models`: which models the gateways of this user have, asked for directly, without a gateway of ours."""
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -51,8 +52,11 @@ def _write(listed: Sequence[Listed], verbose: bool, as_json: bool) -> None:
     if as_json:
         typer.echo(json_text(listed))
         return
-    has_table = sys.stdout.isatty() and not verbose
-    text = "\n".join(shown_lines(listed) if has_table else plain_lines(listed, verbose=verbose))
+    if sys.stdout.isatty() and not verbose:
+        lines = shown_lines(listed, shutil.get_terminal_size().columns)
+    else:
+        lines = plain_lines(listed, verbose=verbose)
+    text = "\n".join(lines)
     if text:
         typer.echo(text)
 

@@ -16,7 +16,9 @@ def pick_provider(gateways: Mapping[str, Gateway]) -> Gateway | str:
     _need_terminal("name a provider: -p ID")
     for line in picker_lines(gateways):
         typer.echo(line)
-    found: Gateway | str = typer.prompt("Provider (number, id or name)", value_proc=partial(_read_provider, gateways))
+    found: Gateway | str = typer.prompt(
+        "Provider (number, id or part of a name)", value_proc=partial(_read_provider, gateways)
+    )
     if isinstance(found, Gateway):
         return found
     other: str = typer.prompt("Id of the provider", value_proc=_read_other)
@@ -40,7 +42,7 @@ def _need_terminal(instead: str) -> None:
 def _read_provider(gateways: Mapping[str, Gateway], text: str) -> Gateway | str:
     found = picked(gateways, text)
     if found is None:
-        raise typer.BadParameter(f"nothing in the list is called {text.strip()!r}; {OTHER!r} asks for an id")
+        raise typer.BadParameter(f"nothing, or more than one, is called {text.strip()!r}; {OTHER!r} asks for an id")
     return found
 
 

@@ -58,6 +58,9 @@ def run(
     title: Annotated[str, typer.Option(help="Title of the session; by default its first line.")] = "",
     agent: Annotated[str, typer.Option(help="An agent of the configuration: model and system prompt.")] = "",
     command: Annotated[str, typer.Option(help="A command of the configuration, filled in with the message.")] = "",
+    small: Annotated[
+        bool, typer.Option("--small", help="For titles and summaries: `small_model`, with as little thought as it can.")
+    ] = False,
     variant: Annotated[str, typer.Option(help="Reasoning effort, on, off, or a variant of the model's own.")] = "",
     thinking: Annotated[
         bool | None, typer.Option("--thinking/--no-thinking", help="Show reasoning; by default on a terminal.")
@@ -69,7 +72,7 @@ def run(
     Tokens and cost follow on standard error. Ctrl-C stops the answer, and the gateway, at once. Exit code 0 when the
     model has answered, 1 after any error, 130 when interrupted.
     """
-    inputs = Inputs(message or [], file or [], agent, command, model, continued, session, fork, title, folder)
+    inputs = Inputs(message or [], file or [], agent, command, model, continued, session, fork, title, folder, small)
     try:
         is_good = _run(inputs, output, variant, thinking, bool(tool), auto)
     except KeyboardInterrupt:
@@ -91,7 +94,7 @@ def _run(inputs: Inputs, output: Format, variant: str, thinking: bool | None, ha
     told = Told(question.messages)
     running = _Running(machine, question, told, output, thinking)
     try:
-        return asyncio.run(running.answer(tools, variant, may_pick=has_terminal))
+        return asyncio.run(running.answer(tools, variant, is_small=inputs.is_small, may_pick=has_terminal))
     except KeyboardInterrupt:
         told.is_interrupted = True
         raise
@@ -112,7 +115,7 @@ class _Running:
         self._choice: Choice | None = None
         self._display: PlainDisplay | TerminalDisplay | JsonDisplay | None = None
 
-    async def answer(self, tools: FileTools, variant: str, *, may_pick: bool) -> bool:
+    async def answer(self, tools: FileTools, variant: str, *, is_small: bool, may_pick: bool) -> bool:
         """False: it failed, and that was shown. Raises ClientError before anything was asked."""
         with open_client() as client:
             choice = await choose_model(self._machine, client, self._question.model, may_ask=may_pick)
@@ -124,6 +127,7 @@ class _Running:
                 new_id,
                 tools=tools.definitions,
                 variant=variant,
+                is_small=is_small,
             )
             turns = Turns(
                 ChatCalls(client, choice.gateway, display.prepare),

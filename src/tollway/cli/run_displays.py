@@ -1,6 +1,7 @@
 """What `tollway run` shows: plain text through a pipe, events as JSON, and Markdown on a terminal."""
 
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 import typer
@@ -10,6 +11,7 @@ from tollway.client.run_events import event, step_finish
 from tollway.client.spending import Spent, footer, tokens_line
 from tollway.client.terminal_text import for_terminal
 from tollway.client.turns import Told
+from tollway.environment import environment
 
 if TYPE_CHECKING:
     from tollway.cli.run_markdown import MarkdownScreen
@@ -33,7 +35,7 @@ class PlainDisplay:
     def piece(self, piece: Piece) -> None:
         if isinstance(piece, Reasoning):
             if self._with_reasoning:
-                typer.secho(for_terminal(piece.text), dim=True, nl=False, err=True)
+                _dimly(piece.text, end="")
             return
         self._last = piece.text
         sys.stdout.write(piece.text)
@@ -153,12 +155,22 @@ def write_line(line: str) -> None:
     sys.stdout.flush()
 
 
-def _dimly(text: str) -> None:
-    typer.secho(for_terminal(text), dim=True, err=True)
+def _dimly(text: str, end: str = "\n") -> None:
+    _, has_styles = _shades()
+    typer.secho(for_terminal(text), dim=True, nl=bool(end), err=True, color=None if has_styles else False)
 
 
 def _fail(why: str) -> None:
-    typer.secho(f"Error: {why}", fg="red", err=True)
+    has_colors, _ = _shades()
+    typer.secho(f"Error: {why}", fg="red", err=True, color=None if has_colors else False)
+
+
+@cache
+def _shades() -> tuple[bool, bool]:
+    """Whether colors are wanted (no-color.org), and whether the terminal has styles at all."""
+    environ = environment()
+    has_styles = environ.get("TERM", "") not in {"dumb", "unknown"}
+    return has_styles and not environ.get("NO_COLOR"), has_styles
 
 
 def _tell_tool(call: ToolCall, result: str) -> None:

@@ -33,6 +33,7 @@ class Inputs(Struct, frozen=True):
     is_forked: bool
     title: str
     folder: str
+    is_small: bool
 
     def enter_folder(self) -> None:
         """From here on it is the working folder. Raises ClientError."""
@@ -77,7 +78,8 @@ def read_question(inputs: Inputs, config: ClientConfig, sessions: SessionFiles, 
         system = [{"role": "system", "content": agent.prompt}] if agent and agent.prompt else []
     else:
         session, system = before.forked(session_id, now) if inputs.is_forked else before, []
-    model = inputs.model or (command.model if command else "") or (agent.model if agent else "")
+    small_model = config.small_model if inputs.is_small else ""
+    model = inputs.model or small_model or (command.model if command else "") or (agent.model if agent else "")
     asked = {"role": "user", "content": content_of(text, attachments)}
     return Question(session, [*system, *session.messages, asked], model or session.model or config.model)
 

@@ -1,12 +1,12 @@
 """Which model `tollway run` asks: the one that is named, else the one that is picked, else the first there is."""
 
 import asyncio
+import shutil
 from collections.abc import Sequence
-from functools import partial
-
-import typer
+from typing import Final
 
 from tollway.cli.client_session import Session, model_lists, tell
+from tollway.cli.typed_line import typed_line
 from tollway.client.errors import ClientError
 from tollway.client.gateways import Gateway, find_gateway
 from tollway.client.model_choice import (
@@ -18,10 +18,13 @@ from tollway.client.model_choice import (
     read_reference,
     unknown_model,
 )
-from tollway.client.model_lists import ModelLists
+from tollway.client.model_lists import ModelLists, State
+from tollway.client.terminal_text import for_terminal
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.default_model import proposed_model
 from tollway.upstream.model_list import ListAsker
+
+_ASKED: Final = "Model (number, or part of a name): "
 
 
 async def choose_model(session: Session, client: HttpUpstreams, named: str, *, may_ask: bool) -> Choice:
@@ -29,10 +32,14 @@ async def choose_model(session: Session, client: HttpUpstreams, named: str, *, m
     lists = model_lists(session, ListAsker(client))
     if named:
         return await _named(session, lists, named)
-    choices = choices_of(await asyncio.gather(*map(lists.of, session.gateways.values())))
+    listed = await asyncio.gather(*map(lists.of, session.gateways.values()))
+    choices = choices_of(listed)
+    why = [one.notice for one in listed if one.notice and one.state is not State.NOT_CONNECTED]
     if not choices:
-        raise ClientError("No provider is connected. Enter a key: tollway auth login")
-    return _pick(choices) if may_ask else await _default(session, client, choices)
+        raise ClientError("\n".join(why) or "No provider is connected. Enter a key: tollway auth login")
+    for notice in why:
+        tell(notice)
+    return await _pick(choices) if may_ask else await _default(session, client, choices)
 
 
 async def _named(session: Session, lists: ModelLists, named: str) -> Choice:
@@ -69,21 +76,21 @@ async def _default(session: Session, client: HttpUpstreams, choices: Sequence[Ch
     return choices[0]
 
 
-def _pick(choices: Sequence[Choice]) -> Choice:
-    """Asks until there is one; what is typed narrows the list down."""
+async def _pick(choices: Sequence[Choice]) -> Choice:
+    """Asks until there is one; what is typed narrows the list down. Raises ClientError when nothing more comes."""
     shown = choices
     while True:
-        for line in choice_lines(shown):
-            typer.echo(line, err=True)
-        asked = "Model (number, or part of a name)"
-        found: Choice | str = typer.prompt(asked, value_proc=partial(_read, shown), err=True)
-        if isinstance(found, Choice):
+        for line in choice_lines(shown, shutil.get_terminal_size().columns):
+            tell(line)
+        typed = await typed_line(_ASKED)
+        if not typed:
+            tell("")
+            raise ClientError("no model was chosen")
+        search = typed.strip()
+        found = chosen(shown, search)
+        if found:
             return found
-        narrowed = matching(choices, found)
+        narrowed = matching(choices, search)
         if not narrowed:
-            typer.echo(f"no model is called anything like {found!r}", err=True)
+            tell(f"no model is called anything like {for_terminal(search)!r}")
         shown = narrowed or choices
-
-
-def _read(shown: Sequence[Choice], text: str) -> Choice | str:
-    return chosen(shown, text) or text.strip()

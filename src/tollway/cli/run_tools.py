@@ -1,13 +1,9 @@
 """The tools that a model may use from `tollway run`, and the person who is asked before it reads elsewhere."""
 
-import asyncio
-import os
-import sys
 from collections.abc import Sequence
 from typing import Final
 
-import typer
-
+from tollway.cli.typed_line import typed_line
 from tollway.client.answer_reader import ToolCall
 from tollway.client.errors import ClientError
 from tollway.client.read_tool import DEFINITION, FILE_BYTES_MAX, READ, excerpt, read_call, refused
@@ -17,7 +13,6 @@ from tollway.wire.json_body import JsonObject
 
 _YES: Final = frozenset({"y", "yes"})
 _NO: Final = frozenset({"", "n", "no"})
-_LINE_BYTES_MAX: Final = 4_096
 
 
 class FileTools:
@@ -61,26 +56,8 @@ async def _confirmed(path: str) -> bool:
         return False
     asked = f"The model wants to read {path}, outside of the working folder. Allow it? [y/N]: "
     while True:
-        typer.echo(asked, nl=False, err=True)
-        answer = await _typed_line()
+        answer = await typed_line(asked)
         if answer.strip().lower() in _YES:
             return True
         if not answer or answer.strip().lower() in _NO:
             return False
-
-
-async def _typed_line() -> str:
-    """What is typed on the terminal, which hands over whole lines; empty at its end. Ctrl-C is heard meanwhile."""
-    loop = asyncio.get_running_loop()
-    typed: asyncio.Future[str] = loop.create_future()
-    descriptor = sys.stdin.fileno()
-
-    def read() -> None:
-        loop.remove_reader(descriptor)
-        typed.set_result(os.read(descriptor, _LINE_BYTES_MAX).decode(errors="replace"))
-
-    loop.add_reader(descriptor, read)
-    try:
-        return await typed
-    finally:
-        loop.remove_reader(descriptor)

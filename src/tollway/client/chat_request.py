@@ -9,6 +9,7 @@ from msgspec.json import encode
 from tollway.catalog.client_model import ClientModel
 from tollway.client.errors import ClientError
 from tollway.client.gateways import Gateway
+from tollway.providers.dialect import least_reasoning
 from tollway.providers.rule import Attempt, Draft, Target
 from tollway.wire.json_body import JsonObject
 
@@ -21,8 +22,8 @@ _SWITCHES: Final[Mapping[str, bool]] = {"on": True, "off": False}
 class ChatRequests:
     """Makes the requests of one session: they differ in their messages only.
 
-    variant: one of the model's own, an effort, or on and off. new_uuid: a fresh random UUID each time. Raises
-    ClientError for a variant that means nothing here.
+    variant: one of the model's own, an effort, or on and off. is_small: no thought is to be spent, unless a variant
+    says so. new_uuid: a fresh random UUID each time. Raises ClientError for a variant that means nothing here.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class ChatRequests:
         *,
         tools: Sequence[JsonObject] = (),
         variant: str = "",
+        is_small: bool = False,
     ) -> None:
         self._rules = gateway.provider.rules
         self._attempt = Attempt(Target(model.id.lower(), gateway.provider.id), stream=True, new_uuid=new_uuid)
@@ -42,6 +44,7 @@ class ChatRequests:
         if model.limit.output > 0:
             self._fixed["max_tokens"] = min(model.limit.output, COMPLETION_TOKENS_MAX)
         self._fixed |= {"prompt_cache_key": session_id} if speaks_openrouter else {}
+        self._fixed |= _least(model, speaks_openrouter=speaks_openrouter) if is_small and not variant else {}
         self._fixed |= _variant_members(model, variant, speaks_openrouter=speaks_openrouter)
         self._fixed |= model.options
         self._fixed |= {"model": model.id, "stream": True}
@@ -56,6 +59,13 @@ class ChatRequests:
         for rule in self._rules:
             draft = rule(draft, self._attempt)
         return encode(draft.body), draft.headers
+
+
+def _least(model: ClientModel, *, speaks_openrouter: bool) -> JsonObject:
+    """In OpenAI's dialect a model that does not reason refuses to be told how little of it it may do."""
+    if speaks_openrouter:
+        return {"reasoning": least_reasoning(model.id)}
+    return {"reasoning_effort": "minimal"} if model.reasoning else {}
 
 
 def _variant_members(model: ClientModel, variant: str, *, speaks_openrouter: bool) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from tollway.catalog.client_model import ClientModel, as_json, as_pretty_json
 from tollway.client.gateways import Gateway
 from tollway.client.model_lists import Listed
 
+_GAP: Final = "  "
+_HEADS: Final = ("model", "context", "$/M in / out", "abilities")
 _CAPABILITIES: Final = (("tools", "tool_call"), ("reasoning", "reasoning"), ("images", "attachment"))
 
 
@@ -44,26 +46,50 @@ def json_text(listed: Iterable[Listed]) -> str:
     return spread(encode(records), indent=2).decode()
 
 
-def shown_lines(listed: Sequence[Listed]) -> Iterator[str]:
-    """For a terminal: what is popular first, with the context in tokens, prices per million tokens, and what it can."""
+def shown_lines(listed: Sequence[Listed], columns: int) -> Iterator[str]:
+    """For a terminal: what is popular first, with the context in tokens, prices per million tokens, and what it can.
+
+    columns: of the terminal. A name that leaves no room for the rest stands on a line of its own, above it; where the
+    rest alone has no room, it is not aligned.
+    """
     rows = {one.gateway.id: [_row(one, model) for model in _by_id(one)] for one in listed}
     every = [row for found in rows.values() for row in found]
-    widths = [max((len(row[column]) for row in every), default=0) for column in range(3)]
+    if not every:
+        return
+    widths = [max(len(row[column]) for row in (_HEADS, *every)) for column in range(4)]
+    names = max(0, min(widths[0], columns - sum(widths[1:]) - 3 * len(_GAP)))
+    yield from _lines(_HEADS, names, widths)
     for is_popular, heading in ((True, "Popular"), (False, "Other")):
         group = [one for one in listed if one.gateway.is_popular is is_popular and one.models]
         if group and len(listed) > 1:
             yield heading
         for one in group:
-            for name, context, price, can in rows[one.gateway.id]:
-                aligned = f"{name:<{widths[0]}}  {context:>{widths[1]}}  {price:>{widths[2]}}  {can}"
-                yield aligned.rstrip()
+            for row in rows[one.gateway.id]:
+                yield from _lines(row, names, widths)
+
+
+def _lines(row: tuple[str, str, str, str], names: int, widths: Sequence[int]) -> Iterator[str]:
+    name, context, price, can = row
+    if not names:
+        yield name
+        yield _GAP + _GAP.join(filter(None, row[1:]))
+        return
+    if len(name) > names:
+        yield name
+        name = ""
+    yield _GAP.join((f"{name:<{names}}", f"{context:>{widths[1]}}", f"{price:>{widths[2]}}", can)).rstrip()
 
 
 def _row(one: Listed, model: ClientModel) -> tuple[str, str, str, str]:
-    price = f"{price_text(model.cost.input)} / {price_text(model.cost.output)}"
-    price = price if has_prices(one.gateway, model.id) else "-"
     can = " ".join(word for word, name in _CAPABILITIES if getattr(model, name))
-    return f"{one.gateway.id}/{model.id}", tokens_text(model.limit.context), price, can
+    return f"{one.gateway.id}/{model.id}", tokens_text(model.limit.context), prices_text(one.gateway, model), can
+
+
+def prices_text(gateway: Gateway, model: ClientModel) -> str:
+    """`$3 / $15`: of a million tokens in and out; `-` where nobody said anything of them."""
+    if not has_prices(gateway, model.id):
+        return "-"
+    return f"{price_text(model.cost.input)} / {price_text(model.cost.output)}"
 
 
 def has_prices(gateway: Gateway, model_id: str) -> bool:

@@ -14,11 +14,13 @@ from tollway.catalog.client_listing import is_safe_id
 from tollway.catalog.client_model import ClientModel
 from tollway.client.errors import ClientError
 from tollway.client.gateways import Gateway
-from tollway.client.listing_text import has_prices, price_text, tokens_text
+from tollway.client.listing_text import prices_text, tokens_text
 from tollway.client.model_lists import Listed
 
 NEAR_MAX: Final = 3
 _SHOWN_MAX: Final = 20
+_NUMBER_COLUMNS: Final = 6
+_TOLD_COLUMNS: Final = 24  # what context and prices take at most, but for a few odd ones
 _LIKENESS: Final = 0.5
 _OK: Final = 200
 
@@ -93,19 +95,25 @@ def matching(choices: Sequence[Choice], search: str) -> list[Choice]:
     return [one for one in choices if all(word in f"{one.reference} {one.model.name}".casefold() for word in words)]
 
 
-def choice_lines(choices: Sequence[Choice]) -> Iterator[str]:
-    """Numbered from 1 and headed by group; how many more there are, where those are too many to look at."""
+def choice_lines(choices: Sequence[Choice], columns: int) -> Iterator[str]:
+    """Numbered from 1 and headed by group; how many more there are, where those are too many to look at.
+
+    columns: of the terminal; of a name that leaves no room for context and prices nothing else is shown.
+    """
     shown = choices[:_SHOWN_MAX]
-    width = max((len(str(one.reference)) for one in shown), default=0)
+    widest = max((len(str(one.reference)) for one in shown), default=0)
+    width = min(widest, columns - _NUMBER_COLUMNS - _TOLD_COLUMNS)
     heading = ""
     for number, one in enumerate(shown, 1):
         group = "Popular" if one.gateway.is_popular else "Other"
         if group != heading:
             yield group
             heading = group
-        price = f"{price_text(one.model.cost.input)} / {price_text(one.model.cost.output)}"
-        told = price if has_prices(one.gateway, one.model.id) else "-"
-        yield f"  {number:>2}  {one.reference!s:<{width}}  {tokens_text(one.model.limit.context):>6}  {told}"
+        line = f"  {number:>2}  {one.reference}"
+        if len(line) <= _NUMBER_COLUMNS + width:
+            line = f"{line:<{_NUMBER_COLUMNS + width}}  {tokens_text(one.model.limit.context):>6}  "
+            line += prices_text(one.gateway, one.model)
+        yield line
     if len(choices) > len(shown):
         yield f"      … and {len(choices) - len(shown)} more: type a part of a name"
 

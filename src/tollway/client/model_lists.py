@@ -71,7 +71,7 @@ class Listed(Struct, frozen=True):
 
 
 class _Fetched(Struct, frozen=True):
-    """models None: it failed, and `notice` says how."""
+    """models None: it failed; `notice` says how, unless nothing usable came."""
 
     models: ModelMap | None
     notice: str = ""
@@ -129,9 +129,13 @@ class ModelLists:
         kept = self._kept.get(key)
         if fetched.models is None and kept is None:
             self._refresh_beside(gateway, key)
-            return Listed(gateway, State.UNREACHABLE, notice=fetched.notice)
+            return Listed(
+                gateway, State.UNREACHABLE, notice=fetched.notice or _unreachable(gateway, "no models loaded")
+            )
         assert kept
-        return _shown(gateway, kept, self._now(), fetched.notice)
+        so = "this is its last list" if kept.models else "no models loaded"
+        why = _unreachable(gateway, so) if fetched.models is None else ""
+        return _shown(gateway, kept, self._now(), fetched.notice or why)
 
     def _recall(self, key: str, now: float) -> Kept | None:
         if key not in self._kept and (found := self._shelf.take(key)):
@@ -192,10 +196,14 @@ def _shown(gateway: Gateway, kept: Kept, now: float, notice: str = "") -> Listed
 
 
 def _why_not(gateway: Gateway, answer: ListAnswer) -> str:
-    """Without anything of the answer's text, which a stranger wrote."""
+    """Without anything of the answer's text, which a stranger wrote. Empty: nothing usable came."""
     if answer.status == _UNAUTHORIZED and gateway.key and not gateway.access.has_public_list:
         return f"{gateway.name} does not accept the key (401). Enter another one: tollway auth login -p {gateway.id}"
-    return f"{gateway.name} is unreachable; no models loaded. Retrying."
+    return ""
+
+
+def _unreachable(gateway: Gateway, so: str) -> str:
+    return f"{gateway.name} is unreachable; {so}. Retrying."
 
 
 def _how_to_connect(gateway: Gateway) -> str:

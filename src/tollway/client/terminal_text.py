@@ -3,6 +3,7 @@
 Source: catalog-and-clients F-24, of which this is the counterpart for text of several lines.
 """
 
+import unicodedata
 from typing import Final
 
 _LINE_ENDS: Final = {ord("\r"): None}
@@ -17,6 +18,22 @@ def for_terminal(text: str) -> str:
     What holds ligatures and emoji together stays. The pieces of a text may be given one by one.
     """
     return text.translate(_UNSAFE)
+
+
+def padded(text: str, cells: int) -> str:
+    """With blanks behind it, up to so many columns of a terminal."""
+    return text + " " * (cells - cells_of(text))
+
+
+def cells_of(text: str) -> int:
+    """How many columns of a terminal it takes: wide letters take two, marks on the letter before them none."""
+    return sum(_cells(one) for one in text)
+
+
+def _cells(one: str) -> int:
+    if unicodedata.category(one) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(one) in {"W", "F"} else 1
 
 
 def finished_blocks(text: str) -> int:

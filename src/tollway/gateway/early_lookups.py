@@ -1,7 +1,8 @@
 """The upstream's own record of an answer that did not say what it cost, asked for right after the answer's end.
 
 Beside everything else: neither client nor settlement waits for it. Until the record is known the charge is the
-estimate; what is not learned here is left to reconciliation, which asks once a minute (guarantees M8).
+estimate; what is not learned here is left to reconciliation, which asks once a minute (guarantees M8), unless the
+upstream has refused to tell: then it stays.
 Source: response-path 6.5.
 """
 
@@ -14,8 +15,8 @@ from msgspec import Struct
 
 from tollway.billing.ledger import Outcome
 from tollway.billing.reconciliation import is_to_be_looked_up
-from tollway.billing.store import Corrections, StoreUnavailableError
-from tollway.gateway.lookups import Fetch, FindPrice, correct_by_record, question
+from tollway.billing.store import Corrections, StoreUnavailableError, UncertainRow
+from tollway.gateway.lookups import Fetch, FindPrice, correct_by_record, is_refusal, question
 from tollway.gateway.upstream_port import Failure
 from tollway.observability.logs import get_log
 from tollway.providers.registry import Upstream
@@ -83,9 +84,10 @@ class EarlyLookups:
         if isinstance(answer, Failure) or answer[0] != HTTPStatus.OK:
             why = f"{answer.kind}: {answer.detail}" if isinstance(answer, Failure) else f"status {answer[0]}"
             _log.info("record_not_found", request_id=request_id, upstream=upstream.id, why=why)
+        if isinstance(answer, Failure) or not (answer[0] == HTTPStatus.OK or is_refusal(answer[0])):
             return
         try:
-            await self._correct(upstream, request_id, answer[1])
+            await self._note(upstream, request_id, *answer)
         except StoreUnavailableError as error:
             _log.info("record_not_booked", request_id=request_id, upstream=upstream.id, why=str(error))
 
@@ -100,13 +102,23 @@ class EarlyLookups:
             await pace.sleep(pause)
             pause *= GROWTH
 
-    async def _correct(self, upstream: Upstream, request_id: str, body: bytes) -> None:
+    async def _note(self, upstream: Upstream, request_id: str, status: int, body: bytes) -> None:
+        """A record or a refusal."""
+        row = await self._find(request_id)
+        if row is None:
+            return
+        if status == HTTPStatus.OK:
+            await correct_by_record(self._corrections, upstream, row, body, self._find_price)
+        else:
+            await self._corrections.note_lookup_failed(request_id, is_refused=True)
+
+    async def _find(self, request_id: str) -> UncertainRow | None:
         for _ in range(BOOKED_LOOKS_MAX):
             row = await self._corrections.find_uncertain(request_id)
             if row is not None:
-                await correct_by_record(self._corrections, upstream, row, body, self._find_price)
-                return
+                return row
             await self._pace.sleep(BOOKED_PAUSE_S)
+        return None
 
 
 def may_change(answer: tuple[int, bytes] | Failure) -> bool:

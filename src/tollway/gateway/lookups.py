@@ -22,6 +22,8 @@ from tollway.wire.generation import read_generation
 READY_AFTER: Final = timedelta(seconds=45)  # its end; until then its worker asks by itself (`early_lookups.py`)
 BATCH_MAX: Final = 100
 
+_NOT_NOW: Final = frozenset({404, 408, 425, 429})  # these say later rather than no
+
 Fetch = Callable[[Upstream, bytes], Awaitable[tuple[int, bytes] | Failure]]
 FindPrice = Callable[[str], Awaitable[Price | None]]
 
@@ -42,6 +44,7 @@ class _Silence(Struct, frozen=True):
     """The upstream did not answer, or refuses us: whatever else we would ask it now, too."""
 
     why: str
+    is_refused: bool = False
 
 
 async def look_up(
@@ -68,7 +71,7 @@ async def look_up(
             amount += moved
         else:
             unknown += 1
-            await corrections.note_lookup_failed(row.id)
+            await corrections.note_lookup_failed(row.id, isinstance(moved, _Silence) and moved.is_refused)
     return LookedUp(corrected, amount, unknown, await corrections.unasked(asked))
 
 
@@ -114,7 +117,16 @@ async def _ask(upstream: Upstream, message_id: str, fetch: Fetch) -> bytes | _Si
     status, body = answer
     if status == HTTPStatus.NOT_FOUND:
         return b""
-    return body if status == HTTPStatus.OK else _Silence(f"status {status}")
+    return body if status == HTTPStatus.OK else _Silence(f"status {status}", is_refusal(status))
+
+
+def is_refusal(status: int) -> bool:
+    """Whether the upstream says no, to the question or to our key: that request is never asked about again.
+
+    Its charge stays the estimate. Whoever asked later would only hammer (response-path 6.5, V25, V26; guarantees U1),
+    and M8 asks where there is a record: with this key there is none for us, or it would not have served the answer.
+    """
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _NOT_NOW
 
 
 def question(upstream: Upstream, message_id: str) -> bytes:

@@ -137,8 +137,10 @@ class Relay:
                 if rest:
                     self._write(rest)
                 self._finish()
-            else:  # an error event follows, and must not become a part of half an event
+            elif scanner.body_bytes:  # an error event follows, and must not become a part of half an event
                 self._finish(Failure(FailureKind.BROKEN, "the stream ended without an ending", True))
+            else:
+                self._finish(Failure(FailureKind.EMPTY, "the stream ended without a beginning", True))
         elif self._state == _HEAD:
             self._finish(Failure(FailureKind.BROKEN, "ended without an answer", True))
 

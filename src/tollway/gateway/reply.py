@@ -5,11 +5,12 @@ from typing import Final
 from msgspec import Struct
 
 from tollway.gateway.transcripts import Copy
-from tollway.gateway.upstream_port import Failure
+from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.routing.plan import Candidate
 from tollway.wire.answer import Answer
 
 NO_FACTS: Final = Answer()
+_EMPTY: Final = FailureKind.EMPTY
 
 
 class Reply(Struct, frozen=True):
@@ -50,5 +51,14 @@ class Reply(Struct, frozen=True):
 
     @property
     def has_error(self) -> bool:
-        """It broke off, or the upstream says in it that something went wrong."""
-        return self.facts.has_error or self.failure is not None or self.abandoned
+        """It broke off, or the upstream says in it that something went wrong: what its row tells.
+
+        An empty stream did neither. It never looks complete to the client, who gets a status for it (guarantees S4);
+        but what a row tells is the path page's to say, and there it is no error (response-path 6.2, V47).
+        """
+        return self.facts.has_error or self.abandoned or (self.failure is not None and not self.is_empty)
+
+    @property
+    def is_empty(self) -> bool:
+        """A stream that ended as it should, without a single byte."""
+        return self.failure is not None and self.failure.kind is _EMPTY

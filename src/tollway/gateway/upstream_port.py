@@ -19,6 +19,7 @@ class FailureKind(StrEnum):
     NO_ANSWER = "no_answer"  # fully sent, connection ended before any response byte
     SEND = "send"  # ended before the request was fully sent
     BROKEN = "broken"  # not HTTP, or ended inside the answer
+    EMPTY = "empty"  # a stream that ended as it should, without a single byte
     TOO_LARGE = "too_large"
     TIMEOUT = "timeout"
     UNWANTED = "unwanted"  # the client went before the request was sent

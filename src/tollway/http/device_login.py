@@ -10,6 +10,7 @@ from tollway.admin.device_logins import LIFE, HandedOut, LoginState
 from tollway.admin.key_changes import check_unlimited
 from tollway.errors import Code, Problem
 from tollway.http.callers import Denied
+from tollway.http.device_page import PATH, add_device_page
 from tollway.http.management.call import Access, ManagementServices
 from tollway.wire.json_body import BodyError, decode_object
 
@@ -38,13 +39,14 @@ def add_device_login(api: FastAPI, services: ManagementServices) -> None:
     ):
         extra = {"x-access": access.name.lower()}
         api.add_api_route(path, handler, methods=[method], name=handler.__name__, description=what, openapi_extra=extra)
+    add_device_page(api)
 
 
 async def _begin(services: ManagementServices, request: Request) -> Response:
     code = await services.device_logins.begin(services.address_of(request), services.now())
     if isinstance(code, Problem):
         return _refusal(code)
-    url = f"{services.app_url.rstrip('/')}/device-auth?code={quote(code)}"
+    url = f"{services.app_url.rstrip('/')}{PATH}?code={quote(code)}"
     return JSONResponse({"code": code, "verificationUrl": url, "expiresIn": int(LIFE.total_seconds())})
 
 

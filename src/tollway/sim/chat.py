@@ -7,7 +7,15 @@ from hashlib import sha256
 from itertools import count
 from typing import Final
 
-from tollway.sim.control import PLAIN, Control, Fault, parse_control, read_body_key, read_header, split_model_id
+from tollway.sim.control import (
+    PLAIN,
+    Control,
+    Fault,
+    parse_control,
+    read_body_key,
+    read_header,
+    split_model_id,
+)
 from tollway.sim.inbound import Inbound
 from tollway.sim.models import find_model
 from tollway.sim.options import SimOptions
@@ -18,6 +26,7 @@ from tollway.sim.refusal import Refusal
 from tollway.sim.request import ChatRequest, count_prompt_tokens, parse_request
 from tollway.sim.steps import Step
 from tollway.sim.turn import Turn
+from tollway.sim.values import Lookup
 
 _FAILURE_KEYS_MAX: Final = 10_000
 _JSON_TOKENS_MAX: Final = 1_000_000
@@ -40,23 +49,23 @@ class ChatEndpoint:
         self._id_start = f"gen-{int(options.now() * 1_000_000):x}-"
         self._ids = count(1)
         self._failures: OrderedDict[str, int] = OrderedDict()
-        self._lookups: OrderedDict[str, Iterator[int]] = OrderedDict()
+        self._lookups: OrderedDict[str, Iterator[Lookup]] = OrderedDict()
 
     def answer(self, inbound: Inbound, key_refusal: Refusal | None) -> Chat:
         """The answer to a request whose key was checked; it is recorded even if that check refused it."""
         answer_id, now = f"{self._id_start}{next(self._ids):x}", self._options.now()
-        request = key_refusal or parse_request(inbound.body)
-        suffix: Mapping[str, bytes] | Refusal
+        request, asked_as = key_refusal or parse_request(inbound.body), inbound.header("x-request-id")
         if isinstance(request, Refusal):
-            model_id, suffix, stream, prompt_tokens = "", request, False, 0
-        else:
-            model_id, suffix = split_model_id(request.model)
-            stream, prompt_tokens = bool(request.stream), count_prompt_tokens(request)
-        turn = Turn(answer_id, now, inbound.header("x-request-id"), model_id, stream)
-        self._record(turn, inbound, prompt_tokens)
-        if isinstance(request, Refusal):
+            turn = Turn(answer_id, now, asked_as, "", streamed=False)
+            self._record(turn, inbound, 0)
             return _refuse(turn, request, inbound)
+        model_id, suffix = split_model_id(request.model)
         control = self._read_control(suffix, request, inbound)
+        if isinstance(control, Control) and control.id is not None:
+            answer_id = control.id
+        stream, prompt_tokens = bool(request.stream), count_prompt_tokens(request)
+        turn = Turn(answer_id, now, asked_as, model_id, stream)
+        self._record(turn, inbound, prompt_tokens)
         if isinstance(control, Refusal):
             return _refuse(turn, control, inbound)
         if control.lookups:
@@ -73,8 +82,8 @@ class ChatEndpoint:
             return _refuse(turn, Refusal(400, f"more than {_JSON_TOKENS_MAX} tokens can only be streamed"), inbound)
         return Chat(turn, plan_answer(turn.draft, inbound.keep_alive), control)
 
-    def next_lookup(self, answer_id: str) -> int | None:
-        """The status that a look-up of this answer gets now; None: the truth."""
+    def next_lookup(self, answer_id: str) -> Lookup | None:
+        """What a look-up of this answer gets now; None: the truth."""
         return next(self._lookups.get(answer_id, iter(())), None)
 
     def _read_control(

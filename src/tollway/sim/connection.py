@@ -10,7 +10,7 @@ import httptools
 
 from tollway.sim.chat import Chat
 from tollway.sim.inbound import Inbound
-from tollway.sim.player import Player
+from tollway.sim.player import Player, reset
 from tollway.sim.refusal import Refusal
 from tollway.sim.service import Service, refuse
 
@@ -134,13 +134,17 @@ class Connection(asyncio.Protocol):
         self._keep_alive = inbound.keep_alive
         if isinstance(reply, Chat):
             self._play(reply)
-        else:
+        elif isinstance(reply, bytes):
             self._transport.write(reply)
             self._finish()
+        else:
+            reset(self._transport)
 
     def _play(self, chat: Chat) -> None:
         options = self._service.options
-        if chat.control.fault or chat.control.split:  # Each write must reach the socket before the next step.
+        if (
+            chat.control.fault or chat.control.split or chat.control.cut_at
+        ):  # Each write must reach the socket before the next step.
             self._transport.set_write_buffer_limits(high=0)
         self._player = Player(
             self._transport,

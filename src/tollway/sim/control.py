@@ -13,8 +13,22 @@ from typing import Any, Final
 import msgspec
 
 from tollway.sim.refusal import Refusal
-
-LOOKUPS_MAX: Final = 100
+from tollway.sim.values import (
+    Lookup,
+    integer_between,
+    one_of,
+    read_cost,
+    read_encoding,
+    read_flag,
+    read_headers,
+    read_id,
+    read_lookups,
+    read_milliseconds,
+    read_object,
+    read_replay,
+    read_split,
+    read_text,
+)
 
 
 class Fault(StrEnum):
@@ -77,7 +91,8 @@ class Control:
     None means the model's own default. `cost` is JSON text, reported as it stands. `split` is a segment size in bytes.
     `bytes` is the length of the line of `long_line`; `location` is where `redirect` points. `tool` is the function that
     `sim/toolsmith` calls, `arguments` the JSON object it is called with. `lookups` are the statuses that the first
-    look-ups of this answer get, one after the other; those after them are told the truth.
+    look-ups of this answer get, one after the other, `reset` one whose connection is reset; those after them are told
+    the truth. `id` is that of the answer. `cut_at` sends so many bytes first, and the rest a moment later.
     """
 
     chunks: int | None = None
@@ -109,7 +124,9 @@ class Control:
     bytes: int = 2_097_152
     location: str = "/elsewhere"
     replay: str | None = None
-    lookups: tuple[int, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+    id: str | None = None
+    cut_at: int | None = None
 
     def without_failure(self) -> "Control":
         """The same request once its `fail_first` failures are used up."""
@@ -181,119 +198,37 @@ def _as_json(value: str) -> bytes:
     return text
 
 
-def _integer(low: int, high: int) -> Callable[[bytes], int]:
-    def read(text: bytes) -> int:
-        value = msgspec.json.decode(text, type=int)
-        if not low <= value <= high:
-            raise ValueError(f"not between {low} and {high}")
-        return value
-
-    return read
-
-
-def _milliseconds(text: bytes) -> float:
-    value = msgspec.json.decode(text, type=float)
-    if not 0 <= value <= 86_400_000:
-        raise ValueError("not between 0 and 86400000")
-    return value
-
-
-def _text(text: bytes) -> str:
-    value = msgspec.json.decode(text, type=str | int | float | bool)
-    return value if isinstance(value, str) else text.decode()
-
-
-def _object(text: bytes) -> str:
-    msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    return text.decode()
-
-
-def _flag(text: bytes) -> bool:
-    if text in (b"1", b"0"):
-        return text == b"1"
-    return msgspec.json.decode(text, type=bool)
-
-
-def _one_of(choices: type[StrEnum]) -> Callable[[bytes], StrEnum]:
-    def read(text: bytes) -> StrEnum:
-        word = "null" if text == b"null" else msgspec.json.decode(text, type=str)
-        if word not in list(choices):
-            raise ValueError(f"not one of {', '.join(choices)}")
-        return choices(word)
-
-    return read
-
-
-def _cost(text: bytes) -> str:
-    msgspec.json.decode(text, type=msgspec.Raw)
-    if not (text[:1] == b'"' or text[:1] in b"-0123456789" or text == b"null"):
-        raise ValueError("not a number, a string or null")
-    return text.decode()
-
-
-def _split(text: bytes) -> int:
-    return 1 if text == b'"bytes"' else _integer(1, 16_777_216)(text)
-
-
-def _headers(text: bytes) -> tuple[tuple[str, str], ...]:
-    headers = tuple(msgspec.json.decode(text, type=dict[str, str]).items())
-    for name, value in headers:
-        name.encode("ascii")
-        value.encode("latin-1")
-        if not name or any(character in "\r\n\0: " for character in name) or any(c in "\r\n\0" for c in value):
-            raise ValueError(f"not a header: {name!r}")
-    return headers
-
-
-def _statuses(text: bytes) -> tuple[int, ...]:
-    statuses = tuple(msgspec.json.decode(text, type=list[int]))
-    if len(statuses) > LOOKUPS_MAX or not all(400 <= status <= 599 for status in statuses):
-        raise ValueError(f"not up to {LOOKUPS_MAX} statuses from 400 to 599")
-    return statuses
-
-
-def _encoding(text: bytes) -> str:
-    if text != b'"gzip"':
-        raise ValueError("not gzip")
-    return "gzip"
-
-
-def _replay(text: bytes) -> str:
-    name = _text(text)
-    if not name or not all(character.isalnum() or character in "-_" for character in name):
-        raise ValueError("letters, digits, - and _ only")
-    return name
-
-
 _READERS: Final[Mapping[str, Callable[[bytes], object]]] = {
-    "chunks": _integer(0, 10_000_000),
-    "tokens_per_chunk": _integer(1, 10_000),
-    "delay_ms": _milliseconds,
-    "first_delay_ms": _milliseconds,
-    "first_event_delay_ms": _milliseconds,
-    "seed": _integer(0, 2**63 - 1),
-    "text": _text,
-    "tool": _text,
-    "arguments": _object,
-    "cost": _cost,
-    "usage": _one_of(UsageMode),
-    "reasoning_tokens": _integer(0, 10_000_000),
-    "cached_tokens": _integer(0, 2**53),
-    "status": _integer(100, 999),
-    "error_body": _text,
-    "headers": _headers,
-    "fail_first": _integer(0, 1_000_000),
-    "key": _text,
-    "line_end": _one_of(LineEnd),
-    "bom": _flag,
-    "comments": _flag,
-    "split": _split,
-    "content_encoding": _encoding,
-    "fault": _one_of(Fault),
-    "at": _integer(0, 10_000_000),
-    "drip_ms": _milliseconds,
-    "bytes": _integer(64, 268_435_456),
-    "location": _text,
-    "replay": _replay,
-    "lookups": _statuses,
+    "chunks": integer_between(0, 10_000_000),
+    "tokens_per_chunk": integer_between(1, 10_000),
+    "delay_ms": read_milliseconds,
+    "first_delay_ms": read_milliseconds,
+    "first_event_delay_ms": read_milliseconds,
+    "seed": integer_between(0, 2**63 - 1),
+    "text": read_text,
+    "tool": read_text,
+    "arguments": read_object,
+    "cost": read_cost,
+    "usage": one_of(UsageMode),
+    "reasoning_tokens": integer_between(0, 10_000_000),
+    "cached_tokens": integer_between(0, 2**53),
+    "status": integer_between(100, 999),
+    "error_body": read_text,
+    "headers": read_headers,
+    "fail_first": integer_between(0, 1_000_000),
+    "key": read_text,
+    "line_end": one_of(LineEnd),
+    "bom": read_flag,
+    "comments": read_flag,
+    "split": read_split,
+    "content_encoding": read_encoding,
+    "fault": one_of(Fault),
+    "at": integer_between(0, 10_000_000),
+    "drip_ms": read_milliseconds,
+    "bytes": integer_between(64, 268_435_456),
+    "location": read_text,
+    "replay": read_replay,
+    "lookups": read_lookups,
+    "id": read_id,
+    "cut_at": integer_between(1, 16_777_216),
 }

@@ -13,7 +13,7 @@ from tollway.sim.models import ScriptedModel
 from tollway.sim.refusal import Refusal, encode_refusal
 from tollway.sim.request import ChatRequest
 from tollway.sim.script import write_script
-from tollway.sim.segments import cut_segments
+from tollway.sim.segments import cut_once, cut_segments
 from tollway.sim.steps import Step
 
 
@@ -76,4 +76,6 @@ def refusal_asked_for(control: Control) -> Refusal | None:
 
 
 def _cut(steps: Iterator[Step], control: Control) -> Iterator[Step]:
+    if control.cut_at:
+        return cut_once(steps, control.cut_at)
     return cut_segments(steps, control.split) if control.split else steps

@@ -120,14 +120,15 @@ class Player:
             case Leave.CLOSE:
                 self._transport.close()
             case Leave.RESET:  # After the loop has passed on what was written: a reset would discard it.
-                self._loop.call_soon(_reset, self._transport)
+                self._loop.call_soon(reset, self._transport)
             case Leave.HALF_CLOSE:
                 self._loop.call_soon(_half_close, self._transport)
             case Leave.HOLD:
                 pass
 
 
-def _reset(transport: Transport) -> None:
+def reset(transport: Transport) -> None:
+    """End the connection so that the peer sees it broken."""
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
     transport.abort()
 

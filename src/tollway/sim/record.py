@@ -51,11 +51,13 @@ class AnswerRecord(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=
 
 
 class LookupRecord(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="lookup"):
-    """Somebody asked about the answer with this id, and got this status; the time is seconds since 1970."""
+    """Somebody asked about the answer with this id, and got this status, 0: the connection was reset. `query` is the
+    address's, as it came; the time is seconds since 1970."""
 
     id: str
     time: float
     status: int
+    query: str = ""  # records of older versions have none
 
 
 Record = RequestRecord | AnswerRecord | LookupRecord

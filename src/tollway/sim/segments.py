@@ -1,8 +1,11 @@
-"""Cut what is sent into segments of one size, whatever it means: HTTP chunks and events are cut anywhere."""
+"""Cut what is sent into segments, whatever it means: HTTP chunks and events are cut anywhere."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from tollway.sim.steps import Send, Step, Wait
+
+_APART_MS: Final = 2  # long enough that a peer on this machine reads the two parts one by one
 
 
 def cut_segments(steps: Iterable[Step], size_bytes: int) -> Iterator[Step]:
@@ -26,3 +29,17 @@ def cut_segments(steps: Iterable[Step], size_bytes: int) -> Iterator[Step]:
         pending = pending[whole:]
         if step.completion_tokens or step.reported_usage:
             yield step._replace(data=b"")
+
+
+def cut_once(steps: Iterable[Step], at: int) -> Iterator[Step]:
+    """The same bytes, with one pause behind the first `at` of them. What a cut piece carries counts with its end."""
+    left = at
+    for step in steps:
+        if not isinstance(step, Send) or not 0 < left <= len(step.data):
+            left -= len(step.data) if isinstance(step, Send) else 0
+            yield step
+            continue
+        yield Send(step.data[:left])
+        yield Wait(_APART_MS)
+        yield step._replace(data=step.data[left:])
+        left = 0

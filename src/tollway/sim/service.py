@@ -13,6 +13,7 @@ from tollway.sim.options import SimOptions
 from tollway.sim.record import AnswerRecord, LookupRecord, encode_record
 from tollway.sim.recorder import Recorder
 from tollway.sim.refusal import Refusal, encode_refusal
+from tollway.sim.steps import Leave
 
 _METHODS: Final = {
     "/chat/completions": "POST",
@@ -31,8 +32,9 @@ class Service:
         self._chat = ChatEndpoint(options, recorder)
         self._models = encode_models()
 
-    def serve(self, inbound: Inbound) -> bytes | Chat:
-        """A whole response, or the answer to a chat request. As at OpenRouter, listing models needs no key."""
+    def serve(self, inbound: Inbound) -> bytes | Chat | Leave:
+        """A whole response, the answer to a chat request, or how the connection is left without any. As at OpenRouter,
+        listing models needs no key."""
         endpoint = next((suffix for suffix in _METHODS if inbound.path.endswith(suffix)), "")
         if not endpoint:
             return refuse(Refusal(404, f"no such path: {inbound.path}"), inbound.keep_alive)
@@ -42,7 +44,7 @@ class Service:
             return self._chat.answer(inbound, self._check_key(inbound))
         return self._look_up(endpoint, inbound)
 
-    def _look_up(self, endpoint: str, inbound: Inbound) -> bytes:
+    def _look_up(self, endpoint: str, inbound: Inbound) -> bytes | Leave:
         match endpoint:
             case "/models":
                 return encode_response(200, JSON, self._models, keep_alive=inbound.keep_alive)
@@ -54,19 +56,23 @@ class Service:
             case _:
                 return encode_response(200, JSON, b'{"status":"ok"}', keep_alive=inbound.keep_alive)
 
-    def _look_up_generation(self, inbound: Inbound) -> bytes:
+    def _look_up_generation(self, inbound: Inbound) -> bytes | Leave:
         answer_id = parse_qs(inbound.query).get("id", [""])[0]
         told = self._check_key(inbound) or self._tell(answer_id)
-        status = told.status if isinstance(told, Refusal) else 200
-        self.recorder.add(LookupRecord(answer_id, self.options.now(), status))
+        status = 0 if told is Leave.RESET else told.status if isinstance(told, Refusal) else 200
+        self.recorder.add(LookupRecord(answer_id, self.options.now(), status, inbound.query))
+        if isinstance(told, Leave):
+            return told
         if isinstance(told, Refusal):
             return refuse(told, inbound.keep_alive)
         return encode_response(status, JSON, encode_generation(told), keep_alive=inbound.keep_alive)
 
-    def _tell(self, answer_id: str) -> AnswerRecord | Refusal:
-        status = self._chat.next_lookup(answer_id)
-        if status is not None:
-            return Refusal(status, f"The stand-in was told to answer {status}.")
+    def _tell(self, answer_id: str) -> AnswerRecord | Refusal | Leave:
+        wanted = self._chat.next_lookup(answer_id)
+        if wanted == "reset":
+            return Leave.RESET
+        if wanted is not None:
+            return Refusal(wanted, f"The stand-in was told to answer {wanted}.")
         return self.recorder.find_answer(answer_id) or Refusal(404, f"Generation {answer_id} not found")
 
     def _check_key(self, inbound: Inbound) -> Refusal | None:

@@ -13,7 +13,9 @@ from unit.client.fakes import gateways
 MESSAGES = [{"role": "user", "content": "hi"}]
 
 
-def body(provider: str = "fastrouter", *, variant: str = "", tools: Any = (), **model: Any) -> dict[str, Any]:
+def body(
+    provider: str = "fastrouter", *, variant: str = "", tools: Any = (), is_small: bool = False, **model: Any
+) -> dict[str, Any]:
     made = ChatRequests(
         gateways()[provider],
         ClientModel(**{"id": "a/b", "name": "A", **model}),
@@ -21,6 +23,7 @@ def body(provider: str = "fastrouter", *, variant: str = "", tools: Any = (), **
         lambda: "uuid",
         tools=tools,
         variant=variant,
+        is_small=is_small,
     )
     data, _ = made.request(MESSAGES)
     found: dict[str, Any] = json.loads(data)
@@ -83,3 +86,16 @@ def test_the_rules_of_the_provider_are_obeyed() -> None:
     data, headers = ChatRequests(gateways()["mistral"], model, "s", lambda: "u").request(MESSAGES)
     assert "user" not in json.loads(data)
     assert headers == {"x-affinity": "key"}
+
+
+def test_a_small_model_is_not_to_think() -> None:
+    """C.9.4, of the API's id; a variant and the model's own options say more. In OpenAI's dialect only who reasons may
+    be told so."""
+    assert body(is_small=True)["reasoning"] == {"effort": "minimal"}
+    assert body(is_small=True, id="google/gemini")["reasoning"] == {"enabled": False}
+    assert body(is_small=True, variant="high")["reasoning"] == {"effort": "high"}
+    assert body(is_small=True, options={"reasoning": {"effort": "low"}})["reasoning"] == {"effort": "low"}
+    assert "reasoning" not in body()
+    plain = body("openai", is_small=True)
+    assert not {"reasoning", "reasoning_effort"} & set(plain)
+    assert body("openai", is_small=True, reasoning=True)["reasoning_effort"] == "minimal"

@@ -2,6 +2,8 @@ import json
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
 from tollway.catalog.client_model import ClientModel, Cost, Limit
@@ -37,17 +39,44 @@ def test_json_has_the_same_order() -> None:
 
 
 def test_on_a_terminal_what_is_popular_comes_first() -> None:
-    assert list(shown_lines(ALL)) == [
+    assert list(shown_lines(ALL, 80)) == [
+        "model           context  $/M in / out  abilities",
         "Popular",
-        "tollway/z/z     128k  $0.25 / $15  tools",
-        "openai/gpt      128k            -  tools",
-        "fastrouter/a/b  128k  $0.25 / $15  tools",
-        "fastrouter/c/d  128k  $0.25 / $15  tools",
+        "tollway/z/z        128k   $0.25 / $15  tools",
+        "openai/gpt         128k             -  tools",
+        "fastrouter/a/b     128k   $0.25 / $15  tools",
+        "fastrouter/c/d     128k   $0.25 / $15  tools",
         "Other",
-        "apertis/x       128k            -  tools",
+        "apertis/x          128k             -  tools",
     ]
-    assert next(shown_lines(ALL[2:3])).startswith("fastrouter/a/b"), "of one that was named there is no heading"
-    assert list(shown_lines([])) == list(shown_lines([Listed(KNOWN["openai"], State.EMPTY)])) == []
+    assert list(shown_lines(ALL[2:3], 80))[1].startswith("fastrouter/a/b"), "of one that was named there is no heading"
+    assert list(shown_lines([], 80)) == list(shown_lines([Listed(KNOWN["openai"], State.EMPTY)], 80)) == []
+
+
+def test_a_name_that_leaves_no_room_has_a_line_of_its_own() -> None:
+    """What stands below each other stays below each other, and nothing is cut: names are copied."""
+    lines = list(shown_lines([listed("fastrouter", "a/b", "vendor/a-long-name")], 48))
+    assert lines == [
+        "model           context  $/M in / out  abilities",
+        "fastrouter/a/b     128k   $0.25 / $15  tools",
+        "fastrouter/vendor/a-long-name",
+        "                   128k   $0.25 / $15  tools",
+    ]
+
+
+def test_where_nothing_fits_nothing_is_aligned() -> None:
+    assert list(shown_lines([listed("fastrouter", "a/b")], 34)) == [
+        "model",
+        "  context  $/M in / out  abilities",
+        "fastrouter/a/b",
+        "  128k  $0.25 / $15  tools",
+    ]
+
+
+@given(st.lists(st.text("abc/", min_size=1, max_size=60), max_size=5), st.integers(0, 200))
+def test_no_line_is_wider_than_the_terminal_but_for_names(ids: list[str], columns: int) -> None:
+    for line in shown_lines([listed("fastrouter", *ids)], columns):
+        assert len(line) <= max(columns, 34) or line.removeprefix("fastrouter/") in ids
 
 
 @pytest.mark.parametrize(

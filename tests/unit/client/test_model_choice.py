@@ -81,14 +81,20 @@ def test_a_proposed_model(status: int, body: bytes, expected: str) -> None:
 
 def test_popular_gateways_come_first() -> None:
     choices = choices_of([listed("openrouter", "b", "a"), listed("mistral", "c")])
-    lines = list(choice_lines(choices))
+    lines = list(choice_lines(choices, 80))
     assert [line.split()[0] for line in lines] == ["Popular", "1", "2", "Other", "3"]
     assert [str(one.reference) for one in choices] == ["openrouter/a", "openrouter/b", "mistral/c"]
 
 
+def test_where_there_is_no_room_only_names_are_shown() -> None:
+    choices = choices_of([listed("openrouter", "vendor/a-name")])
+    assert list(choice_lines(choices, 80))[1].split()[1:] == ["openrouter/vendor/a-name", "128k", "-", "/", "-"]
+    assert list(choice_lines(choices, 40))[1:] == ["   1  openrouter/vendor/a-name"]
+
+
 def test_a_long_list_is_cut_and_says_so() -> None:
     choices = choices_of([listed("openrouter", *("m" * number for number in range(1, 51)))])
-    lines = list(choice_lines(choices))
+    lines = list(choice_lines(choices, 80))
     assert len(lines) == 22
     assert "30 more" in lines[-1]
     assert chosen(choices, "21") is None, "only what is shown has a number"

@@ -13,6 +13,7 @@ from unit.client.fakes import EmptyShelf, FullShelf, gateways
 OK = ListAnswer(200, b'{"data":[{"id":"a/b","context_length":5}]}')
 NOBODY = ListAnswer(200, b'{"data":[]}')
 REFUSED = ListAnswer(401, b"{}")
+EMPTY = ListAnswer(200, b'{"data":[]}')
 OLD = {"old/m": ClientModel(id="old/m", name="old")}
 KEYED = gateways(
     {},
@@ -80,6 +81,16 @@ def test_a_key_that_is_refused(gateway: str, asked: list[tuple[str, bool]], stat
 def test_a_list_that_is_asked_for_without_the_key_says_nothing_of_the_key() -> None:
     found = asyncio.run(lists(Scripted(REFUSED)).of(KEYED["fastrouter"]))
     assert found.notice == "FastRouter is unreachable; no models loaded. Retrying."
+
+
+@pytest.mark.parametrize(("body", "so"), [(OK, "this is its last list"), (EMPTY, "no models loaded")])
+def test_an_old_list_is_not_called_none(body: ListAnswer, so: str) -> None:
+    async def scenario() -> str:
+        of = lists(Scripted(body, REFUSED))
+        await of.of(KEYED["fastrouter"])
+        return (await of.of(KEYED["fastrouter"], refresh=True)).notice
+
+    assert asyncio.run(scenario()) == f"FastRouter is unreachable; {so}. Retrying."
 
 
 def test_for_an_organization_there_is_nothing_for_everybody() -> None:

@@ -26,6 +26,9 @@ def test_popular_ones_first_and_who_is_connected() -> None:
         ("4", "fastrouter"),
         (" fastrouter ", "fastrouter"),
         ("FASTROUTER", "fastrouter"),
+        ("fast", "fastrouter"),
+        ("Open", None),
+        ("mist", "mistral"),
         ("7", OTHER),
         ("other", OTHER),
         ("Other…", OTHER),
@@ -47,3 +50,11 @@ def test_what_a_person_meant(text: str, expected: str | None) -> None:
 )
 def test_ids_of_something_else(text: str, expected: str | None) -> None:
     assert read_other_id(text) == expected
+
+
+def test_wide_names_do_not_push_the_rest_aside() -> None:
+    house = {"name": "日本の家屋達", "options": {"baseURL": "http://127.0.0.1/v1"}}
+    lines = list(picker_lines(gateways({"provider": {"house": house}}, {})))
+    (line,) = [one for one in lines if "日本" in one]
+    assert line == "   7  日本の家屋達  not connected"
+    assert "   4  FastRouter    not connected" in lines

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.client.terminal_text import finished_blocks, for_terminal
+from tollway.client.terminal_text import cells_of, finished_blocks, for_terminal, padded
 
 
 @given(st.text())
@@ -44,3 +44,10 @@ def test_whole_blocks(text: str, whole: str) -> None:
 @given(st.text(alphabet="`~a \n", max_size=60), st.text(alphabet="`~a \n", max_size=20))
 def test_more_text_never_takes_a_whole_block_back(text: str, more: str) -> None:
     assert finished_blocks(text + more) >= finished_blocks(text)
+
+
+@pytest.mark.parametrize(("text", "cells"), [("", 0), ("abc", 3), ("日本", 4), ("e\u0301", 1), ("\uff58", 2), ("…", 1)])
+def test_columns_of_a_terminal(text: str, cells: int) -> None:
+    assert cells_of(text) == cells
+    assert cells_of(padded(text, 8)) == 8
+    assert padded(text, 0) == text

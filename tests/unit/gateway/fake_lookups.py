@@ -63,10 +63,11 @@ class FakeCorrections:
         self.found[request_id] = found
         return request_id not in self.taken
 
-    async def note_lookup_failed(self, request_id: str) -> None:
+    async def note_lookup_failed(self, request_id: str, is_refused: bool = False) -> None:
         self._call()
         self.failed.append(request_id)
-        self.rows[request_id] = replace(self.rows[request_id], lookups=self.rows[request_id].lookups + 1)
+        lookups = LOOKUPS_MAX if is_refused else self.rows[request_id].lookups + 1
+        self.rows[request_id] = replace(self.rows[request_id], lookups=lookups)
 
     def _call(self) -> None:
         self.away_after -= 1

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from contract.scenario import a_hold, outcome, record
 from tollway.billing.ledger import Basis, Outcome
-from tollway.billing.store import StoreUnavailableError, UncertainRow
+from tollway.billing.store import LOOKUPS_MAX, StoreUnavailableError, UncertainRow
 from tollway.catalog.model import Price
 from tollway.gateway.early_lookups import (
     AT_ONCE_MAX,
@@ -103,12 +103,30 @@ def test_the_record_corrects_what_was_estimated() -> None:
     assert world.lines == []
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 405, 409, 422, 429])
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 405, 409, 410, 422, 451, 499])
 def test_a_refusal_ends_it(status: int) -> None:
-    world = World([(status, b"")]).look()
+    """For reconciliation as well."""
+    world = World([(status, b"")])
+    world.booked_after = 3
+    world.look()
     assert (world.times_ms, world.corrections.corrected) == ([200], {})
     assert world.events == [("info", "record_not_found")]
-    assert world.corrections.failed == []  # reconciliation has all its tries left
+    assert (world.looks, world.corrections.failed) == (4, ["r1"])
+    assert world.corrections.rows["r1"].lookups == LOOKUPS_MAX
+
+
+@pytest.mark.parametrize("status", [302, 408, 425, 429])
+def test_what_is_no_answer_now_is_left_to_reconciliation(status: int) -> None:
+    world = World([(status, b"")]).look()
+    assert (world.times_ms, world.corrections.failed) == ([200], [])  # it has all its tries left
+    assert world.events == [("info", "record_not_found")]
+
+
+def test_a_refusal_of_what_is_not_booked_yet_is_forgotten() -> None:
+    world = World([REFUSED])
+    world.booked_after = 1_000
+    world.look()
+    assert (world.looks, world.corrections.failed) == (BOOKED_LOOKS_MAX, [])
 
 
 @pytest.mark.parametrize("answer", [LATER, BUSY, (500, b""), (599, b""), RESET])
@@ -191,7 +209,8 @@ def test_who_does_not_tell_is_not_asked() -> None:
 
 
 def test_not_too_many_at_once() -> None:
-    world = World([REFUSED]).look(*(estimated(f"r{number}") for number in range(AT_ONCE_MAX + 5)))
+    ended = [estimated(f"r{number}") for number in range(AT_ONCE_MAX + 5)]
+    world = World([(429, b"")]).look(*ended)
     assert len(world.asked) == AT_ONCE_MAX
 
 

@@ -4,12 +4,15 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from tollway.billing.ledger import Basis, Correction
 from tollway.billing.store import LOOKUPS_MAX, StoreUnavailableError
 from tollway.catalog.model import Price
-from tollway.gateway.lookups import BATCH_MAX, READY_AFTER, LookedUp
+from tollway.gateway.early_lookups import may_change
+from tollway.gateway.lookups import BATCH_MAX, READY_AFTER, LookedUp, is_refusal
 from tollway.gateway.upstream_port import Failure, FailureKind
 from tollway.money import Microdollars, MoneyOverflowError
 from unit.gateway import fakes
@@ -80,7 +83,7 @@ def test_what_is_known_later_is_corrected_then() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        *(GONE, (500, b""), (503, told()[1]), (401, b""), (402, b""), (403, b""), (429, b""), (302, b""), (204, b"")),
+        *(GONE, (500, b""), (503, told()[1]), (408, b""), (425, b""), (429, b""), (302, b""), (204, b"")),
     ],
     ids=str,
 )
@@ -94,6 +97,23 @@ def test_an_upstream_that_does_not_answer_is_left_alone_until_the_next_time(answ
     assert [(line["event"], line["upstream"]) for line in lines] == [("lookup_failed", "sim")]
     fetch.answers = {one.message_id: told() for one in rows}
     assert run(corrections, fetch) == LookedUp(corrected=5, amount=250)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 405, 410, 422])
+def test_who_refuses_to_tell_about_a_request_is_never_asked_about_it_again(status: int) -> None:
+    """About the others, next time: it may have been this question that was wrong."""
+    corrections, fetch = FakeCorrections(row(1), row(2)), FakeFetch({"m1": (status, b""), "m2": told()})
+    assert run(corrections, fetch) == LookedUp(unknown=2)
+    fetch.answers["m1"] = told()
+    assert run(corrections, fetch) == LookedUp(corrected=1, amount=50)
+    assert run(corrections, fetch) == LookedUp()
+    assert (fetch.asked, corrections.corrected) == (["m1", "m2"], {"r2": Correction(50, 0)})
+
+
+@given(st.integers(200, 599))
+def test_a_refusal_is_never_what_may_change(status: int) -> None:
+    assert not (is_refusal(status) and may_change((status, b"")))
+    assert is_refusal(status) is (400 <= status < 500 and status not in (404, 408, 425, 429))
 
 
 def test_a_request_at_which_an_upstream_always_fails_does_not_keep_the_others_out() -> None:

@@ -250,6 +250,7 @@ def test_a_stream_that_ends_without_an_ending_is_broken(pieces: tuple[bytes, ...
         assert stage.is_over
         assert stage.reply.failure
         assert (stage.client.body, stage.reply.ending) == (passed, b"")
+        assert stage.reply.has_error is bool(pieces)  # where nothing came at all, nothing was reported or broken off
 
     play(scenario)
 

@@ -17,6 +17,7 @@ OPEN_BY_NATURE = {
     ("GET", "/api/admin/v1/openapi.json"),
     ("POST", "/api/device-auth/codes"),
     ("GET", "/api/device-auth/codes/{code}"),
+    ("GET", "/device-auth"),
 }
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tollway.providers.dialect import ask_for_cost, without_stray_stream_options
+from tollway.providers.dialect import ask_for_cost, least_reasoning, without_stray_stream_options
 from tollway.providers.rule import Draft
 from unit.providers.attempts import attempt
 
@@ -32,3 +32,17 @@ def test_cost_is_always_asked_for(given: dict[str, object], sent: dict[str, obje
     body = {"model": "m", **given}
     assert ask_for_cost(Draft(body), attempt(stream=stream)).body == {"model": "m", "usage": sent}
     assert body == {"model": "m", **given}
+
+
+@pytest.mark.parametrize(
+    ("model", "reasoning"),
+    [
+        ("google/gemini-3-flash", {"enabled": False}),
+        ("vertex/Google-x", {"enabled": False}),
+        ("openai/gpt-5-mini", {"effort": "minimal"}),
+        ("anthropic/claude-haiku-4.5", {"effort": "minimal"}),
+    ],
+)
+def test_titles_need_no_thought(model: str, reasoning: dict[str, object]) -> None:
+    """Source: catalog-and-clients C.9.4."""
+    assert least_reasoning(model) == reasoning

@@ -19,6 +19,7 @@ _CODES = {
     FailureKind.REFUSED: Code.SERVICE_UNAVAILABLE,
     FailureKind.TIMEOUT: Code.UPSTREAM_TIMEOUT,
     FailureKind.BROKEN: Code.UPSTREAM_BROKEN,
+    FailureKind.EMPTY: Code.UPSTREAM_BROKEN,
     FailureKind.TOO_LARGE: Code.UPSTREAM_BROKEN,
     FailureKind.UNWANTED: Code.CLIENT_GONE,
     FailureKind.SHUTDOWN: Code.DRAINING,

@@ -204,4 +204,4 @@ def _note(exchange: Exchange, services: Services, reply: Reply) -> None:
     if failure or reply.status >= 400:
         services.metrics.count_upstream_failure(upstream, str(what))
     if split is not None and not is_byok(exchange.own) and not (reply.abandoned or (failure and failure.kind in _OURS)):
-        split.count(upstream, reply.has_error, services.deadlines.now())
+        split.count(upstream, reply.has_error or failure is not None, services.deadlines.now())

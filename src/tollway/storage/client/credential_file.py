@@ -8,15 +8,19 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from tollway.client.credentials import NONE, Credentials, read_credentials, write_credentials
 from tollway.client.errors import ClientError
+from tollway.clock import monotonic
 from tollway.storage.client.private_file import write_private
 
 INLINE: Final = "TOLLWAY_AUTH_CONTENT"
 _WIDER_THAN_OWNER: Final = 0o077
 _BYTES_MAX: Final = 1024**2
+_LOCKED_S_MAX: Final = 10.0  # nobody needs it for longer than a write takes
+_LOOK_EVERY_S: Final = 0.05
 
 
 class CredentialFile:
@@ -70,10 +74,22 @@ class CredentialFile:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Waits for whoever holds it; the lock ends with the process, however it ends."""
+    """Waits for whoever holds it, for a while; the lock ends with the process, however it ends. Raises ClientError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        until = monotonic() + _LOCKED_S_MAX
+        while not _is_taken(descriptor):
+            if monotonic() >= until:
+                raise ClientError(f"{path}: another process has been holding this lock; nothing was changed")
+            Event().wait(_LOOK_EVERY_S)
         yield
     finally:
         os.close(descriptor)
+
+
+def _is_taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -131,5 +131,7 @@ class SqlBooks:
             lambda connection: corrections.correct(connection, request_id, correction, found, now)
         )
 
-    async def note_lookup_failed(self, request_id: str) -> None:
-        await self._database.write(lambda connection: corrections.note_lookup_failed(connection, request_id))
+    async def note_lookup_failed(self, request_id: str, is_refused: bool = False) -> None:
+        await self._database.write(
+            lambda connection: corrections.note_lookup_failed(connection, request_id, is_refused)
+        )

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
 from tollway.billing.ledger import Basis, Correction, postings_of_correction
-from tollway.billing.store import UncertainRow
+from tollway.billing.store import LOOKUPS_MAX, UncertainRow
 from tollway.storage.sql import budgets
 from tollway.storage.sql.accounting_tables import usage_lookups
 from tollway.storage.sql.entries import post
@@ -32,6 +32,11 @@ _RECONCILE: Final = (
     )
 )
 _COUNT_LOOKUP: Final = update(usage).where(usage.c.id == bindparam("request_id")).values(lookups=usage.c.lookups + 1)
+_END_LOOKUPS: Final = (
+    update(usage)
+    .where(usage.c.id == bindparam("request_id"), usage.c.lookups < LOOKUPS_MAX)
+    .values(lookups=LOOKUPS_MAX)
+)
 _FIELDS: Final = {  # of UncertainRow
     "id": usage.c.id,
     "provider_id": usage.c.provider_id,
@@ -138,6 +143,6 @@ def _lookup_row(request_id: str, found: Generation, now: datetime) -> dict[str, 
     }
 
 
-def note_lookup_failed(connection: Connection, request_id: str) -> None:
+def note_lookup_failed(connection: Connection, request_id: str, is_refused: bool = False) -> None:
     """See Corrections.note_lookup_failed."""
-    connection.execute(_COUNT_LOOKUP, {"request_id": request_id})
+    connection.execute(_END_LOOKUPS if is_refused else _COUNT_LOOKUP, {"request_id": request_id})

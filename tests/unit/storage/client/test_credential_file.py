@@ -1,3 +1,4 @@
+import fcntl
 import json
 import multiprocessing
 import stat
@@ -7,6 +8,7 @@ import pytest
 
 from tollway.client.credentials import ApiCredential, Credentials
 from tollway.client.errors import ClientError
+from tollway.storage.client import credential_file
 from tollway.storage.client.credential_file import CredentialFile
 
 
@@ -92,3 +94,15 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     add(link, "one")
     assert link.is_symlink()
     assert "one" in json.loads(real.read_text())
+
+
+def test_a_lock_that_somebody_keeps_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credential_file, "_LOCKED_S_MAX", 0.1)
+    path = tmp_path / "auth.json"
+    add(path, "one")
+    with path.with_name("auth.json.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(ClientError, match=r"auth\.json\.lock: another process"):
+            add(path, "two")
+    assert list(CredentialFile(path, {}, print).read().entries) == ["one"]
+    add(path, "two")
