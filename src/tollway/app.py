@@ -97,7 +97,8 @@ class Worker:
         self._journals = settings.state_dir / JOURNALS
         self._worker_id = new_id()
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
-        self._operations = Operations(settings, preset, database, self._client, metrics)
+        parts = settings, preset, database, self._client
+        self._operations = Operations(*parts, metrics)
         self._books = self._operations.books(top_up_rules(settings.notices))
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
         self._slices = Slices()
@@ -109,12 +110,10 @@ class Worker:
         )
         self._windows = open_windows(settings, preset.free, metrics)
         upstreams = configured(settings, preset=preset)
-        self._feed = CatalogFeed(settings, preset, database, self._client, upstreams, metrics.catalog, catalog)
-        self._bookkeeping = Bookkeeping(
-            settings, preset, database, self._client, self._books, upstreams, self._feed.price_of, metrics
-        )
-        self._management = Management(settings, preset, database, self._client, self._feed.catalog)
+        self._feed = CatalogFeed(*parts, upstreams, metrics.catalog, catalog)
+        self._bookkeeping = Bookkeeping(*parts, self._books, upstreams, self._feed.price_of, metrics)
         self._candidates = StoredCandidates(SqlEndpoints(database), preset)
+        self._management = Management(*parts, self._feed.catalog, upstreams, self._candidates.candidates)
         self._oversight = Oversight(settings, database, self._client, self._background.start, metrics)
         self.services = Services(
             settings=settings,

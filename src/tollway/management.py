@@ -3,7 +3,7 @@
 Besides `app.py` the only file that names concrete adapters.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -11,6 +11,7 @@ from tollway.admin import own_keys
 from tollway.admin.answers import Answers
 from tollway.admin.custom_llms import LlmDesk
 from tollway.admin.device_logins import DeviceLogins
+from tollway.admin.own_key_probes import KeyProbes
 from tollway.admin.ownership import Actor
 from tollway.admin.probe_limits import ProbeLimits
 from tollway.admin.upstream_changes import Sealer
@@ -29,7 +30,9 @@ from tollway.identity.authenticator import Authenticator, text_permissions
 from tollway.identity.master_keys import sealing_keys
 from tollway.identity.outbound import outbound_rules
 from tollway.ids import random_bytes
-from tollway.providers.registry import load_providers
+from tollway.providers.registry import Upstream, load_providers
+from tollway.providers.rulebook import Rulebook
+from tollway.routing.own_keys import KeyCandidates, gateway_for
 from tollway.settings import Settings
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.admin.usage import SqlUsageListing
@@ -40,7 +43,7 @@ from tollway.storage.sql.device_logins import SqlDeviceLogins
 from tollway.storage.sql.explanation import explain
 from tollway.storage.sql.offered import SqlOffered
 from tollway.upstream.client import HttpUpstreams
-from tollway.upstream.probe import Prober
+from tollway.upstream.probe import GatewayAsker, Prober
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Management:
     database: Database
     client: HttpUpstreams
     catalog: Callable[[], CatalogSnapshot]
+    upstreams: Mapping[str, Upstream]
+    candidates: KeyCandidates
 
     @cached_property
     def prober(self) -> Prober:
@@ -74,12 +79,11 @@ class Management:
         settings = self.settings
         if not settings.custom_upstreams.enabled:
             return None
-        share = max(settings.custom_upstreams.probes_per_hour // (settings.instances * settings.workers), 1)
         return UpstreamServices(
             callers=callers,
             desk=self.desk,
             ask=self.prober,
-            limits=ProbeLimits(share, lambda: int(monotonic() * 1000)),
+            limits=self._probe_limits(),
             offered=SqlOffered(self.database),
         )
 
@@ -98,6 +102,7 @@ class Management:
             explain=partial(explain, database),
             spent=partial(spent, database),
             own_keys=self.own_keys,
+            key_probes=self.key_probes,
             custom_llms=self.custom_llms,
             upstreams=self.custom_upstreams(callers),
             subscriptions=self.preset.subscriptions,
@@ -115,6 +120,17 @@ class Management:
         provider_ids = self.preset.own_keys.provider_ids
         return own_keys.Desk(SqlAdmin(self.database), self._sealer.keys, random_bytes, provider_ids, actor, utc_now())
 
+    @cached_property
+    def key_probes(self) -> KeyProbes:
+        return KeyProbes(
+            ask=GatewayAsker(self.client),
+            limits=self._probe_limits(),
+            gateway=gateway_for(self.upstreams, self.preset.split.provider),
+            candidates=self.candidates.of,
+            catalog=self.catalog,
+            rulebook=Rulebook(self.preset),
+        )
+
     def custom_llms(self, actor: Actor) -> LlmDesk:
         """The use cases of custom LLMs on behalf of an administrator, now."""
         rules = self._rules
@@ -125,6 +141,12 @@ class Management:
 
         prefix = self.preset.custom_llm_prefix
         return LlmDesk(SqlAdmin(self.database), prefix, self._sealer, utc_now(), actor, guard)
+
+    def _probe_limits(self) -> ProbeLimits:
+        """This worker's part."""
+        settings = self.settings
+        share = max(settings.custom_upstreams.probes_per_hour // (settings.instances * settings.workers), 1)
+        return ProbeLimits(share, lambda: int(monotonic() * 1000))
 
     @cached_property
     def _sealer(self) -> Sealer:

@@ -251,7 +251,9 @@ class CustomUpstreamSettings(Section):
     )
     may_shadow: bool = Field(False, description="Endpoints may be called like a vendor of the catalog.")
     per_owner_max: int = Field(50, gt=0, le=1_000, description="Endpoints of one user or organization.")
-    probes_per_hour: int = Field(20, gt=0, description="Tests and discoveries of one owner per hour.")
+    probes_per_hour: int = Field(
+        20, gt=0, description="Tests and discoveries of one owner per hour; as many tests of own keys."
+    )
 
     @field_validator("allowed_ports", "allowed_private_endpoints", mode="before")
     @classmethod

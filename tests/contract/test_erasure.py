@@ -212,7 +212,7 @@ async def test_keys_end_in_the_same_transaction(database: Database) -> None:
     assert isinstance(await authenticator.authenticate(KEY, ""), Refusal)
     assert not isinstance(await authenticator.authenticate(BOBS, ""), Refusal)
     ended, bobs = await rows(database, api_keys)
-    assert (ended.label, ended.revoked_at) == ("", LATER)
+    assert (ended.label, ended.revoked_at, ended.last_used_at) == ("", LATER, None)
     assert (bobs.label, bobs.revoked_at) == ("bob's", None)
 
 

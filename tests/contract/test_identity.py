@@ -1,12 +1,13 @@
 """IdentityStore: what the gateway reads about callers."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
 from contract.scenario import START
-from tollway.admin.records import CreditTransaction, Member, Organization, OrganizationChange, User
+from tollway.admin.records import CreditTransaction, KeyScope, Member, Organization, OrganizationChange, User
 from tollway.admin.store import Removal
 from tollway.billing.ledger import BudgetKind, BudgetRef
 from tollway.identity.caller import Role
@@ -46,6 +47,21 @@ async def test_a_key_is_found_by_its_hash_with_its_user(admin: SqlAdmin, identit
     assert await admin.add_key(KEY)
     assert await identity.key_by_hash(KEY.secret_hash) == (KEY, UserRow("ann", "ann@example.com", "pepper", None))
     assert await identity.key_by_hash("cd" * 32) is None
+
+
+async def test_a_key_is_found_with_the_models_it_is_for(admin: SqlAdmin, identity: SqlIdentity) -> None:
+    """And a change of them is told to every worker."""
+    await admin.add_user(ANN, "pepper")
+    await admin.add_key(replace(KEY, model_allow_list=("a/b", "vendor/*")))
+    before = await identity.revision()
+    for listed in ((), ("other/*",)):
+        changed = await admin.change_key("k1", KeyScope(), {"model_allow_list": listed}, None)
+        assert changed is not None
+        assert changed.model_allow_list == listed
+        found = await identity.key_by_hash(KEY.secret_hash)
+        assert found is not None
+        assert found[0].model_allow_list == listed
+        assert await identity.revision() > before
 
 
 async def test_a_revoked_key_is_found_and_says_so(admin: SqlAdmin, identity: SqlIdentity) -> None:

@@ -47,6 +47,15 @@ async def test_keys_are_listed_in_order_of_creation_without_their_secrets(databa
     assert "AA==" not in repr(await admin.list_own_keys(ANN))
 
 
+async def test_a_sealed_key_is_its_owners_alone(database: Database) -> None:
+    admin = SqlAdmin(database)
+    await add_owners(database)
+    await admin.add_own_key(key("1", is_enabled=False), SEALED, None)
+    assert await admin.sealed_own_key(ANN, "1") == SEALED
+    assert await admin.sealed_own_key(ACME, "1") is None
+    assert await admin.sealed_own_key(ANN, "2") is None
+
+
 async def test_the_gateway_sees_every_change_and_is_told(database: Database) -> None:
     admin, identity = SqlAdmin(database), SqlIdentity(database)
     await add_owners(database)

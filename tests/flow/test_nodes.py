@@ -29,6 +29,7 @@ from flow.workers import kill_everything
 from servers.postgres import running as running_postgres
 from servers.redis import RedisServer
 from tollway.admin.credits import NewCredit, Owner, add_credit
+from tollway.admin.key_changes import KeyChange, KeyDesk, change_key
 from tollway.admin.keys import revoke_key
 from tollway.admin.members import set_daily_limit
 from tollway.admin.office import Office
@@ -237,13 +238,18 @@ class Watch:
             thread.join()
 
 
+def _key_desk(store: SqlAdmin) -> KeyDesk:
+    return KeyDesk(Office(store, OPERATOR, utc_now()), None, b"")
+
+
 @pytest.mark.parametrize("with_redis", [True, False])
 def test_what_is_taken_away_is_refused_everywhere_in_time(request: pytest.FixtureRequest, with_redis: bool) -> None:
     deployment: Deployment = request.getfixturevalue("nodes" if with_redis else "bare_nodes")
     accounts = deployment.accounts
-    revoked, blocked, cut = (accounts.create() for _ in range(3))
+    revoked, blocked, cut, listed = (accounts.create() for _ in range(4))
     organization = join_organization(accounts, cut, None)
     all_headers = [revoked.headers, blocked.headers, {**cut.headers, "X-Tollway-OrganizationId": organization}]
+    all_headers.append(listed.headers)
     watches = [Watch(deployment, headers) for headers in all_headers]
     try:
         while not all(len(watch.served) > 4 for watch in watches):
@@ -251,15 +257,19 @@ def test_what_is_taken_away_is_refused_everywhere_in_time(request: pytest.Fixtur
         do(accounts, lambda store: revoke_key(store, revoked.key_id, utc_now()))
         do(accounts, lambda store: block_user(store, blocked.user_id, "abuse", utc_now()))
         do(accounts, lambda store: set_daily_limit(Office(store, OPERATOR, utc_now()), organization, cut.user_id, 0))
+        do(
+            accounts,
+            lambda store: change_key(_key_desk(store), listed.key_id, KeyChange(model_allow_list=("other/*",))),
+        )
         acted_at = time.monotonic()
         time.sleep(ACTS_WITHIN_S)
-        for headers, expected in zip(all_headers, (401, 401, 402), strict=True):
+        for headers, expected in zip(all_headers, (401, 401, 402, 404), strict=True):
             statuses = asyncio.run(post_together(deployment.nodes, headers, chat(), 40))
             assert statuses == [expected] * 40  # enough of them that each worker has some
     finally:
         for watch in watches:
             watch.stop()
-    assert [watch.refusals for watch in watches] == [{401}, {401}, {402}]
+    assert [watch.refusals for watch in watches] == [{401}, {401}, {402}, {404}]
     assert all(began < acted_at + ACTS_WITHIN_S for watch in watches for began in watch.served)
     assert accounts.differences() == ()
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from flow.accounts import Account, Accounts
 from flow.commands import Ended, tollway
 from flow.conversation import Conversation, ask, chat
+from flow.management import Desk
 from flow.programs import Gateway, Sim, settings_for
 from flow.test_kills import wait_for, wait_for_quiet
 from flow.usage_rows import attempts_at, usage_of
@@ -122,6 +123,27 @@ def test_a_change_of_a_key_is_heard_of(world: World) -> None:
     assert ask(world.gateway, account, chat(MODEL)).status == 200
     assert world.byok("disable", account).code == 0
     wait_for(lambda: ask(world.gateway, account, chat(MODEL)).status == 402)
+
+
+def test_a_key_is_tried_and_nobody_here_pays(world: World) -> None:
+    """By command and over both routes; the answer has nothing of the key or the upstream's words."""
+    account, desk = world.account(), Desk(world.gateway, world.accounts)
+    assert world.byok("models", account).json == {"models": [MODEL]}
+    assert world.byok("test", account).json == {"success": True, "message": "The key works."}
+    listed = desk.call(account, "GET", "/byok-keys").json["data"]
+    path = f"/byok-keys/{listed[0]['id']}"
+    assert desk.call(account, "GET", f"{path}/models").json == {"data": [MODEL], "next_cursor": None}
+    assert desk.call(account, "GET", f"/api{path}/models").json == [MODEL]
+    for root in ("", "/api"):
+        answer = desk.call(account, "POST", f"{root}{path}/test")
+        assert (answer.status, answer.json) == (200, {"success": True, "message": "The key works."})
+    stranger = world.accounts.create(0)
+    assert desk.call(stranger, "POST", f"{path}/test").status == 404
+    assert desk.call(stranger, "GET", f"{path}/models").status == 404
+    assert usage_of(world.accounts, account) == []
+    statuses = [desk.call(account, "POST", f"{path}/test").status for _ in range(20)]
+    assert statuses[-1] == 429
+    assert {200, 429} == set(statuses)
 
 
 def test_the_key_leaves_no_trace(world: World) -> None:

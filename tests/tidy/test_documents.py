@@ -124,6 +124,7 @@ KEPT = {  # what no command or route sets
     "member_limits.limit_type": "there is one",
     "api_keys.secret_hash": "made with the key",
     "api_keys.last_four": "made with the key",
+    "api_keys.last_used_at": "of the books",
     "credit_transactions.expired_at": "of the books",
     "credit_transactions.expiration_baseline_microdollars": "of the books",
     "credit_transactions.original_baseline_microdollars": "of the books",

@@ -12,11 +12,12 @@ from typing import Any, Final
 from msgspec import UNSET, UnsetType
 
 from tollway.admin.fields import bad, check_amount, check_page, check_reference, check_text
-from tollway.admin.keys import CreatedKey, NewKey, create_key
+from tollway.admin.keys import MODELS, CreatedKey, NewKey, create_key
 from tollway.admin.members import find_member
 from tollway.admin.office import KEY, Office
 from tollway.admin.ownership import MANAGERS, role_of
 from tollway.admin.records import ApiKey, AuditEntry, KeyScope, Page
+from tollway.admin.restrictions import check_list
 from tollway.admin.service_accounts import NO_PERSON
 from tollway.admin.store import AdminStore
 from tollway.errors import Code, Problem
@@ -25,16 +26,17 @@ from tollway.identity.owned import Owner, OwnerKind
 from tollway.ids import random_text
 
 NOT_FOUND: Final = Problem(Code.NOT_FOUND, shown="API key not found")
-_LIMITED: Final = "A key with a limit or an expiry of its own may not make or change keys"
+_LIMITED: Final = "A key with a limit, an expiry or a list of models of its own may not make or change keys"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """What is UNSET stays; None lifts a limit or an expiry."""
+    """What is UNSET stays; None lifts a limit, an expiry or a list of models, as an empty list does."""
 
     label: str | UnsetType = UNSET
     limit_microdollars: int | UnsetType | None = UNSET
     expires_at: datetime | UnsetType | None = UNSET
+    model_allow_list: tuple[str, ...] | UnsetType | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ async def create_key_for(desk: KeyDesk, organization_id: str, named: str, entere
 
 
 async def change_key(desk: KeyDesk, named: str, change: KeyChange) -> ApiKey | Problem:
-    """Label, limit, expiry. A revoked key is not there. Refuses: bad_request, forbidden, not_found."""
+    """Label, limit, expiry, models. A revoked key is not there. Refuses: bad_request, forbidden, not_found."""
     if change == KeyChange():
         return Problem(Code.BAD_REQUEST, shown="name what is to be changed")
     values = _checked(change, desk.office.now)
@@ -123,7 +125,7 @@ async def revoke_key_of(desk: KeyDesk, named: str) -> ApiKey | Problem:
 async def check_unlimited(store: AdminStore, with_key: str | None) -> Problem | None:
     """Whoever makes keys: not by one that is limited itself. Refuses: forbidden."""
     mine = await store.find_key(with_key, KeyScope()) if with_key is not None else None
-    if mine is None or (mine.limit_microdollars is None and mine.expires_at is None):
+    if mine is None or (mine.limit_microdollars is None and mine.expires_at is None and not mine.model_allow_list):
         return None
     return Problem(Code.FORBIDDEN, "a limited key", shown=_LIMITED)
 
@@ -135,6 +137,7 @@ def _order(user_id: str, organization_id: str | None, entered: KeyChange) -> New
         label=entered.label or "",
         limit_microdollars=entered.limit_microdollars or (0 if entered.limit_microdollars == 0 else None),
         expires_at=entered.expires_at or None,
+        model_allow_list=entered.model_allow_list or (),
     )
 
 
@@ -157,6 +160,8 @@ def _checked(change: KeyChange, now: datetime) -> dict[str, Any] | Problem:
         if change.expires_at is not None and change.expires_at <= now:
             return bad("expires_at", "must be in the future")
         values["expires_at"] = change.expires_at
+    if change.model_allow_list is not UNSET:
+        values[MODELS] = check_list(MODELS, change.model_allow_list or ())
     return next((value for value in values.values() if isinstance(value, Problem)), values)
 
 

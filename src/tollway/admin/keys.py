@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from tollway.admin.fields import bad, check_amount, check_page, check_reference, check_text, missing
 from tollway.admin.organizations import find_organization
 from tollway.admin.records import ApiKey, AuditEntry, Page
+from tollway.admin.restrictions import check_list
 from tollway.admin.store import AdminStore, KeyStore
 from tollway.admin.users import show_user
 from tollway.errors import Code, Problem
@@ -14,16 +16,20 @@ from tollway.identity.store import KeyRow
 from tollway.ids import new_id, random_text
 from tollway.money import Microdollars
 
+MODELS: Final = "model_allow_list"
+
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """`user` and `organization` by id, e-mail address or name. `limit_microdollars` None means no limit of its own."""
+    """`user` and `organization` by id, e-mail address or name. `limit_microdollars` None means no limit of its own, and
+    an empty `model_allow_list` all models."""
 
     user: str
     organization: str | None = None
     label: str = ""
     limit_microdollars: int | None = None
     expires_at: datetime | None = None
+    model_allow_list: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class KeyFilter:
 async def create_key(
     store: AdminStore, order: NewKey, pepper: bytes, now: datetime, audit: AuditEntry | None = None
 ) -> CreatedKey | Problem:
-    """Refuses: bad_request (label, limit, expiry), not_found (user, organization), forbidden (no member)."""
+    """Refuses: bad_request (label, limit, expiry, models), not_found (user, organization), forbidden (no member)."""
     label = check_text("label", order.label)
     if isinstance(label, Problem):
         return label
@@ -58,6 +64,9 @@ async def create_key(
             return amount
     if order.expires_at is not None and order.expires_at <= now:
         return bad("expires", "must be in the future")
+    models = check_list(MODELS, order.model_allow_list)
+    if isinstance(models, Problem):
+        return models
     owner = await _find_owner(store, order.user, order.organization)
     if isinstance(owner, Problem):
         return owner
@@ -75,6 +84,7 @@ async def create_key(
         expires_at=order.expires_at,
         revoked_at=None,
         created_at=now,
+        model_allow_list=models,
     )
     if not await store.add_key(row, audit):
         return Problem(Code.FORBIDDEN, f"{order.user!r} is not a member of {order.organization!r}")
@@ -128,4 +138,5 @@ def _shown(row: KeyRow) -> ApiKey:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         created_at=row.created_at,
+        model_allow_list=row.model_allow_list,
     )

@@ -1,4 +1,5 @@
-"""The catalog as one caller sees it: what their organization admits, and the models of custom upstreams they can call.
+"""The catalog as one caller sees it: what their organization and their key admit, and the models of custom upstreams
+they can call.
 
 Source: catalog-and-clients B.6, B.7; request-path 12.8.
 """
@@ -14,9 +15,9 @@ from tollway.catalog.classification import Classification
 from tollway.catalog.entries import Entry, custom_llm_entry
 from tollway.catalog.listing import Listed, Listing, page_of
 from tollway.catalog.wellformed import is_wellformed
-from tollway.identity.caller import Caller
+from tollway.identity.caller import NO_LIST, Caller
 from tollway.identity.offered import OfferedStore, entries
-from tollway.identity.policy import OrganizationPolicy
+from tollway.identity.policy import OrganizationPolicy, allows
 
 
 class AssignedLlm(Struct, frozen=True):
@@ -52,13 +53,15 @@ class ModelPages:
 
     async def own(self, caller: Caller) -> bytes:
         """`{"object":"list","data":[…]}`. Raises StoreUnavailableError."""
-        models = self.admitted(caller.policy)
-        more = {id_: one for id_, one in (await self._theirs(caller)).items() if is_wellformed(one)}
+        models, of_key = self.admitted(caller.policy, caller.key_models), caller.key_models
+        theirs = (await self._theirs(caller)).items()
+        more = {id_: one for id_, one in theirs if is_wellformed(one) and allows(of_key, id_)}
         # a model that one of them is called like gives way, because no request reaches it
         return page_of([*(one.text for one in models if one.id not in more), *(encode(one) for one in more.values())])
 
     async def _theirs(self, caller: Caller) -> dict[str, Entry]:
-        """By lower-cased id. What an administrator has given them is not subject to any list, nor is what they own."""
+        """By lower-cased id. What an administrator has given them, or what they own, is not subject to any list of the
+        organization."""
         found: dict[str, Entry] = {}
         if self.llms is not None and caller.organization_id:
             found = {one.public_id.lower(): _entry(one) for one in await self.llms.assigned(caller.organization_id)}
@@ -67,15 +70,22 @@ class ModelPages:
             found |= entries(rows, caller.organization_id)
         return found
 
-    def admitted(self, policy: OrganizationPolicy | None) -> tuple[Listed, ...]:
-        """What the organization allows; an auto model only with every model that it may stand for."""
+    def admitted(self, policy: OrganizationPolicy | None, of_key: frozenset[str] = NO_LIST) -> tuple[Listed, ...]:
+        """What the organization and the list of the key allow; an auto model only with every model that it may stand
+        for."""
         listed = self.listing().entries
-        if policy is None:
+        if policy is None and not of_key:
             return listed
-        return tuple(one for one in listed if all(self._admits(policy, id_) for id_ in one.targets or (one.id,)))
+        return tuple(
+            one for one in listed if all(self._admits(policy, of_key, id_) for id_ in one.targets or (one.id,))
+        )
 
-    def _admits(self, policy: OrganizationPolicy, model_id: str) -> bool:
-        return policy.admits(model_id, self.classification.kind_of(model_id).required_providers, self.serving(model_id))
+    def _admits(self, policy: OrganizationPolicy | None, of_key: frozenset[str], model_id: str) -> bool:
+        serving = self.serving(model_id)
+        if not allows(of_key, model_id, serving):
+            return False
+        required = self.classification.kind_of(model_id).required_providers
+        return policy is None or policy.admits(model_id, required, serving)
 
 
 def _entry(llm: AssignedLlm) -> Entry:

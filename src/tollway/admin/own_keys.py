@@ -67,7 +67,7 @@ async def replace_own_key(desk: Desk, owner: Owner, named: str, text: str) -> St
 
     Refuses: bad_request, forbidden, not_found.
     """
-    found = await _find(desk, owner, named)
+    found = await find_own_key(desk, owner, named, to_change=True)
     if isinstance(found, Problem):
         return found
     key = _check_key(found.provider_id, text)
@@ -81,7 +81,7 @@ async def replace_own_key(desk: Desk, owner: Owner, named: str, text: str) -> St
 
 async def enable_own_key(desk: Desk, owner: Owner, named: str, *, enabled: bool) -> StoredOwnKey | Problem:
     """A key that is not enabled is as if it were not there. Refuses: forbidden, not_found."""
-    found = await _find(desk, owner, named)
+    found = await find_own_key(desk, owner, named, to_change=True)
     if isinstance(found, Problem):
         return found
     audit = _audit(desk, owner, "Enabled" if enabled else "Disabled", found.provider_id)
@@ -91,7 +91,7 @@ async def enable_own_key(desk: Desk, owner: Owner, named: str, *, enabled: bool)
 
 async def delete_own_key(desk: Desk, owner: Owner, named: str) -> StoredOwnKey | Problem:
     """It is gone for good. Refuses: forbidden, not_found."""
-    found = await _find(desk, owner, named)
+    found = await find_own_key(desk, owner, named, to_change=True)
     if isinstance(found, Problem):
         return found
     audit = _audit(desk, owner, "Deleted", found.provider_id)
@@ -122,9 +122,12 @@ def _seal(desk: Desk, row: StoredOwnKey, text: str) -> Sealed:
     return seal(text, secret_place(BYOK_KEYS, "sealed_key", row.id, row.owner, row.provider_id), desk.keys, desk.fresh)
 
 
-async def _find(desk: Desk, owner: Owner, named: str) -> StoredOwnKey | Problem:
-    """One of the owner's, for somebody who may change it; one of anybody else is not there."""
-    refused = await check_access(desk.store, desk.actor, owner, to_change=True)
+async def find_own_key(desk: Desk, owner: Owner, named: str, *, to_change: bool) -> StoredOwnKey | Problem:
+    """One of the owner's, by id or provider, for somebody who may look or change; one of anybody else is not there.
+
+    Refuses: forbidden, not_found.
+    """
+    refused = await check_access(desk.store, desk.actor, owner, to_change=to_change)
     if refused is not None:
         return refused
     wanted = check_reference(named)

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from tollway.identity.caller import Role
+from tollway.identity.keys import PREFIX
 from tollway.identity.organization import NO_SETTINGS, OrganizationSettings
 from tollway.identity.owned import Owner
 
@@ -110,7 +111,11 @@ class KeyScope:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key without its secret. `spent_microdollars` counts against the limit; it is 0 before the first charge."""
+    """A key without its secret. `spent_microdollars` counts against the limit; it is 0 before the first charge.
+
+    `model_allow_list`: the models it is for; empty: all. `last_used_at`: when the last request that was served with it
+    came in, give or take a minute. `prefix`: how the secret begins.
+    """
 
     id: str
     user_id: str
@@ -122,6 +127,9 @@ class ApiKey:
     expires_at: datetime | None
     revoked_at: datetime | None
     created_at: datetime
+    model_allow_list: tuple[str, ...] = ()
+    last_used_at: datetime | None = None
+    prefix: str = PREFIX
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Checks of an organization's settings before they are stored: what can never match is refused, because an allow-list
-of such entries locks everybody out. Source: request-path 9.6, 9.7;
-catalog-and-clients E.6 rule 4.
+"""Checks of an organization's settings, and of the lists of keys, before they are stored: what can never match is
+refused, because an allow-list of such entries locks everybody out. Source: request-path 9.6, 9.7; catalog-and-clients
+E.6 rule 4, E.7.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ def _check(name: str, value: Setting) -> Setting | Problem:
     if name == DEFAULT_MODEL:
         return _check_model(name, value) if isinstance(value, str) else bad(name, "must be a model id")
     if name in MODEL_LISTS | PROVIDER_LISTS:
-        return _check_list(name, value) if isinstance(value, tuple) else bad(name, "must be a list")
+        return check_list(name, value) if isinstance(value, tuple) else bad(name, "must be a list")
     return value if value in DATA_COLLECTION else bad(name, f"must be one of {', '.join(DATA_COLLECTION)}")
 
 
@@ -64,7 +64,8 @@ def _check_model(name: str, value: str) -> Setting | Problem:
     return bad(name, wrong) if wrong else named or None
 
 
-def _check_list(name: str, entries: tuple[str, ...]) -> tuple[str, ...] | Problem:
+def check_list(name: str, entries: tuple[str, ...]) -> tuple[str, ...] | Problem:
+    """Of models where `name` is one of MODEL_LISTS, else of providers. Refuses: bad_request."""
     trimmed = tuple(dict.fromkeys(entry.strip().lower() for entry in entries))
     if len(trimmed) > LIST_ENTRIES_MAX:
         return bad(name, f"must have at most {LIST_ENTRIES_MAX} entries")

@@ -226,6 +226,10 @@ class OwnKeyStore(Protocol):
         """In order of creation."""
         ...
 
+    async def sealed_own_key(self, owner: Owner, key_id: str) -> Sealed | None:
+        """The key itself, sealed, enabled or not. None when there is no such key."""
+        ...
+
     async def add_own_key(self, row: StoredOwnKey, sealed: Sealed, audit: AuditEntry | None) -> bool:
         """False when the owner has one for that provider."""
         ...

@@ -2,16 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
-from tollway.admin import own_keys
+from tollway.admin import own_key_probes, own_keys
 from tollway.admin.own_keys import Desk
 from tollway.admin.ownership import OPERATOR, find_owner
 from tollway.admin.records import StoredOwnKey
+from tollway.admin.upstream_probes import Probed
 from tollway.catalog.endpoints import EndpointsError, read_endpoints
 from tollway.cli import arguments
+from tollway.cli.control import open_management
 from tollway.cli.database import Administration, administer
 from tollway.cli.entered_key import KeyFile, read_key
 from tollway.cli.master_keys import keys_that_seal
@@ -27,6 +29,7 @@ from tollway.storage.sql.endpoints import SqlEndpoints
 app = typer.Typer(help="Keys of users and organizations for inference providers.", no_args_is_help=True)
 _COLUMNS = ("id", "provider_id", "last_four", "is_enabled", "created_at", "updated_at", "created_by")
 
+T = TypeVar("T")
 Provider = Annotated[str, typer.Argument(help="Inference provider, such as anthropic.", metavar="PROVIDER")]
 Key = Annotated[str, typer.Argument(help="Id of the key, or its provider.", metavar="KEY")]
 
@@ -37,11 +40,10 @@ def list_(
 ) -> None:
     """List the keys of a user or an organization, oldest first, without their secrets."""
 
-    async def work(admin: Administration) -> tuple[StoredOwnKey, ...] | Problem:
-        owner = await find_owner(admin.store, user, organization)
-        return owner if isinstance(owner, Problem) else await own_keys.list_own_keys(admin.store, OPERATOR, owner)
+    async def work(admin: Administration, owner: Owner) -> tuple[StoredOwnKey, ...] | Problem:
+        return await own_keys.list_own_keys(admin.store, OPERATOR, owner)
 
-    found = administer(work)
+    found = _for_owner(work, user, organization)
     if as_json:
         write_json([_fields(key) for key in found])
     else:
@@ -111,6 +113,49 @@ def remove(
     _change(user, organization, as_json, lambda desk, owner: own_keys.delete_own_key(desk, owner, key))
 
 
+@app.command("test")
+def try_(
+    key: Key,
+    user: arguments.OfUser = None,
+    organization: arguments.OfOrganization = None,
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Send one tiny request with a key, at its owner's expense. Exit code 1 when it fails."""
+
+    async def work(admin: Administration, owner: Owner) -> Probed | Problem:
+        async with open_management(admin) as management:
+            return await own_key_probes.try_own_key(management.key_probes, _desk(admin), owner, key)
+
+    tested = _for_owner(work, user, organization)
+    if as_json:
+        write_json(tested)
+    if not tested.success:
+        refuse(tested.message)
+    if not as_json:
+        typer.echo(tested.message)
+
+
+@app.command()
+def models(
+    key: Key,
+    user: arguments.OfUser = None,
+    organization: arguments.OfOrganization = None,
+    as_json: arguments.AsJson = False,
+) -> None:
+    """List the models of the catalog that a key can serve."""
+
+    async def work(admin: Administration, owner: Owner) -> list[str] | Problem:
+        async with open_management(admin) as management:
+            return await own_key_probes.list_key_models(management.key_probes, _desk(admin), owner, key)
+
+    found = _for_owner(work, user, organization)
+    if as_json:
+        write_json({"models": found})
+    else:
+        for model in found:
+            typer.echo(model)
+
+
 @app.command()
 def endpoints(
     file: Annotated[Path, typer.Argument(help='{"<model>": {"endpoints": [{"tag": "<provider>"}]}}', metavar="FILE")],
@@ -143,19 +188,26 @@ def _change(
     *,
     seals: bool = False,
 ) -> None:
-    async def work(admin: Administration) -> StoredOwnKey | Problem:
-        owner = await find_owner(admin.store, user, organization)
-        if isinstance(owner, Problem):
-            return owner
+    async def work(admin: Administration, owner: Owner) -> StoredOwnKey | Problem:
         if seals:
             await keys_that_seal(admin.settings, admin.database, admin.now)
         return await change(_desk(admin), owner)
 
-    fields = _fields(administer(work))
+    fields = _fields(_for_owner(work, user, organization))
     if as_json:
         write_json(fields)
     else:
         write_record(fields)
+
+
+def _for_owner(
+    work: Callable[[Administration, Owner], Awaitable[T | Problem]], user: str | None, organization: str | None
+) -> T:
+    async def for_owner(admin: Administration) -> T | Problem:
+        owner = await find_owner(admin.store, user, organization)
+        return owner if isinstance(owner, Problem) else await work(admin, owner)
+
+    return administer(for_owner)
 
 
 def _desk(admin: Administration) -> Desk:

@@ -56,7 +56,10 @@ def explain(
 
 def _not_here(request_id: str) -> str:
     journals = load().state_dir / "journal"
-    return f"request {request_id} is not in the books (what has just ended may still be in {journals})"
+    return (
+        f"request {request_id} is not in the books (what has just ended may still be in {journals}; "
+        "of a refused one the log's line has the code, and the rule as its detail)"
+    )
 
 
 def _told(

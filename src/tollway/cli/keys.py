@@ -22,14 +22,21 @@ app = typer.Typer(help="API keys.", no_args_is_help=True)
 _COLUMNS = (
     "id",
     "label",
+    "prefix",
     "last_four",
     "user_id",
     "organization_id",
     "limit_microdollars",
     "spent_microdollars",
+    "model_allow_list",
+    "last_used_at",
     "expires_at",
     "revoked_at",
 )
+
+Models = Annotated[
+    str | None, typer.Option("--models", help="Models it is for, vendor/* for all of one, or none.", metavar="LIST")
+]
 
 
 @app.command()
@@ -45,12 +52,13 @@ def create(
         datetime | None,
         typer.Option("--expires", parser=arguments.read_instant, help="Date, or days such as 30d.", metavar="WHEN"),
     ] = None,
+    models: Models = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Create a key. It is shown now and never again."""
 
     async def work(admin: Administration) -> CreatedKey | Problem:
-        order = NewKey(user, organization, label, limit, expires)
+        order = NewKey(user, organization, label, limit, expires, arguments.read_list(models or "none"))
         return await keys.create_key(admin.store, order, admin.pepper(), admin.now)
 
     created = administer(work)
@@ -82,6 +90,18 @@ def list_(
         write_table(found, _COLUMNS, "There are no keys.")
 
 
+@app.command()
+def show(
+    key: Annotated[str, typer.Argument(help="Id of the key.", metavar="ID")], as_json: arguments.AsJson = False
+) -> None:
+    """Show a key without its secret."""
+
+    async def work(admin: Administration) -> ApiKey | Problem:
+        return await key_changes.find_key(_desk(admin), key)
+
+    _write(fields_of(administer(work)), as_json)
+
+
 @app.command("set")
 def set_(
     key: Annotated[str, typer.Argument(help="Id of the key.", metavar="ID")],
@@ -89,10 +109,15 @@ def set_(
     limit: Annotated[
         str | None, typer.Option("--limit", help="USD it may spend in all, or none.", metavar="USD")
     ] = None,
+    models: Models = None,
     as_json: arguments.AsJson = False,
 ) -> None:
-    """Change what a key is for and what it may spend."""
-    change = KeyChange(UNSET if label is None else label, UNSET if limit is None else arguments.read_limit(limit))
+    """Change what a key is for, what it may spend, and on which models."""
+    change = KeyChange(
+        UNSET if label is None else label,
+        UNSET if limit is None else arguments.read_limit(limit),
+        model_allow_list=UNSET if models is None else arguments.read_list(models),
+    )
 
     async def work(admin: Administration) -> ApiKey | Problem:
         return await key_changes.change_key(_desk(admin), key, change)

@@ -13,19 +13,14 @@ from tollway.admin.ownership import OPERATOR, find_owner
 from tollway.admin.upstream_probes import Asking, Probed
 from tollway.admin.upstream_records import CustomUpstream, NewUpstream, SealedUpstream, UpstreamChange
 from tollway.admin.upstreams import UpstreamDesk
-from tollway.catalog.assemble import assemble_catalog
 from tollway.cli import arguments
+from tollway.cli.control import open_management
 from tollway.cli.database import Administration, administer
 from tollway.cli.entered_key import KeyFile, read_key
 from tollway.cli.master_keys import keys_that_seal
 from tollway.cli.output import fields_of, refuse, write_json, write_record, write_table
-from tollway.deadlines import Deadlines
 from tollway.errors import Problem
-from tollway.identity.outbound import outbound_rules
 from tollway.identity.owned import Owner
-from tollway.storage.presets import load_preset
-from tollway.storage.sql.catalog import SqlPrices
-from tollway.upstream.client import HttpUpstreams
 
 app = typer.Typer(help="Custom upstreams of users and organizations.", no_args_is_help=True)
 _COLUMNS = ("id", "provider_id", "display_name", "base_url", "is_enabled", "last_four", "header_names")
@@ -211,19 +206,9 @@ def _at_desk(
         owner = await find_owner(admin.store, user, organization)
         if isinstance(owner, Problem):
             return owner
-        settings = admin.settings
-        await keys_that_seal(settings, admin.database, admin.now)
-        preset = load_preset(settings.preset)
-        prices = await SqlPrices(admin.database).in_force(admin.now)
-        catalog = assemble_catalog(settings, prices, admin.now, preset.hosted_models)
-        client = HttpUpstreams(Deadlines(), settings.limits, settings.timeouts, outbound_rules(settings))
-        from tollway.management import Management  # lazy: it brings the parts of a server; only a probe needs them
-
-        management = Management(settings, preset, admin.database, client, lambda: catalog)
-        try:
+        await keys_that_seal(admin.settings, admin.database, admin.now)
+        async with open_management(admin) as management:
             return await work(management.desk(OPERATOR), owner, management.prober)
-        finally:
-            client.close()
 
     return administer(at_desk)
 

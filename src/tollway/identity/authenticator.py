@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
-from tollway.identity.caller import Caller, Refusal, Role
+from tollway.identity.caller import NO_LIST, Caller, Refusal, Role
 from tollway.identity.email_domains import is_blocked, read_domains
 from tollway.identity.kept_text import NOBODY, KeptText, TextPermissions
 from tollway.identity.keys import hash_key, is_well_formed
@@ -205,6 +205,7 @@ class Authenticator:
             member_daily_limit=member.daily_limit if member and not member.require_seats else None,
             key_id=key.id if key else None,
             key_limit=key.limit_microdollars if key else None,
+            key_models=frozenset(key.model_allow_list) if key else NO_LIST,
             bot_id=bot_id,
             token_source=token_source,
             policy=_policy_for(member) if member else None,

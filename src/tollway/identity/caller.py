@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from tollway.identity.owned import Owned
 from tollway.identity.policy import OrganizationPolicy
 from tollway.money import Microdollars
+
+NO_LIST: Final[frozenset[str]] = frozenset()
 
 
 class Role(StrEnum):
@@ -18,7 +21,8 @@ class Role(StrEnum):
 class Caller:
     """An authenticated caller, or somebody of whom only the address is known (`is_anonymous`).
 
-    `organization_id` is set only after the membership was read from the database; `key_id` only for API keys.
+    `organization_id` is set only after the membership was read from the database; `key_id` only for API keys, and
+    `key_models` only for those that are for some models alone; empty: for all.
     `member_daily_limit` (µ$ per UTC day) applies inside the organization; None means unlimited. `policy` is what the
     organization restricts; None: nothing. `has_paid`: the user ever did, for anyone; it decides the text of a 402.
     `owned`: what the organization, or without one the user, brings along; None: nothing. `keeps_prompts` and
@@ -32,6 +36,7 @@ class Caller:
     member_daily_limit: Microdollars | None = None
     key_id: str | None = None
     key_limit: Microdollars | None = None
+    key_models: frozenset[str] = NO_LIST
     bot_id: str | None = None
     token_source: str | None = None
     policy: OrganizationPolicy | None = None

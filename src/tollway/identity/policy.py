@@ -1,4 +1,4 @@
-"""Which models and inference providers a request may use, by its caller's organization and its model. Pure.
+"""Which models and inference providers a request may use, by its caller's organization, key and its model. Pure.
 
 Lists are compared by the model's full id and by its normalised id (up to the first `:`), case-sensitively; the only
 wildcard is a whole namespace, `vendor/*`. Where the operator says so a provider's namespace means what it serves, too,
@@ -28,8 +28,7 @@ class OrganizationPolicy:
     def admits(self, model_id: str, required_providers: Iterable[str] = (), serving: Iterable[str] = ()) -> bool:
         """Whether members may use the model (its lower-cased full id), which needs all of `required_providers`.
         `serving`: providers whose namespaces allow it as well, because they serve it."""
-        allowed = self.allowed_models
-        if allowed and not is_named(model_id, allowed) and not any(f"{slug}/*" in allowed for slug in serving):
+        if not allows(self.allowed_models, model_id, serving):
             return False
         if self.denied_models and is_named(model_id, self.denied_models):
             return False
@@ -69,6 +68,12 @@ def policy_of(plan: str, settings: OrganizationSettings) -> OrganizationPolicy |
 
 
 _RESTRICTS_NOTHING: Final = OrganizationPolicy(frozenset(), frozenset(), (), (), None)
+
+
+def allows(allowed: Set[str], model_id: str, serving: Iterable[str] = ()) -> bool:
+    """Whether an allow-list has the model, or the namespace of one of those `serving` it. An empty list restricts
+    nothing."""
+    return not allowed or is_named(model_id, allowed) or any(f"{slug}/*" in allowed for slug in serving)
 
 
 def is_named(model_id: str, entries: Set[str]) -> bool:

@@ -26,7 +26,10 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """An API key as stored. `secret_hash` is HMAC-SHA-256 hex of the whole key under the server pepper."""
+    """An API key as stored. `secret_hash` is HMAC-SHA-256 hex of the whole key under the server pepper.
+
+    `model_allow_list`: which models it is for, as organizations list them; empty: all.
+    """
 
     id: str
     secret_hash: str
@@ -38,6 +41,7 @@ class KeyRow:
     expires_at: datetime | None
     revoked_at: datetime | None
     created_at: datetime
+    model_allow_list: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

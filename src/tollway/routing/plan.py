@@ -67,9 +67,14 @@ def plan_own_keys(request: ChatRequest, model: Model, gateway: Upstream) -> Plan
 
     The price is there to say what an answer was worth: of the gateway's own offer if it has one, else of the first.
     """
+    candidate = Candidate(gateway, own_keys_offer(model, gateway), Microdollars(0))
+    return Plan((candidate,), *_tokens_max(request, model), Rule.OWN_KEYS)
+
+
+def own_keys_offer(model: Model, gateway: Upstream) -> Offer:
+    """The model as the gateway that takes own keys has it."""
     own = next((offer for offer in model.offers if offer.provider_id == gateway.id), None)
-    offer = own or Offer(gateway.id, model.id, model.offers[0].price)
-    return Plan((Candidate(gateway, offer, Microdollars(0)),), *_tokens_max(request, model), Rule.OWN_KEYS)
+    return own or Offer(gateway.id, model.id, model.offers[0].price)
 
 
 def _tokens_max(request: ChatRequest, model: Model) -> tuple[int, int]:

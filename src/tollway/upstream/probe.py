@@ -1,4 +1,5 @@
-"""One request to an endpoint that somebody else than the operator named, on behalf of the use cases that try it."""
+"""One request to an endpoint that somebody else than the operator named, or with somebody else's key to one that the
+operator did, on behalf of the use cases that try it."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final
@@ -26,12 +27,7 @@ class Prober:
         self, upstream: Upstream, head: bytes, body: bytes, timeout_s: float, body_bytes_max: int
     ) -> tuple[int, bytes] | None:
         assert upstream.origin.is_guarded
-        try:
-            async with asyncio.timeout(timeout_s):
-                answer = await fetch(self._client, upstream, head, body, timeout_s, body_bytes_max)
-        except TimeoutError:
-            return None
-        return None if isinstance(answer, Failure) else answer
+        return await _ask(self._client, upstream, head, body, timeout_s, body_bytes_max)
 
     async def leads_inside(self, host: str, port: int) -> bool:
         """Whether the name resolves to what may not be called, or to nothing."""
@@ -43,8 +39,34 @@ class Prober:
         return isinstance(check_resolved(host, port, found, self._outbound), Refused)
 
 
+class GatewayAsker:
+    """Implements admin's Asking for what the operator has configured."""
+
+    def __init__(self, client: HttpUpstreams) -> None:
+        self._client = client
+
+    async def __call__(
+        self, upstream: Upstream, head: bytes, body: bytes, timeout_s: float, body_bytes_max: int
+    ) -> tuple[int, bytes] | None:
+        return await _ask(self._client, upstream, head, body, timeout_s, body_bytes_max)
+
+
+async def _ask(
+    client: HttpUpstreams, upstream: Upstream, head: bytes, body: bytes, timeout_s: float, body_bytes_max: int
+) -> tuple[int, bytes] | None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            answer = await fetch(client, upstream, head, body, timeout_s, body_bytes_max)
+    except TimeoutError:
+        return None
+    return None if isinstance(answer, Failure) else answer
+
+
 if TYPE_CHECKING:
     from tollway.admin.upstream_probes import Asking
 
     def _prober_asks(prober: Prober) -> Asking:
         return prober
+
+    def _gateway_asks(asker: GatewayAsker) -> Asking:
+        return asker

@@ -65,6 +65,15 @@ def test_an_organization_sees_what_it_admits_and_its_own() -> None:
     assert ids(CALLER, None, Assigned()) == ["acme/m", "vendor/name"]
 
 
+def test_a_key_for_some_models_sees_these_alone() -> None:
+    """Of what its organization admits, and of what is its owner's own."""
+    key = replace(CALLER, key_models=frozenset({"acme/*", "inner/llm"}))
+    assert ids(key, None) == ["acme/m"]
+    member = replace(key, organization_id="org", policy=POLICY)
+    store = Offered(offered("beta", Owner(OwnerKind.ORGANIZATION, "org")))
+    assert ids(member, store, Assigned()) == ["inner/llm"]
+
+
 def test_an_entry_that_clients_trip_over_is_left_out_here_too() -> None:
     broken = OfferedUpstream(Owner(OwnerKind.USER, CALLER.user_id), "beta", "B", (UpstreamModel("m", ""),))
     assert ids(CALLER, Offered(broken)) == ["acme/m", "vendor/name"]

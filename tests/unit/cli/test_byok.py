@@ -87,3 +87,27 @@ def test_endpoints_are_taken_over(acme, tmp_path: Path) -> None:
     path.write_text("[]")
     assert acme("byok", "endpoints", str(path)).err.startswith(f"tollway: {path}: ")
     assert acme("byok", "endpoints", "none.json").err == "tollway: none.json: No such file or directory\n"
+
+
+def test_a_key_is_not_tried_where_nobody_takes_it(acme, file: str) -> None:
+    ann = ("--user", "ann@example.com")
+    acme("byok", "add", "anthropic", *ann, "--key-file", file)
+    refused = acme("byok", "test", "anthropic", *ann)
+    assert (refused.code, refused.err) == (1, "tollway: no provider that takes own keys is configured\n")
+    for words in (("test", "openai"), ("models", "openai")):
+        assert acme("byok", *words, *ann).err == "tollway: BYOK key not found\n"
+
+
+def test_the_models_that_a_key_can_serve(acme, file: str, tmp_path: Path) -> None:
+    ann = ("--user", "ann@example.com")
+    acme("byok", "add", "anthropic", *ann, "--key-file", file)
+    (tmp_path / "tollway.toml").write_text(
+        '[providers.openrouter]\napi_key = "sk-fake"\n'
+        + "".join(
+            f'[[models]]\nid = "{vendor}/one"\nprovider = "openrouter"\nprompt_usd_per_million = "1"\n'
+            'completion_usd_per_million = "1"\ncontext_length = 1000\n'
+            for vendor in ("anthropic", "openai")
+        )
+    )
+    assert acme("byok", "models", "anthropic", *ann, "--json").json == {"models": ["anthropic/one"]}
+    assert acme("byok", "models", "anthropic", *ann).out == "anthropic/one\n"

@@ -223,5 +223,6 @@ def test_an_unknown_request_is_one_line_and_exit_code_1(run, tmp_path: Path, opt
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
         "tollway: request nobody is not in the books "
-        f"(what has just ended may still be in {tmp_path}/journal)\n"
-    )  # fmt: skip
+        f"(what has just ended may still be in {tmp_path}/journal; "
+        "of a refused one the log's line has the code, and the rule as its detail)\n"
+    )

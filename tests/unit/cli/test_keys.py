@@ -18,7 +18,11 @@ def test_a_key_is_printed_once(acme, tmp_path: Path) -> None:
         "expires_at",
         "revoked_at",
         "created_at",
+        "model_allow_list",
+        "last_used_at",
+        "prefix",
     }
+    assert (created["prefix"], created["model_allow_list"], created["last_used_at"]) == (key[:8], [], None)
     assert (created["limit_microdollars"], created["last_four"]) == (3_000_000, key[-4:])
     assert acme("keys", "list", "--json").json == [created]
     assert not any(key.encode() in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
@@ -26,7 +30,7 @@ def test_a_key_is_printed_once(acme, tmp_path: Path) -> None:
 
 def test_without_json_it_says_that_it_is_shown_once(acme) -> None:
     ended = acme("keys", "create", "--user", "ann@example.com", "--label", "laptop")
-    assert ended.out.startswith("key              tw_live_")
+    assert ended.out.startswith("key               tw_live_")
     assert ended.err == "Keep the key now: it is not shown again.\n"
     header, row = acme("keys", "list").out.splitlines()
     assert "laptop" in row
@@ -42,6 +46,19 @@ def test_expiry_is_a_date_or_days(acme) -> None:
     assert acme("keys", "create", "--user", "ann@example.com", "--expires", "soon").code == 2
     past = acme("keys", "create", "--user", "ann@example.com", "--expires", "2001-01-01")
     assert (past.code, past.err) == (1, "tollway: expires: must be in the future\n")
+
+
+def test_a_key_for_some_models(acme) -> None:
+    words = ("keys", "create", "--user", "ann@example.com", "--json", "--models")
+    key = acme(*words, "A/b, vendor/*").json
+    assert key["model_allow_list"] == ["a/b", "vendor/*"]
+    assert "a/b, vendor/*" in acme("keys", "list").out
+    assert acme("keys", "set", key["id"], "--label", "x", "--json").json["model_allow_list"] == ["a/b", "vendor/*"]
+    assert acme("keys", "set", key["id"], "--models", "none", "--json").json["model_allow_list"] == []
+    assert acme("keys", "show", key["id"], "--json").json["model_allow_list"] == []
+    assert acme("keys", "show", "who").err == "tollway: API key not found\n"
+    for ended in (acme(*words, "*"), acme("keys", "set", key["id"], "--models", "a/b*")):
+        assert (ended.code, ended.err.startswith("tollway: model_allow_list: entry 1 has a wildcard")) == (1, True)
 
 
 def test_listing_by_owner(acme) -> None:

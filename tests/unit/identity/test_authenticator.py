@@ -47,6 +47,18 @@ def key_row(secret: str = KEY, **changes: Any) -> KeyRow:
     return replace(row, **changes)
 
 
+def test_the_models_of_a_key_come_with_its_caller() -> None:
+    async def scenario() -> None:
+        for listed in ((), ("a/b", "vendor/*")):
+            store = FakeStore(keys=[key_row(model_allow_list=listed)])
+            one = Authenticator(store, RULES, lambda: 0.0, lambda: NOW)
+            caller = await one.authenticate(KEY, "")
+            assert isinstance(caller, Caller)
+            assert caller.key_models == frozenset(listed)
+
+    asyncio.run(scenario())
+
+
 @dataclass
 class FakeStore:
     """Rows in memory. `asked` counts look-ups of users and keys; `meanwhile` runs between reading and answering."""

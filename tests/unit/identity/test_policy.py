@@ -11,6 +11,7 @@ from tollway.identity.organization import ENTERPRISE, NO_SETTINGS, TEAMS, Organi
 from tollway.identity.policy import (
     POLICIES_KEPT,
     OrganizationPolicy,
+    allows,
     forbids_collection,
     is_named,
     policy_of,
@@ -94,6 +95,16 @@ def test_a_list_names_what_one_of_its_entries_names(model: str, listed: list[str
 @given(models, st.lists(entries, max_size=6))
 def test_no_capital_names_anything(model: str, listed: list[str]) -> None:
     assert not is_named(model, frozenset(entry.upper() for entry in listed if entry.upper() != entry))
+
+
+@given(models, st.lists(entries, max_size=4), st.lists(st.sampled_from(["p", "ven"]), max_size=2))
+def test_an_allow_list_has_what_it_names_and_what_named_ones_serve(
+    model: str, listed: list[str], serving: list[str]
+) -> None:
+    has = allows(frozenset(listed), model, serving)
+    by_serving = any(f"{slug}/*" in listed for slug in serving)
+    assert has == (not listed or is_named(model, frozenset(listed)) or by_serving)
+    assert allows(frozenset(listed), model) <= has
 
 
 # policies

@@ -17,6 +17,7 @@ from tollway.admin.answers import Answers
 from tollway.admin.custom_llms import LlmDesk
 from tollway.admin.device_logins import DeviceLogins
 from tollway.admin.office import Office
+from tollway.admin.own_key_probes import KeyProbes
 from tollway.admin.own_keys import Desk
 from tollway.admin.ownership import NO_ACCESS, NO_ROLE, Actor, check_access
 from tollway.admin.records import Organization
@@ -51,7 +52,8 @@ class Access(StrEnum):
 class ManagementServices:
     """`own_keys(actor)`, `custom_llms(actor)`: these use cases on behalf of one caller. `upstreams` None: turned off.
 
-    `spent(budget)`: micro-dollars so far. `address_of(request)`: the client's address, "" when it is not known.
+    `key_probes`: what own keys are tried with. `spent(budget)`: micro-dollars so far. `address_of(request)`: the
+    client's address, "" when it is not known.
     `text_permissions`: whose text the operator permits to be kept.
     `subscriptions`, `top_ups`: what preset and settings say of them.
     """
@@ -64,6 +66,7 @@ class ManagementServices:
     explain: Explain
     spent: Callable[[BudgetRef], Awaitable[int]]
     own_keys: Callable[[Actor], Desk]
+    key_probes: KeyProbes
     custom_llms: Callable[[Actor], LlmDesk]
     upstreams: UpstreamServices | None
     subscriptions: SubscriptionRules

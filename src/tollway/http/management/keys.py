@@ -10,6 +10,7 @@ from tollway.admin import key_changes
 from tollway.admin.key_changes import KeyChange, KeyDesk
 from tollway.admin.keys import CreatedKey
 from tollway.admin.records import ApiKey, Page
+from tollway.admin.restrictions import ENTRY_CHARS_MAX, LIST_ENTRIES_MAX
 from tollway.errors import Problem
 from tollway.http.management.call import Access, Call, Current
 from tollway.http.management.table import Body, Listing, Table, page_of
@@ -17,6 +18,7 @@ from tollway.money import MICRODOLLARS_MAX
 
 Amount = Annotated[int, Field(ge=0, le=MICRODOLLARS_MAX)]
 Instant = Annotated[AwareDatetime, Field(strict=False)]
+Models = Annotated[list[Annotated[str, Field(max_length=ENTRY_CHARS_MAX)]], Field(max_length=LIST_ENTRIES_MAX)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=100)]
 
@@ -27,10 +29,13 @@ class KeyBody(Body):
     label: Annotated[str, Field(max_length=100)] = ""
     limit_microdollars: Amount | None = None
     expires_at: Instant | None = None
+    model_allow_list: Models | None = None
 
     @property
     def change(self) -> KeyChange:
         named = {name: getattr(self, name) for name in self.model_fields_set}
+        if "model_allow_list" in named:
+            named["model_allow_list"] = tuple(named["model_allow_list"] or ())
         return KeyChange(**{name: named.get(name, UNSET) for name in KeyChange.__slots__})
 
 
@@ -68,7 +73,7 @@ async def show_key(call: Current, key_id: str) -> ApiKey | Problem:
 
 
 async def change_key(call: Current, key_id: str, body: KeyBody) -> ApiKey | Problem:
-    """Label, limit and expiry; null lifts a limit or an expiry."""
+    """Label, limit, expiry and models; null lifts a limit, an expiry or a list of models."""
     return await key_changes.change_key(key_desk(call), key_id, body.change)
 
 

@@ -10,9 +10,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tollway.admin import own_keys
+from tollway.admin import own_key_probes, own_keys
 from tollway.admin.own_keys import KEY_CHARS_MAX
 from tollway.admin.records import StoredOwnKey
+from tollway.admin.upstream_probes import Probed
 from tollway.errors import Code, Problem
 from tollway.http.management.call import Access, Current
 from tollway.http.management.table import Body, Done, Listing, Table
@@ -46,11 +47,13 @@ class OwnKeyShown:
 
 def add_own_keys(table: Table) -> None:
     table.add("GET", "/byok-keys", Access.LOOK, list_own_keys, Listing[OwnKeyShown])
+    table.add("GET", "/byok-keys/{own_key_id}/models", Access.LOOK, list_own_key_models, Listing[str])
     _add_changes(table)
 
 
 def add_bare_own_keys(table: Table) -> None:
     table.add("GET", "/byok-keys", Access.LOOK, list_bare_own_keys, list[OwnKeyShown])
+    table.add("GET", "/byok-keys/{own_key_id}/models", Access.LOOK, list_bare_own_key_models, list[str])
     _add_changes(table)
 
 
@@ -58,6 +61,7 @@ def _add_changes(table: Table) -> None:
     table.add("POST", "/byok-keys", Access.CHANGE, add_own_key, OwnKeyShown, status=201, once=True)
     table.add("PATCH", "/byok-keys/{own_key_id}", Access.CHANGE, change_own_key, OwnKeyShown)
     table.add("DELETE", "/byok-keys/{own_key_id}", Access.CHANGE, delete_own_key, Done)
+    table.add("POST", "/byok-keys/{own_key_id}/test", Access.CHANGE, try_own_key, Probed)
 
 
 async def list_own_keys(call: Current) -> Listing[OwnKeyShown] | Problem:
@@ -94,6 +98,26 @@ async def delete_own_key(call: Current, own_key_id: str) -> Done | Problem:
     """It is gone for good."""
     removed = await own_keys.delete_own_key(call.services.own_keys(call.actor), call.owner, own_key_id)
     return removed if isinstance(removed, Problem) else Done()
+
+
+async def try_own_key(call: Current, own_key_id: str) -> Probed | Problem:
+    """Send one tiny request with the key, at its owner's expense; so many an hour for each owner."""
+    services = call.services
+    return await own_key_probes.try_own_key(services.key_probes, services.own_keys(call.actor), call.owner, own_key_id)
+
+
+async def list_own_key_models(call: Current, own_key_id: str) -> Listing[str] | Problem:
+    """The models of the catalog that can be served with the key."""
+    found = await list_bare_own_key_models(call, own_key_id)
+    return found if isinstance(found, Problem) else Listing[str](data=found, next_cursor=None)
+
+
+async def list_bare_own_key_models(call: Current, own_key_id: str) -> list[str] | Problem:
+    """The models of the catalog that can be served with the key, as an array."""
+    services = call.services
+    return await own_key_probes.list_key_models(
+        services.key_probes, services.own_keys(call.actor), call.owner, own_key_id
+    )
 
 
 def _told(row: StoredOwnKey | Problem) -> OwnKeyShown | Problem:

@@ -20,6 +20,7 @@ from tollway.storage.sql import budgets, changes, corrections, leases, settlemen
 from tollway.storage.sql.announcements import tell_refused
 from tollway.storage.sql.changes import Once
 from tollway.storage.sql.database import Database
+from tollway.storage.sql.key_use import KeyUse, note_uses
 from tollway.wire.generation import Generation
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class SqlBooks:
         self._database = database
         self._now = now
         self._top_ups = top_ups
+        self._key_use = KeyUse()
         self._answered: set[str] = set()  # changes of leases whose rows the next report removes
 
     async def enlist(self, worker_id: str, node: str) -> None:
@@ -87,10 +89,16 @@ class SqlBooks:
                 self._answered.add(once.id)
 
     async def settle(self, worker_id: str, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-        now, top_ups = self._now(), self._top_ups
-        return await self._database.write(
-            lambda connection: settlement.settle(connection, worker_id, outcomes, now, top_ups)
-        )
+        now, top_ups, uses = self._now(), self._top_ups, self._key_use.of(outcomes)
+
+        def work(connection: Connection) -> tuple[str, ...]:
+            settled = settlement.settle(connection, worker_id, outcomes, now, top_ups)
+            note_uses(connection, uses)
+            return settled
+
+        settled = await self._database.write(work)
+        self._key_use.wrote(uses)
+        return settled
 
     async def retire(self, worker_id: str) -> None:
         now = self._now()

@@ -45,6 +45,7 @@ KEY_COLUMNS: Final = (
     api_keys.c.expires_at,
     api_keys.c.revoked_at,
     api_keys.c.created_at,
+    api_keys.c.model_allow_list,
 )
 _USER: Final = select(*USER_COLUMNS).where(users.c.id == bindparam("user_id"))
 _KEY: Final = (

@@ -125,6 +125,8 @@ api_keys: Final = Table(
     Column("expires_at", UtcInstant),
     Column("revoked_at", UtcInstant),
     Column("created_at", UtcInstant, nullable=False),
+    Column("model_allow_list", TextList, nullable=False, server_default="[]"),  # empty: all models
+    Column("last_used_at", UtcInstant),  # see `key_use.py`
     CheckConstraint("limit_microdollars >= 0", name="limit_microdollars"),
 )
 

@@ -39,7 +39,7 @@ class Fate(StrEnum):
 
 FATES: Final[Mapping[str, Fate]] = {
     "users": Fate.ANONYMISE,
-    "api_keys": Fate.ANONYMISE,  # revoked, the label gone
+    "api_keys": Fate.ANONYMISE,  # revoked, label and last use gone
     "memberships": Fate.DELETE,
     "member_limits": Fate.DELETE,
     "byok_keys": Fate.DELETE,  # their own; an organization's stay, whoever made them
@@ -87,7 +87,9 @@ _REVOKE: Final = (
     update(api_keys)
     .where(api_keys.c.user_id == bindparam("erased"))
     .values(
-        label="", revoked_at=func.coalesce(api_keys.c.revoked_at, bindparam("now", type_=api_keys.c.revoked_at.type))
+        label="",
+        last_used_at=None,
+        revoked_at=func.coalesce(api_keys.c.revoked_at, bindparam("now", type_=api_keys.c.revoked_at.type)),
     )
 )
 _UNLINK: Final = tuple(

@@ -25,6 +25,8 @@ _COLUMNS: Final = (
     api_keys.c.expires_at,
     api_keys.c.revoked_at,
     api_keys.c.created_at,
+    api_keys.c.model_allow_list,
+    api_keys.c.last_used_at,
 )
 _BUDGET_ID: Final = f"{BudgetKind.KEY.value}:" + api_keys.c.id
 _SHOWN: Final = select(*_COLUMNS).outerjoin_from(api_keys, budgets, budgets.c.id == _BUDGET_ID)
@@ -62,6 +64,7 @@ class SqlKeys(SqlSubject):
             "expires_at": key.expires_at,
             "revoked_at": key.revoked_at,
             "created_at": key.created_at,
+            "model_allow_list": key.model_allow_list,
         }
         who = {"organization_id": key.organization_id, "user_id": key.user_id}
 

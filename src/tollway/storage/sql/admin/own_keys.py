@@ -1,4 +1,4 @@
-"""Rows of byok_keys, as administration reads and changes them: never the sealed key itself."""
+"""Rows of byok_keys, as administration reads and changes them: the sealed key itself only where it is tried."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,6 +32,10 @@ class SqlOwnKeys(SqlSubject):
         return await self._database.read(
             lambda connection: tuple(_key(owner, row) for row in connection.execute(statement).all())
         )
+
+    async def sealed_own_key(self, owner: Owner, key_id: str) -> Sealed | None:
+        statement = select(byok_keys.c.sealed_key).where(_is_of(owner), byok_keys.c.id == key_id)
+        return await self._database.read(lambda connection: connection.execute(statement).scalar())
 
     async def add_own_key(self, row: StoredOwnKey, sealed: Sealed, audit: AuditEntry | None) -> bool:
         values = {
