@@ -1,6 +1,7 @@
 """Which refusal wins, that closers run whatever happens, and what a bug looks like from outside."""
 
 import asyncio
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from tollway.billing.ledger import HoldOrder, HoldRefused
 from tollway.errors import Code, Problem
+from tollway.gateway import pipeline
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.pipeline import CLOSERS, STAGES, handle
 from tollway.gateway.services import Services
@@ -296,3 +298,51 @@ def test_every_stage_has_a_name_of_its_own() -> None:
     names = [stage.name for stage in STAGES]
     assert len(set(names)) == len(names)
     assert len(set(CLOSERS)) == len(CLOSERS)
+
+
+def breaks(waits: bool) -> Any:
+    """A step that is a bug: at once, or once it has waited."""
+
+    def at_once(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def later(*_: object) -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    return later if waits else at_once
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("place", range(len(STAGES)), ids=[stage.name for stage in STAGES])
+def test_a_bug_in_any_stage_is_an_internal_error(monkeypatch: pytest.MonkeyPatch, place: int, waits: bool) -> None:
+    stages = [*STAGES[:place], replace(STAGES[place], run=breaks(waits)), *STAGES[place + 1 :]]
+    monkeypatch.setattr(pipeline, "STAGES", tuple(stages))
+    funds = FakeFunds()
+    everything = services(client=FakeUpstreams(answers(200, BODY)), funds=funds)
+    client = run(exchange(headers=KEY), everything)
+    assert client.endings == 1
+    assert client.problem
+    assert client.problem.code is Code.INTERNAL_ERROR
+    assert len(funds.released) + len(funds.closed) == len(funds.orders)
+    assert everything.slots.take([("user-1", 1), ("key-1", 1)]) is None
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("place", range(len(CLOSERS)), ids=[closer.__module__.rpartition(".")[2] for closer in CLOSERS])
+def test_a_bug_in_any_closer_keeps_no_other_from_its_turn(
+    monkeypatch: pytest.MonkeyPatch, place: int, waits: bool
+) -> None:
+    had_their_turn: list[int] = []
+
+    def noted(number: int) -> Any:
+        def run_it(one: Exchange, everything: Services) -> Any:
+            had_their_turn.append(number)
+            return CLOSERS[number](one, everything)
+
+        return run_it
+
+    closers = [breaks(waits) if number == place else noted(number) for number in range(len(CLOSERS))]
+    monkeypatch.setattr(pipeline, "CLOSERS", tuple(closers))
+    run(exchange(headers=KEY), services(client=FakeUpstreams(answers(200, BODY))))
+    assert had_their_turn == [number for number in range(len(CLOSERS)) if number != place]
