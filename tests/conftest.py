@@ -1,5 +1,7 @@
 """What the machine decides about the tests, said at the end of a run: PostgreSQL, Redis, and whether Node is here."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -13,6 +15,11 @@ settings.load_profile("tollway")
 
 collect_ignore = [] if node_client.IS_HERE else ["flow/test_openai_node.py", "flow/test_device_login.py"]
 _NODE = "Node client: tested" if node_client.IS_HERE else "Node client: not tested, node and npm are not here"
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Flow tests wait as much as they compute."""
+    return max(2, 3 * (os.cpu_count() or 1) // 2)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

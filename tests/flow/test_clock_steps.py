@@ -20,7 +20,7 @@ from flow.reckoning import PLENTY, compare
 from flow.test_disconnects import wait_until
 from flow.test_identity import ask, bearer, organization, run
 from flow.usage_rows import usage_of
-from flow.workers import workers_of
+from flow.workers import wait_until_served, workers_of
 from servers.warm import CLOCK_SHIFT
 from tollway.admin.members import set_daily_limit
 from tollway.admin.office import Office
@@ -140,7 +140,9 @@ def test_a_worker_in_place_of_another_begins_with_the_time_of_its_siblings(
         time.sleep(LOOK_S + 1)
     before = workers_of(gateway)
     os.kill(before[0], signal.SIGKILL)
-    wait_until(lambda: len(workers_of(gateway)) == 2 and workers_of(gateway) != before)
+    wait_until(lambda: not Path(f"/proc/{before[0]}").exists())  # what it had accepted dies with it
+    wait_until(lambda: len(workers_of(gateway)) == 2)
+    wait_until_served(gateway)
     assert [ask(gateway, bearer(account))[0] for _ in range(6)] == [200] * 6
     time.sleep(LOOK_S)
     assert not [line for line in gateway.lines if "wall_clock_moved" in line]
