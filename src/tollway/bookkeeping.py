@@ -4,15 +4,17 @@ A part of the composition root (`app.py`): settings → adapters → jobs.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from tollway.catalog.preset import Preset
 from tollway.clock import monotonic, utc_now
-from tollway.gateway.early_lookups import EarlyLookups, Pace, Start
+from tollway.gateway.abuse_checks import Start
+from tollway.gateway.early_lookups import EarlyLookups, Pace
 from tollway.gateway.lookups import FindPrice, look_up
 from tollway.gateway.notices import handle_notices
 from tollway.gateway.upstream_port import Failure
+from tollway.http.background import Every
 from tollway.ids import jitter
 from tollway.observability.logs import get_log
 from tollway.observability.metrics import Metrics
@@ -71,7 +73,7 @@ class Bookkeeping:
         pace = Pace(total_s, monotonic, asyncio.sleep, lambda: jitter(0, 1))
         return EarlyLookups(self._books, self._upstreams, self._price_of, self._fetch, pace, start)
 
-    def start(self, every: Callable[[float, str, Callable[[], Awaitable[object] | object]], None]) -> None:
+    def start(self, every: Every) -> None:
         """Start the jobs."""
         every(self._settings.timeouts.estimates_poll_s, "estimates", self._look_up)
         every(self._settings.timeouts.books_poll_s, "books", self._verify)

@@ -4,7 +4,7 @@ A part of the composition root (`app.py`), shared with `tollway sync`: settings 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -30,6 +30,7 @@ from tollway.catalog.store import PriceRow
 from tollway.catalog_sync import SyncParts
 from tollway.clock import monotonic, unix_seconds, utc_now
 from tollway.gateway.services import nobody
+from tollway.http.background import Every
 from tollway.http.callers import Callers
 from tollway.http.catalog import CatalogServices, Page, page
 from tollway.http.catalog_details import DetailServices
@@ -51,7 +52,6 @@ from tollway.upstream.client import HttpUpstreams
 REBUILD_S: Final = 600.0  # prices come into force and new models grow old without anybody writing anything
 DUE_S: Final = 1.0  # how often a worker asks whether the next run is due
 
-Every = Callable[[float, str, Callable[[], Awaitable[object] | object]], None]
 
 _log = get_log()
 

@@ -17,6 +17,7 @@ from tollway.billing.notices import TopUpRules
 from tollway.catalog.preset import Preset
 from tollway.clock import utc_now
 from tollway.gateway.metric_sinks import PostSink, StoreSink
+from tollway.http.background import Every
 from tollway.http.observation import TOKEN_HEADER, Observation
 from tollway.ids import new_id
 from tollway.kept_secret import secret_text
@@ -42,7 +43,6 @@ POST_S: Final = 5.0
 CLEAN_UP_S: Final = 600.0
 CLEAN_UP_STEPS_MAX: Final = 1_000
 
-Every = Callable[[float, str, Callable[[], Awaitable[object] | object]], None]
 
 _log = get_log()
 

@@ -3,12 +3,12 @@
 A part of the composition root (`app.py`): settings → adapters → jobs. What is not switched on is not there.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from tollway.clock import monotonic, utc_now
 from tollway.gateway.abuse_checks import AbuseChecks, Start
 from tollway.gateway.transcripts import Transcripts
+from tollway.http.background import Every
 from tollway.kept_secret import secret_text
 from tollway.observability.logs import get_log
 from tollway.observability.metrics import Metrics
@@ -42,7 +42,7 @@ class Oversight:
         self.transcripts = kept if wanted.email_suffixes or wanted.organizations else None
         self.abuse = _abuse_checks(settings, client, start, metrics) if settings.abuse.base_url else None
 
-    def start(self, every: Callable[[float, str, Callable[[], Awaitable[object] | object]], None]) -> None:
+    def start(self, every: Every) -> None:
         """Start the jobs."""
         if self.transcripts is not None:
             every(FLUSH_S, "transcripts", self._kept.flush)

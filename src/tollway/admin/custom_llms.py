@@ -122,8 +122,10 @@ async def change_llm(
     fields = check_llm(change(found.fields))
     if isinstance(fields, Problem):
         return fields
-    if isinstance(secret, Problem) or isinstance(given, Problem):
-        return secret if isinstance(secret, Problem) else given  # type: ignore[return-value]
+    if isinstance(secret, Problem):
+        return secret
+    if isinstance(given, Problem):
+        return given
     if is_elsewhere(found.fields, fields) and desk.guard:
         refused = await desk.guard(fields.base_url)
         if refused is not None:
@@ -184,8 +186,10 @@ async def _add(
     is_guarded: bool,
 ) -> CustomLlm | Problem:
     id_, given = check_public_id(desk.prefix, public_id), await _organizations(desk, organizations)
-    if isinstance(id_, Problem) or isinstance(given, Problem):
-        return id_ if isinstance(id_, Problem) else given  # type: ignore[return-value]
+    if isinstance(id_, Problem):
+        return id_
+    if isinstance(given, Problem):
+        return given
     made = make(id_)
     if isinstance(made, Problem):
         return made

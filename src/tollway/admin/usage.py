@@ -12,7 +12,7 @@ from enum import StrEnum
 from io import StringIO
 from typing import Any, Final, Protocol
 
-from tollway.admin.fields import PAGE_ROWS_MAX, bad
+from tollway.admin.fields import bad
 from tollway.errors import Problem
 
 SPAN_DEFAULT: Final = timedelta(days=30)
@@ -118,10 +118,6 @@ def check_filter(name: str, value: str | None) -> str | Problem | None:
     if value is None or (0 < len(value) <= FILTER_CHARS_MAX and value.isprintable()):
         return value
     return bad(name, f"must have 1 to {FILTER_CHARS_MAX} characters, none of them control characters")
-
-
-def check_limit(limit: int) -> Problem | None:
-    return None if 1 <= limit <= PAGE_ROWS_MAX else bad("limit", f"must be between 1 and {PAGE_ROWS_MAX}")
 
 
 def first_id(at: datetime) -> str:

@@ -17,7 +17,7 @@ from tollway.cli.control import open_management
 from tollway.cli.database import Administration, administer
 from tollway.cli.entered_key import KeyFile, read_key
 from tollway.cli.master_keys import keys_that_seal
-from tollway.cli.output import fields_of, refuse, write_json, write_record, write_table
+from tollway.cli.output import fields_of, refuse, show_probe, write_json, write_record, write_table
 from tollway.errors import Problem
 from tollway.identity.master_keys import sealing_keys
 from tollway.identity.owned import Owner
@@ -126,13 +126,7 @@ def try_(
         async with open_management(admin) as management:
             return await own_key_probes.try_own_key(management.key_probes, _desk(admin), owner, key)
 
-    tested = _for_owner(work, user, organization)
-    if as_json:
-        write_json(tested)
-    if not tested.success:
-        refuse(tested.message)
-    if not as_json:
-        typer.echo(tested.message)
+    show_probe(_for_owner(work, user, organization), as_json=as_json)
 
 
 @app.command()

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
 
 from tollway.money import format_usd
+
+if TYPE_CHECKING:
+    from tollway.admin.upstream_probes import Probed
 
 MONEY_SUFFIX: Final = "_microdollars"
 _GAP: Final = "  "
@@ -21,6 +24,16 @@ def refuse(why: str) -> NoReturn:
     """One line on stderr, exit code 1."""
     typer.echo(f"tollway: {why}", err=True)
     raise typer.Exit(1)
+
+
+def show_probe(tested: "Probed", *, as_json: bool) -> None:
+    """What came of trying a key or an endpoint; exit code 1 when it failed."""
+    if as_json:
+        write_json(tested)
+    if not tested.success:
+        refuse(tested.message)
+    if not as_json:
+        typer.echo(tested.message)
 
 
 def fields_of(record: Any) -> dict[str, Any]:

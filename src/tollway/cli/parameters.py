@@ -71,7 +71,8 @@ def _reader(annotation: Any, parser: Read | None) -> Read | None:
     if annotation is int:
         return _whole_number
     if annotation in (str, Path, bool):  # a flag that nobody gave has no text to read; one that was given is a bool
-        return annotation  # type: ignore[no-any-return]
+        plain: Read = annotation
+        return plain
     return _choice(annotation) if isinstance(annotation, type) and issubclass(annotation, StrEnum) else None
 
 

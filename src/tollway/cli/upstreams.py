@@ -18,7 +18,7 @@ from tollway.cli.control import open_management
 from tollway.cli.database import Administration, administer
 from tollway.cli.entered_key import KeyFile, read_key
 from tollway.cli.master_keys import keys_that_seal
-from tollway.cli.output import fields_of, refuse, write_json, write_record, write_table
+from tollway.cli.output import fields_of, refuse, show_probe, write_json, write_record, write_table
 from tollway.errors import Problem
 from tollway.identity.owned import Owner
 
@@ -149,13 +149,7 @@ def try_(
             return place
         return await upstream_probes.try_upstream(ask, place, row, model)
 
-    tested = _at_desk(work, user, organization)
-    if as_json:
-        write_json(tested)
-    if not tested.success:
-        refuse(tested.message)
-    if not as_json:
-        typer.echo(tested.message)
+    show_probe(_at_desk(work, user, organization), as_json=as_json)
 
 
 @app.command()

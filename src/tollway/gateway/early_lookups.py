@@ -7,15 +7,16 @@ Source: response-path 6.5.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
 from tollway.billing.ledger import Outcome
 from tollway.billing.reconciliation import is_to_be_looked_up
 from tollway.billing.store import Corrections, StoreUnavailableError, UncertainRow
+from tollway.gateway.abuse_checks import Start
 from tollway.gateway.lookups import Fetch, FindPrice, correct_by_record, is_refusal, question
 from tollway.gateway.upstream_port import Failure
 from tollway.observability.logs import get_log
@@ -28,8 +29,6 @@ JITTER: Final = 0.1  # of the first pause, from end to end
 AT_ONCE_MAX: Final = 100  # beyond that they are left to reconciliation
 BOOKED_LOOKS_MAX: Final = 20  # for the row that is to be corrected, which the next settlement writes
 BOOKED_PAUSE_S: Final = 0.2
-
-Start = Callable[[Callable[[], Coroutine[Any, Any, None]]], asyncio.Task[None]]
 
 _log = get_log()
 

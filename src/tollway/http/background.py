@@ -11,6 +11,9 @@ from tollway.observability.logs import get_log
 
 END_S: Final = 3.0  # what was started once may take so long when the worker ends
 
+# How jobs are started: every so many seconds, under a name. `Background.every`.
+Every = Callable[[float, str, Callable[[], Awaitable[object] | object]], None]
+
 _log = get_log()
 
 

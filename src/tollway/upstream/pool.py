@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from tollway.deadlines import Deadlines
 from tollway.gateway.upstream_port import Failure, FailureKind
@@ -15,8 +15,6 @@ from tollway.upstream.resolver import Resolve, resolve
 
 if TYPE_CHECKING:
     from tollway.upstream.guard import Refused
-
-SOCKET_READ_BYTES: Final = 262_144
 
 
 # The addresses to connect to among those that were resolved, or why none of them is called.

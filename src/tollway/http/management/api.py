@@ -3,7 +3,7 @@
 from asyncio import to_thread
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -22,8 +22,6 @@ from tollway.http.management.top_ups import add_top_ups
 from tollway.http.management.upstreams import add_upstreams
 from tollway.http.management.usage import add_usage
 from tollway.http.management.users import add_users
-
-DESCRIPTION: Final = f"{ROOT}/openapi.json"
 
 
 def add_management(api: FastAPI, services: ManagementServices) -> None:

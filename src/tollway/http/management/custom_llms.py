@@ -42,16 +42,9 @@ _Verbosity = Literal["low", "medium", "high", "max"]
 _Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
 
-class NewLlmBody(Body):
-    """`vendor`: whose API it speaks; `internal_id`: what the vendor calls it. Without `organization_ids` nobody has it
-    yet. `completion_tokens_max` 0: as the vendor has it; null: not said."""
+class _AbilitiesBody(Body):
+    """`completion_tokens_max` 0: as the vendor has it. null: not said."""
 
-    public_id: _Id
-    vendor: _Vendor
-    base_url: _Address
-    internal_id: _Id
-    api_key: _Secret
-    display_name: _Name | None = None
     context_length: _Context = 200_000
     completion_tokens_max: _Completion = 0
     verbosity: _Verbosity | None = None
@@ -60,10 +53,22 @@ class NewLlmBody(Body):
     excluded_tools: _Tools | None = None
     supports_image_input: bool = False
     force_reasoning: bool = False
+
+
+class NewLlmBody(_AbilitiesBody):
+    """`vendor`: whose API it speaks; `internal_id`: what the vendor calls it. Without `organization_ids` nobody has it
+    yet."""
+
+    public_id: _Id
+    vendor: _Vendor
+    base_url: _Address
+    internal_id: _Id
+    api_key: _Secret
+    display_name: _Name | None = None
     organization_ids: _Organizations | None = None
 
 
-class LlmChangeBody(Body):
+class LlmChangeBody(_AbilitiesBody):
     """What is left out stays. With another scheme, host or port the key must be entered again. `organization_ids`: all
     that have it from now on."""
 
@@ -72,14 +77,6 @@ class LlmChangeBody(Body):
     internal_id: _Id = ""
     api_key: _Secret = ""
     display_name: _Name = ""
-    context_length: _Context = 200_000
-    completion_tokens_max: _Completion = 0
-    verbosity: _Verbosity | None = None
-    reasoning_effort: _Effort | None = None
-    included_tools: _Tools | None = None
-    excluded_tools: _Tools | None = None
-    supports_image_input: bool = False
-    force_reasoning: bool = False
     organization_ids: Annotated[_Organizations, Field(default_factory=list)]
 
 

@@ -6,6 +6,7 @@ other, and all but the first find nothing to do. Source: response-path 7.2 to 7.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -84,10 +85,10 @@ class SqlSubscriptions:
         """Every month that has begun, oldest first, each in a transaction; then its end. False: the tier is gone."""
         step: bool | None = True
         while step:
-            ids = Ids.drawn()
-            step = await self._database.write(
-                lambda connection, ids=ids: _begin_month(connection, subscription_id, user_id, rules, ids, now)  # type: ignore[misc]
+            begin = partial(
+                _begin_month, subscription_id=subscription_id, user_id=user_id, rules=rules, ids=Ids.drawn(), now=now
             )
+            step = await self._database.write(begin)
         ids = Ids.drawn()
         await self._database.write(lambda connection: _end_if_used_up(connection, subscription_id, user_id, ids, now))
         return step is not None
