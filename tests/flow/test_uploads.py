@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
@@ -35,9 +35,9 @@ def in_chunks(account: Account) -> bytes:
 
 @pytest.mark.parametrize("upload", [of_known_length, in_chunks], ids=["length", "chunks"])
 def test_a_request_that_is_cut_anywhere_is_the_same(
-    gateway: Gateway, accounts: Accounts, account: Account, sim: Sim, upload: object
+    gateway: Gateway, accounts: Accounts, account: Account, sim: Sim, upload: Callable[[Account], bytes]
 ) -> None:
-    raw = upload(account)  # type: ignore[operator]
+    raw = upload(account)
     known = len(sim.records())
     with Raw(gateway) as connection, Raw(gateway) as other:
         for at in range(1, len(raw)):

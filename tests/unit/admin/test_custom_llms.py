@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -228,7 +229,7 @@ def test_who_may_not_name_any_address_is_asked_about_new_ones_only(play: Any) ->
         assert [await is_guarded(id_) for id_ in ("in/c", "in/d")] == [True, False]
         for desk, expected in ((guarded, True), (world.desk, False), (guarded, True)):
             port = f"https://c.example:{8443 + expected}/v1"
-            await change_llm(desk, "in/d", lambda fields, to=port: replace(fields, base_url=to), CANARY)  # type: ignore[misc]
+            await change_llm(desk, "in/d", partial(replace, base_url=port), CANARY)
             assert await is_guarded("in/d") is expected
 
     play(scenario)

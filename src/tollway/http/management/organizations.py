@@ -140,9 +140,11 @@ async def change_organization(call: Current, body: OrganizationBody) -> Organiza
         settings = {name: tuple(value) if isinstance(value, list) else value for name, value in entered.items()}
     change = OrganizationChange(body.plan, body.require_seats, settings, body.name)
     changed = await organization_changes.change_settings(call.office, call.found, change)
-    role = changed if isinstance(changed, Problem) else await role_of(call.services.store, call.actor, changed.id)
-    if isinstance(changed, Problem) or isinstance(role, Problem):
-        return changed if isinstance(changed, Problem) else role  # type: ignore[return-value]
+    if isinstance(changed, Problem):
+        return changed
+    role = await role_of(call.services.store, call.actor, changed.id)
+    if isinstance(role, Problem):
+        return role
     return _shown(call, changed, role)
 
 

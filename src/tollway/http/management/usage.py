@@ -64,9 +64,11 @@ async def list_usage(
 ) -> Listing[UsedRequest] | Response | Problem:
     """Requests, newest first. As CSV all of them, up to a million."""
     wanted = await _filter(call, _Entered(since, until, model, key_id, user_id))
-    refused = check_filter("cursor", cursor)
-    if isinstance(wanted, Problem) or isinstance(refused, Problem):
-        return wanted if isinstance(wanted, Problem) else refused  # type: ignore[return-value]
+    checked = check_filter("cursor", cursor)
+    if isinstance(wanted, Problem):
+        return wanted
+    if isinstance(checked, Problem):
+        return checked
     if format is Format.CSV:
         pages = csv_pages(call.services.usage, wanted, cursor)
         return StreamingResponse(_after(await anext(pages), pages), headers=_CSV, media_type=_CSV_TYPE)
