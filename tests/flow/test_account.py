@@ -67,6 +67,21 @@ def test_an_organization_is_its_members(desk: Desk, account: Account) -> None:
     )
 
 
+def test_usage_is_listed_page_by_page(desk: Desk, gateway: Gateway, account: Account) -> None:
+    asked = [ask_model(gateway, account, chat("sim/echo")).request_id for _ in range(3)]
+    desk.accounts.balance(account)  # once they are settled
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = desk.call(account, "GET", f"/usage?limit=1{cursor and f'&cursor={cursor}'}")
+        assert page.status == 200
+        seen += [row["id"] for row in page.json["data"]]
+        cursor = page.json["next_cursor"]
+    assert seen == sorted(asked, reverse=True)
+    refused = desk.call(account, "GET", "/usage?cursor=%00")
+    assert (refused.status, refused.json["error"]["code"]) == (400, "bad_request")
+
+
 def test_limits_and_what_was_used(desk: Desk, gateway: Gateway) -> None:
     account = desk.accounts.create(key_limit=2_000_000)
     answer = ask_model(gateway, account, chat("sim/story"))
