@@ -62,7 +62,10 @@ database_url = "sqlite:///{folder}/bench.db"
 [limits]
 in_flight_per_account = 100000
 in_flight_per_key = 100000
-upstream_in_flight = 5000
+connections = 40000
+connections_per_address = 40000
+in_flight = 40000
+upstream_in_flight = 40000
 upstream_connecting = 2000
 [providers.bench]
 kind = "compatible"
@@ -152,11 +155,11 @@ def start_stacks(stack: ExitStack, folder: Path, origins: tuple[int, int], names
     for kind, origin in zip(("json", "stream"), origins, strict=True):
         for name in names:
             port += 1
-            found.append(_start(stack, folder, f"{name}:{kind}", name, port, origin))
+            found.append(start_stack(stack, folder, f"{name}:{kind}", name, port, origin))
     return found
 
 
-def _start(stack: ExitStack, folder: Path, label: str, name: str, port: int, origin: int) -> Stack:
+def start_stack(stack: ExitStack, folder: Path, label: str, name: str, port: int, origin: int) -> Stack:
     if name == "nginx":
         pids = nginx(stack, folder, f"proxy-{port}", STACK_CORE, _PROXY.format(port=port, origin=origin), port)
         return Stack(label, port, pids)

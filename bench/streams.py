@@ -1,6 +1,6 @@
 """Load for streams and for latency: raw protocols on uvloop, so that the load costs less than what it measures.
 
-`python bench/streams.py streams HOST PORT HEADERS_JSON STREAMS CHUNKS INTERVAL_MS` and
+`python bench/streams.py streams HOST PORT HEADERS_JSON STREAMS CHUNKS INTERVAL_MS`, the same with `idle`, and
 `python bench/streams.py latency HOST PORT HEADERS_JSON RATE SECONDS` print one JSON object.
 """
 
@@ -93,6 +93,38 @@ async def streams(
     }
 
 
+async def idle(
+    host: str, port: int, headers: dict[str, str], count: int, chunks: int, interval_ms: int
+) -> dict[str, Any]:
+    """Streams that begin evenly over one interval, each as soon as it is connected; those that break are counted.
+
+    Prints a line `open` once all of them have begun.
+    """
+    loop = asyncio.get_running_loop()
+    data = request(headers, {**BODY, "stream": True}, f"?chunks={chunks}&interval_ms={interval_ms}")
+    waiting: list[asyncio.Future[None]] = []
+    open_streams = []
+    begun = time.monotonic()
+    for place in range(count):
+        await asyncio.sleep(max(0.0, begun + place / count * interval_ms / 1000 - time.monotonic()))
+        done: asyncio.Future[None] = loop.create_future()
+        _, stream = await loop.create_connection(lambda done=done: Stream(data, done), host, port)
+        stream.start()
+        waiting.append(done)
+        open_streams.append(stream)
+    print("open", flush=True)
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    for stream in open_streams:
+        stream.transport.close()
+    return {
+        "chunks": sum(stream.chunks for stream in open_streams),
+        "expected": count * chunks,
+        "answered": sum(one is None for one in ended),
+        "broken": sum(one is not None for one in ended),
+        "first_ms": percentiles([stream.first_s * 1000 for stream in open_streams if stream.first_s >= 0]),
+    }
+
+
 class Single(asyncio.Protocol):
     """A keep-alive connection for one request at a time."""
 
@@ -120,6 +152,8 @@ async def latency(host: str, port: int, headers: dict[str, str], rate: int, seco
     taken: list[float] = []
 
     async def one(at: float) -> None:
+        while idle and idle[-1].transport.is_closing():  # kept for longer than the server keeps it
+            idle.pop()
         connection = idle.pop() if idle else (await loop.create_connection(Single, host, port))[1]
         connection.waiting = loop.create_future()
         done = connection.waiting
@@ -141,7 +175,7 @@ async def latency(host: str, port: int, headers: dict[str, str], rate: int, seco
 
 async def main(arguments: list[str]) -> None:
     kind, host, port, headers, *numbers = arguments
-    measure = {"streams": streams, "latency": latency}[kind]
+    measure = {"streams": streams, "idle": idle, "latency": latency}[kind]
     print(json.dumps(await measure(host, int(port), json.loads(headers), *map(int, numbers))))
 
 

@@ -35,6 +35,9 @@ class CopyingSink:
         self._copy.take(data)
         self._sink.body_arrived(data)
 
+    def takes_chunk(self, data: bytes, begin: int) -> bool:  # noqa: ARG002  (a copy is made of the body)
+        return False
+
     def ended(self) -> None:
         self._sink.ended()
 

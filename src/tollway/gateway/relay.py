@@ -51,6 +51,9 @@ class Relay:
     _draining = False
     _paused = False
     _noted_bytes = 0  # of a stream, when its progress was last asked for
+    _look_at_bytes = 0  # of a stream, when they are many enough to be looked at
+    _passes_chunks = False  # those of a stream may go on as they came
+    _may_pass_chunks = True  # unless what the client gets is not what came
 
     def __init__(
         self,
@@ -64,7 +67,7 @@ class Relay:
         finished: Later[Reply],
         on_progress: Callable[["Relay"], None],
     ) -> None:
-        """`on_progress` is called each time PROGRESS_BYTES of a stream have passed."""
+        """`on_progress` is called once PROGRESS_BYTES of a stream have passed since `news`."""
         self.finished = finished
         self._on_progress = on_progress
         self._client = client
@@ -78,6 +81,7 @@ class Relay:
         self._drains = drains
         self._extra_headers = extra_headers
         self._begun = deadlines.now()
+        self._silence_s = timeouts.silence_s
         self._collected: list[bytes] = []
 
     # upstream → us
@@ -111,6 +115,7 @@ class Relay:
         if head.is_stream:
             self._state = _STREAM
             self._scanner = StreamScanner(self._limits.upstream_line_bytes)
+            self._look_later(self._scanner)
             self._end_by(self._begun + self._timeouts.stream_s)
             self._first_event_by = now + self._timeouts.first_event_s
             self._last_write = now
@@ -126,6 +131,15 @@ class Relay:
             self._forward(self._scanner, data)
         elif self._state == _COLLECT:
             self._collect(data)
+
+    def takes_chunk(self, data: bytes, begin: int) -> bool:
+        scanner = self._scanner
+        if not self._passes_chunks or scanner is None or not scanner.takes(data, begin, len(data) - 2):
+            return False
+        self._last_write = now = self._deadlines.now()
+        self._client.write_chunk(data)
+        self._go_on(scanner, now)
+        return True
 
     def ended(self) -> None:
         if self._state == _COLLECT:
@@ -154,24 +168,41 @@ class Relay:
         events = scanner.feed(data)
         now = self._deadlines.now()
         if events:
-            self._any_event = True
+            if not self._any_event:
+                self._any_event = True
+                if not self._paused:
+                    self._wait_for_more()
             self._last_write = now
             if self._started and not (scanner.has_error or self._draining):
                 self._pass_on(events)
             else:
                 self._write(events)
-            if scanner.body_bytes - self._noted_bytes >= PROGRESS_BYTES:
-                self._on_progress(self)
         if scanner.done:
             self._finish()
         elif scanner.too_long:
             self._break(FailureKind.TOO_LARGE, "an event is too long")
-        elif scanner.body_bytes > self._limits.upstream_stream_bytes:
-            self._break(FailureKind.TOO_LARGE, "the stream is too long")
-        elif self._any_event and not self._paused and self._connection:
-            until = now + self._timeouts.silence_s
+        else:
+            self._go_on(scanner, now)
+
+    def _go_on(self, scanner: StreamScanner, now: float) -> None:
+        """More of the stream has come; this runs for every chunk."""
+        if scanner.body_bytes >= self._look_at_bytes:
+            self._look(scanner)
+        if self._any_event and not self._paused and self._connection:
+            until = now + self._silence_s
             self._connection.deadline = until if until < self._ends_at else self._ends_at
-            self._connection.waiting_for = "more of the stream"
+
+    def _look_later(self, scanner: StreamScanner) -> None:
+        self._look_at_bytes = min(scanner.body_bytes + PROGRESS_BYTES, self._limits.upstream_stream_bytes + 1)
+
+    def _look(self, scanner: StreamScanner) -> None:
+        """PROGRESS_BYTES have passed since `news`, or too many in all."""
+        bytes_max = self._limits.upstream_stream_bytes
+        if scanner.body_bytes > bytes_max:
+            self._break(FailureKind.TOO_LARGE, "the stream is too long")
+        else:
+            self._look_at_bytes = bytes_max + 1
+            self._on_progress(self)
 
     def news(self) -> tuple[int, Answer] | None:
         """Status and what a stream has told, if more of it has passed since this was last asked."""
@@ -179,6 +210,7 @@ class Relay:
         if scanner is None or scanner.body_bytes == self._noted_bytes:
             return None
         self._noted_bytes = scanner.body_bytes
+        self._look_later(scanner)
         return self._head.status, facts_of_stream(scanner)
 
     def _write(self, data: bytes) -> None:
@@ -196,6 +228,7 @@ class Relay:
         head = self._head
         lines = headers_shown(head.content_type, head.date, head.request_id) + self._extra_headers
         self._client.start_stream(head.status, lines)
+        self._passes_chunks = self._may_pass_chunks and self._client.takes_chunks
 
     def expire(self, now: float) -> None:
         """Nothing was written for a while: show the client that the stream lives, between two events only."""
@@ -244,6 +277,7 @@ class Relay:
             self._finish(abandoned=True)
             return
         self._draining = True
+        self._passes_chunks = False
         self.deadline = NEVER
         self._end_by(self._deadlines.now() + self._timeouts.drain_s)
         self.client_resumed()
@@ -279,7 +313,7 @@ class Relay:
         elif self._state == _COLLECT:
             self._wait(self._ends_at, "the answer's body")
         elif self._any_event:
-            self._wait(self._deadlines.now() + self._timeouts.silence_s, "more of the stream")
+            self._wait(self._deadlines.now() + self._silence_s, "more of the stream")
         else:
             self._wait(self._first_event_by, "the first event")
 

@@ -94,6 +94,8 @@ def disguised(disguise: Disguise) -> Rewriting:
 class RewritingRelay(Relay):
     """What has passed the tap is rewritten for the client, and so is the end, which was kept back."""
 
+    _may_pass_chunks = False
+
     def __init__(self, rewriting: Rewriting, *parts: Any) -> None:
         """`parts`: of the plain relay."""
         super().__init__(*parts)
@@ -129,6 +131,8 @@ class RewritingRelay(Relay):
 
 class TranslatingRelay(Relay):
     """The plain relay of what a translation makes of the answer."""
+
+    _may_pass_chunks = False
 
     def __init__(self, translation: Translation, *parts: Any) -> None:
         """`parts`: of the plain relay."""

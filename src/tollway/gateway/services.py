@@ -70,6 +70,15 @@ class Client(Protocol):
 
     def write(self, data: bytes) -> None: ...
 
+    @property
+    def takes_chunks(self) -> bool:
+        """Whether what is written to it goes out as chunks, and unchanged: then `write_chunk` may be called."""
+        ...
+
+    def write_chunk(self, data: bytes) -> None:
+        """Exactly one chunk, with its size and line ends."""
+        ...
+
     def finish_stream(self, data: bytes) -> None:
         """The last bytes (b"" for none) and the proper end."""
         ...

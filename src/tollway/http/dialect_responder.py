@@ -42,6 +42,10 @@ class DialectResponder(Responder):
         elif data.startswith(_COMMENT):
             super().write(KEEP_ALIVE_COMMENT)
 
+    @property
+    def takes_chunks(self) -> bool:
+        return False
+
     def finish_stream(self, data: bytes) -> None:
         super().finish_stream(self._dialect.feed(data) + self._dialect.close())
 

@@ -112,6 +112,14 @@ class Responder:
         if data:  # an empty chunk would be the last
             self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
+    @property
+    def takes_chunks(self) -> bool:
+        return self._chunked
+
+    def write_chunk(self, data: bytes) -> None:
+        if not (self._over or self.gone):
+            self._transport.write(data)
+
     def finish_stream(self, data: bytes) -> None:
         if self._over or self.gone:
             return

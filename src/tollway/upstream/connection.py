@@ -14,7 +14,7 @@ from tollway.gateway.upstream_port import Failure, FailureKind, ReplySink
 from tollway.upstream.answer_parser import AnswerParser
 from tollway.upstream.bounds import AnyLimits
 from tollway.wire.answer_head import AnswerHead
-from tollway.wire.chunks import whole_chunks
+from tollway.wire.chunks import lone_chunk, whole_chunks
 from tollway.wire.whole_answer import whole_answer
 
 _JOIN_BYTES_MAX: Final = 16_384  # larger bodies are not copied behind their head
@@ -162,10 +162,14 @@ class Connection(asyncio.Protocol):
             else:
                 self._parser.begin()
                 self._parse(data)
+        elif not self._parser.is_between_chunks:
+            self._parse(data)
         else:
-            rest = self._take_chunks(sink, data) if self._parser.is_between_chunks else data
-            if rest:
-                self._parse(rest)
+            begin = lone_chunk(data)
+            if not (begin and sink.takes_chunk(data, begin)):
+                rest = self._take_chunks(sink, data)
+                if rest:
+                    self._parse(rest)
 
     def _take_whole(self, sink: ReplySink, head: AnswerHead, body: bytes) -> None:
         """The ordinary short answer. Nothing follows it, so the connection is free for the next one at once."""

@@ -46,6 +46,9 @@ class _Collected:
             self.abandon()
             self._end(Failure(FailureKind.TOO_LARGE, "the answer is too large", may_have_billed=False))
 
+    def takes_chunk(self, data: bytes, begin: int) -> bool:  # noqa: ARG002  (only bodies are of use here)
+        return False
+
     def ended(self) -> None:
         self._end(None)
 

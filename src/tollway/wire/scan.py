@@ -122,10 +122,21 @@ class StreamScanner:
         """
         size = len(data)
         self.body_bytes += size
-        if not self._kept and not self._over and size <= self._limit and self._is_framed(data):
+        if not self._kept and not self._over and size <= self._limit and self._is_framed(data, 0, size):
             self.deltas += 1
             return data
         return self._take(data)
+
+    def takes(self, data: bytes, begin: int, end: int) -> bool:
+        """Whether data[begin:end] is one more event of the learned form, wholly taken by this call: the caller may
+        forward it. False: nothing has changed, and it has to be fed. Also once an error was reported, because what
+        follows one is looked at before it is shown."""
+        size = end - begin
+        if self._kept or self._over or self.has_error or size > self._limit or not self._is_framed(data, begin, end):
+            return False
+        self.body_bytes += size
+        self.deltas += 1
+        return True
 
     def close(self) -> bytes:
         """End of the body: what was kept, treated as a complete event; b"" if nothing was."""
@@ -169,7 +180,7 @@ class StreamScanner:
             if end - begin > self._limit:
                 self.too_long = self._over = True
                 return data[:begin]
-            if self._is_framed(data[begin:after]):
+            if self._is_framed(data, begin, after):
                 self.deltas += 1
                 begin = after
                 continue
@@ -247,21 +258,20 @@ class StreamScanner:
         self._provider, self._head = found.group() if found else self._provider, b"\0"
         return True
 
-    def _is_framed(self, event: bytes) -> bool:
-        """`event`, with its blank line, is the learned one but for its text (and its padding)."""
-        if not event.startswith(self._head):
+    def _is_framed(self, data: bytes, begin: int, end: int) -> bool:
+        """data[begin:end], an event with its blank line, is the learned one but for its text (and its padding)."""
+        if not data.startswith(self._head, begin):
             return False
-        text = _TEXT(event, self._head_size)
+        text = _TEXT(data, begin + self._head_size, end)
         if text is None:
             return False
-        close = text.end()
-        if not self._last:
-            return event[close:] == self._tail
-        rest = close + self._tail_size
-        if event[close:rest] != self._tail:
+        rest = text.end() + self._tail_size
+        if not data.startswith(self._tail, text.end(), end):
             return False
-        padding = _TEXT(event, rest)
-        return padding is not None and event[padding.end() :] == self._last
+        if not self._last:
+            return rest == end
+        padding = _TEXT(data, rest, end)
+        return padding is not None and data[padding.end() : end] == self._last
 
     def _learn(self, event: bytes, at: int, blank: bytes) -> None:
         """Remember an event that matters only for the text that begins at `at`: what is before it and what follows.

@@ -88,6 +88,8 @@ class FakeClient:
         self.body = b""
         self.problem: Problem | None = None
         self.endings = 0
+        self.takes_chunks = True
+        self.passed = 0  # chunks that came as they were
 
     def refuse(self, problem: Problem, request_id: str) -> None:
         self.problem = problem
@@ -107,6 +109,13 @@ class FakeClient:
         assert not self.endings
         assert data, "an empty chunk ends a stream"
         self.body += data
+
+    def write_chunk(self, data: bytes) -> None:
+        size, body = data.split(b"\r\n", 1)
+        assert len(body) == int(size, 16) + 2
+        assert body.endswith(b"\r\n")
+        self.write(body[:-2])
+        self.passed += 1
 
     def finish_stream(self, data: bytes) -> None:
         assert self.started

@@ -37,6 +37,7 @@ def test_all_is_handed_on_and_the_body_copied(calls: list[tuple[Any, ...]]) -> N
         getattr(sink, name)(*told)
     assert heard.calls == calls
     assert copy.response == b"hello"
+    assert not sink.takes_chunk(b"3\r\nabc\r\n", 3)
     assert sink.wanted
     heard.wanted = False
     assert not sink.wanted

@@ -75,6 +75,14 @@ class Stage:
         for piece in pieces:
             self.relay.body_arrived(piece)
 
+    def chunk(self, body: bytes) -> bool:
+        """As a connection offers it; whether it was taken as it came."""
+        head = b"%x\r\n" % len(body)
+        if self.relay.takes_chunk(head + body + b"\r\n", len(head)):
+            return True
+        self.relay.body_arrived(body)
+        return False
+
     def whole(self, *pieces: bytes, status: int = 200) -> None:
         self.relay.head_arrived(AnswerHead(status))
         for piece in pieces:
@@ -593,10 +601,88 @@ def test_eight_kibibytes_are_told_at_once(has_left: bool) -> None:
         assert stage.noted == []
         stage.relay.body_arrived(EVENT)
         stage.relay.body_arrived(EVENT)
-        assert stage.noted == [stage.relay] * 2  # until somebody has asked
+        assert stage.noted == [stage.relay]  # once, until somebody has asked
         assert stage.relay.news()
         stage.relay.body_arrived(of_bytes(PROGRESS_BYTES))
-        assert len(stage.noted) == 3
+        assert len(stage.noted) == 2
+
+    play(scenario)
+
+
+# chunks that go on as they came
+
+
+def test_an_ordinary_chunk_goes_on_as_it_came() -> None:
+    """Once the form of the events is known; everything else takes the long way, and nothing is lost between them."""
+
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream()
+        told = [stage.chunk(EVENT.replace(b"hi", b"%d" % number)) for number in range(20)]
+        assert told[-1]
+        assert stage.client.passed == told.count(True)
+        stage.wait(1)
+        assert stage.chunk(EVENT)
+        assert stage.connection.deadline == stage.clock.now + TIMEOUTS.silence_s
+        for other in (EVENT[:20], EVENT[20:], EVENT + EVENT, RUNNING, b": hi\n\n"):
+            assert not stage.chunk(other)
+        assert stage.chunk(EVENT)
+        assert not stage.chunk(FINISH + USAGE + DONE)
+        texts = b"".join(EVENT.replace(b"hi", b"%d" % number) for number in range(20))
+        assert (
+            stage.client.body == texts + EVENT + EVENT + EVENT + EVENT + RUNNING + b": hi\n\n" + EVENT + FINISH + USAGE
+        )
+        assert (stage.reply.facts.usage, stage.reply.failure) == (Usage(3, 2), None)
+        assert not stage.chunk(EVENT)
+
+    play(scenario)
+
+
+def test_no_chunk_goes_on_as_it_came_when_it_may_not() -> None:
+    def warm(stage: Stage) -> Stage:
+        stage.stream(*[EVENT] * 20)
+        return stage
+
+    def scenario() -> None:
+        unframed = Stage()
+        unframed.client.takes_chunks = False
+        assert not warm(unframed).chunk(EVENT)
+
+        failed = warm(Stage())
+        failed.chunk(ERROR)
+        assert not failed.chunk(EVENT)  # another error may be in it
+
+        left = warm(Stage())
+        left.leave()
+        written = left.client.body
+        assert not left.chunk(EVENT)
+        assert left.client.body == written
+
+        for stage in (unframed, failed, left):
+            stage.relay.shut_down()
+            assert stage.is_over
+
+    play(scenario)
+
+
+def test_passed_chunks_count_towards_progress_and_the_bound() -> None:
+    def scenario() -> None:
+        stage = Stage()
+        stage.stream(*[EVENT] * 10)
+        while not stage.noted:
+            assert stage.chunk(EVENT)
+        assert len(EVENT) * (stage.client.passed + 10) - PROGRESS_BYTES < len(EVENT)
+        noted = stage.client.passed
+        assert stage.chunk(EVENT)
+        assert len(stage.noted) == 1
+        assert stage.relay.news()
+        while not stage.relay.finished.done():
+            stage.chunk(EVENT)
+        assert (stage.client.passed + 10) * len(EVENT) - LIMITS.upstream_stream_bytes in range(len(EVENT) + 1)
+        assert stage.client.passed > noted
+        assert stage.reply.failure
+        assert stage.reply.failure.kind is FailureKind.TOO_LARGE
+        assert stage.connection.is_abandoned
 
     play(scenario)
 

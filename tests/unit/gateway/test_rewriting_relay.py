@@ -126,6 +126,19 @@ def play(scenario: Callable[[], None]) -> None:
     asyncio.run(inside())
 
 
+def test_nothing_is_passed_on_as_it_came() -> None:
+    """However ordinary it is: what the client gets is something else."""
+
+    def scenario() -> None:
+        for make in (DISGUISED, partial(TranslatingRelay, TRANSLATION)):
+            stage = Stage(make)
+            stage.stream(*[EVENT] * 30)
+            assert not stage.relay.takes_chunk(b"%x\r\n%b\r\n" % (len(EVENT), EVENT), 4)
+            stage.relay.shut_down()
+
+    play(scenario)
+
+
 # a disguise
 
 

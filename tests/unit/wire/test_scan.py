@@ -22,6 +22,7 @@ CHUNK = (
 )
 PADDED = CHUNK.replace(b'"usage":null', b'"usage":null,"obfuscation":"%s"')
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,"cost":0.25}}\n\n'
+ERROR = b'data: {"error":{"message":"no"},"choices":[]}\n\n'
 DONE = b"data: [DONE]\n\n"
 
 
@@ -253,6 +254,29 @@ def test_the_learned_frame_changes_no_result(parts: list[tuple[bytes, bytes, byt
     assert scan(chunks) == scan([stream]) == scan([stream[i : i + 1] for i in range(len(stream))])
 
 
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.sampled_from([CHUNK, PADDED, ERROR]), words, words, st.integers(0, 3)), max_size=30))
+def test_offered_first_it_finds_the_same(parts: list[tuple[bytes, bytes, bytes, int]]) -> None:
+    """Events inside of other bytes, some with a piece too much: what is taken is exactly one more event."""
+    scanner, plain_one, taken = StreamScanner(), StreamScanner(), 0
+    pieces = [(CHUNK % b"x", 0)] * 12
+    texts = {CHUNK: 1, PADDED: 2, ERROR: 0}
+    pieces += [(one % (text, pad)[: texts[one]], cut) for one, text, pad, cut in parts]
+    for event, cut in pieces:
+        piece = event[:-cut] if cut else event
+        before = facts(scanner)
+        if scanner.takes(b"12\r\n" + piece + b"\r\n", 4, 4 + len(piece)):
+            taken += 1
+            assert not cut
+            shown = piece
+        else:
+            assert facts(scanner) == before
+            shown = scanner.feed(piece)
+        assert shown == plain_one.feed(piece)
+        assert facts(scanner) == facts(plain_one)
+    assert taken
+
+
 # --- single cases ----------------------------------------------------------------------------------------------------
 
 T1 = b"""data: {"id":"gen-1","provider":"OpenAI","model":"openai/gpt-4.1","choices":[{"index":0,"delta":{"role":"assistant","content":"Hel"},"finish_reason":null}]}
@@ -317,6 +341,17 @@ def test_nothing_follows_the_end_of_a_learned_stream_either() -> None:
     scanner.feed(DONE)
     assert scanner.feed(CHUNK % b"a") == b""
     assert scanner.deltas == 20
+
+
+def test_nothing_is_taken_behind_an_error_or_beyond_the_limit() -> None:
+    scanner = StreamScanner(line_bytes_max=300)
+    for _ in range(20):
+        scanner.feed(CHUNK % b"a")
+    long = CHUNK % (b"a" * 300)
+    assert scanner.takes(CHUNK % b"a", 0, len(CHUNK % b"a"))
+    assert not scanner.takes(long, 0, len(long))
+    scanner.feed(ERROR)
+    assert not scanner.takes(CHUNK % b"a", 0, len(CHUNK % b"a"))
 
 
 def test_an_event_that_matters_is_never_learned() -> None:
