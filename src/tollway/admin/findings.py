@@ -15,6 +15,8 @@ from tollway.billing.store import SilentWorker
 
 FREE_BYTES_MIN: Final = 64 << 20  # of a worker: two segments of its journal
 FREE_BYTES_FEW: Final = 1 << 30  # in all
+FILES_OF_A_REQUEST: Final = 2  # its client's connection and its upstream's
+FILES_BESIDE: Final = 200  # of a worker: databases, journal, log, idle connections
 SKEW_S_MAX: Final = 60.0  # as much as the clocks of tokens may differ
 _READ_BY_OTHERS: Final = 0o004
 _WRITTEN_BY_OTHERS: Final = 0o022
@@ -150,6 +152,16 @@ def judge_workers(workers: int, processors: int) -> Finding:
     if workers > processors:
         return warning("workers", words, "more than one for each gain nothing")
     return ok("workers", words)
+
+
+def judge_files(open_files_max: int, in_flight: int) -> Finding:
+    """How many files a worker may open, against how many requests it takes at once."""
+    requests = max(0, open_files_max - FILES_BESIDE) // FILES_OF_A_REQUEST
+    words = f"enough for {min(requests, in_flight):,} requests at once in each worker"
+    if requests < in_flight:
+        todo = f"allow more (ulimit -Hn is {open_files_max:,}), or lower limits.in_flight, which is {in_flight:,}"
+        return warning("open files", words, todo)
+    return ok("open files", words)
 
 
 def judge_modes(modes: Mapping[str, int]) -> list[Finding]:

@@ -52,6 +52,7 @@ def examine() -> list[Finding]:
         *_within("state_dir", lambda: machine.look_at_folders(settings)),
         *_within("journals", lambda: [judge_damage()] if machine.look_at_damage(settings) else []),
         machine.look_at_workers(settings),
+        machine.look_at_open_files(settings),
         *judge_providers(upstreams, settings.providers.keys() - upstreams.keys()),
         *asyncio.run(ask_stores(settings, upstreams)),
         machine.look_at_port(settings),

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from tollway.admin.findings import Finding, failed, judge_modes, judge_room, judge_workers, ok
+from tollway.admin.findings import Finding, failed, judge_files, judge_modes, judge_room, judge_workers, ok
 from tollway.app import JOURNALS
+from tollway.cli.open_files import open_files_max
 from tollway.http.listener import check_unused
 from tollway.settings import Settings
 from tollway.storage.journal.dead import damaged_in
@@ -73,6 +74,10 @@ def _files_of(section: BaseModel) -> Iterator[Path]:
 
 def look_at_workers(settings: Settings) -> Finding:
     return judge_workers(settings.workers, len(os.sched_getaffinity(0)))
+
+
+def look_at_open_files(settings: Settings) -> Finding:
+    return judge_files(open_files_max(), settings.limits.in_flight)
 
 
 def look_at_port(settings: Settings) -> Finding:

@@ -10,6 +10,7 @@ from typing import NoReturn
 import typer
 
 from tollway.cli.malloc import keep_freed_memory
+from tollway.cli.open_files import allow_open_files
 from tollway.cli.supervisor import Supervisor
 from tollway.cli.worker import run_worker
 from tollway.settings import SettingsError, load
@@ -24,6 +25,7 @@ def serve() -> None:
     except OSError as error:
         _refuse(f"listen: {error.strerror or error}")
     keep_freed_memory()
+    allow_open_files()
     gc.collect()
     gc.freeze()  # what is imported is shared with the workers, and stays so while no collection writes into it
     raise typer.Exit(supervisor.run())

@@ -109,6 +109,21 @@ def test_workers() -> None:
     assert [findings.judge_workers(workers, 2).state for workers in (1, 2, 3)] == [OK, OK, WARNING]
 
 
+@pytest.mark.parametrize(
+    ("most", "state", "requests"),
+    [
+        (10**9, OK, "12,000"),
+        (24_200, OK, "12,000"),
+        (24_199, WARNING, "11,999"),
+        (1_024, WARNING, "412"),
+        (9, WARNING, "0"),
+    ],
+)
+def test_open_files(most: int, state: State, requests: str) -> None:
+    found = findings.judge_files(most, 12_000)
+    assert (found.state, found.words) == (state, f"enough for {requests} requests at once in each worker")
+
+
 @given(st.integers(0, 0o777))
 def test_files_of_secrets(mode: int) -> None:
     """Whoever is neither the owner nor of the group has no part in it; nobody but the owner writes."""
