@@ -1,4 +1,4 @@
-"""The origin of the benchmark: canned answers, and streams whose chunks all leave on one shared tick.
+"""The origin of the benchmark: canned answers, and streams whose chunks leave on one shared tick, unless they are slow.
 
 `python bench/origin.py PORT`. A streaming request names its shape in its query, `?chunks=N&interval_ms=M`; without one
 it is `DEFAULT_CHUNKS` every `DEFAULT_INTERVAL_MS`. Chunks carry the instant they were written.
@@ -14,6 +14,7 @@ import uvloop
 
 DEFAULT_CHUNKS = 100
 DEFAULT_INTERVAL_MS = 5
+OWN_TICK_MS = 1_000  # from here on each stream has its own: thousands at once would be one burst after long silence
 
 USAGE = b'"usage":{"prompt_tokens":120,"completion_tokens":100,"total_tokens":220,"cost":0.00078}'
 ANSWER_BODY = (
@@ -92,16 +93,23 @@ class Origin(asyncio.Protocol):
 
 
 class Ticks:
-    """One timer per interval, not one per stream."""
+    """One timer per short interval, not one per stream."""
 
     def __init__(self) -> None:
         self.by_interval: dict[int, set[Origin]] = {}
 
     def add(self, origin: Origin, interval_ms: int) -> None:
+        if interval_ms >= OWN_TICK_MS:
+            asyncio.get_running_loop().call_later(interval_ms / 1000, self.run_own, origin, interval_ms)
+            return
         if interval_ms not in self.by_interval:
             self.by_interval[interval_ms] = set()
             self.schedule(interval_ms, asyncio.get_running_loop().time())
         self.by_interval[interval_ms].add(origin)
+
+    def run_own(self, origin: Origin, interval_ms: int) -> None:
+        if not origin.transport.is_closing() and origin.tick():
+            self.add(origin, interval_ms)
 
     def drop(self, origin: Origin) -> None:
         for origins in self.by_interval.values():
