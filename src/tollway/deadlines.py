@@ -1,8 +1,8 @@
 """One timer for all time-outs of a worker: every connection says until when it may wait, a sweep finds the late ones.
 
-Moving a deadline is one attribute write, so a chunk costs nothing. A sweep costs up to a microsecond for each entry that
-nothing else has just touched, so many are swept part by part: nobody waits for it long. Resolution is the tick (0.25 s)
-for some thousands, which no time-out of ours is finer than, and a second for 30,000.
+Moving a deadline is one attribute write, so chunks cost nothing. A sweep costs up to a microsecond for each entry
+that nothing has just touched, so many are swept part by part, and nobody waits for it long. Resolution is the tick
+(0.25 s) for some thousands, which no time-out of ours is finer than, and a second for 30,000.
 """
 
 import asyncio
