@@ -47,6 +47,7 @@ from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.operations import Operations
+from tollway.overload import Overload
 from tollway.oversight import Oversight
 from tollway.providers.custom_llm import hosted_upstreams
 from tollway.providers.registry import configured
@@ -91,17 +92,17 @@ class Worker:
         """Raises SettingsError when a provider or the preset is configured wrongly, JournalUnavailableError."""
         loop = asyncio.get_running_loop()
         self._settings, self._database = settings, database
-        self._background, self._identity = Background(), SqlIdentity(database)
+        self._background, self._identity, self._slices = Background(), SqlIdentity(database), Slices()
         metrics, deadlines = Metrics(), Deadlines()
         self._log = RequestLog(sys.stderr.buffer.write, metrics.dropped_log_lines.inc)
         self._journals = settings.state_dir / JOURNALS
         self._worker_id = new_id()
         self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
+        self._overload = Overload(settings, metrics.bounds)
         parts = settings, preset, database, self._client
         self._operations = Operations(*parts, metrics)
         self._books = self._operations.books(top_up_rules(settings.notices))
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
-        self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
         self._timekeeper = Timekeeper(steady, monotonic, clock_of(database))
         self._journals_are_well = True  # all that are dead could be read
@@ -152,10 +153,16 @@ class Worker:
             early_lookups=self._bookkeeping.early_lookups(self._background.start),
             abuse=self._oversight.abuse,
             loop=loop,
+            memory=self._overload.memory,
         )
         self._prepare_upstreams(preset)
-        self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
+        self.edge = self._open_edge(loop)
         self._show_metrics()
+
+    def _open_edge(self, loop: asyncio.AbstractEventLoop) -> Edge:
+        settings, services = self._settings, self.services
+        bounds = settings.limits, settings.timeouts, services.deadlines, services.metrics
+        return Edge(*bounds, self._handle, self._addresses.peer, loop, services.memory)
 
     def _show_metrics(self) -> None:
         metrics = self.services.metrics
@@ -242,6 +249,7 @@ class Worker:
             every(*job)
         self._feed.start(every)
         self._oversight.start(every)
+        self._overload.start(every)
         self._management.start(every)
 
     async def _replay(self) -> None:

@@ -1,0 +1,37 @@
+"""What is refused when memory runs short, and what is not (guarantees O4, O5)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flow.accounts import Accounts
+from flow.conversation import ask, chat
+from flow.programs import Gateway, Sim, settings_for
+from flow.raw import ask as ask_raw
+from flow.raw import get
+
+ONE_MIB = 1024**2
+
+
+@pytest.fixture
+def cramped(tmp_path: Path, sim: Sim) -> Iterator[Gateway]:
+    """A worker alone is more than may be used."""
+    program = Gateway(tmp_path, settings_for(tmp_path, sim.url) + f"\n[limits]\nmemory_bytes = {ONE_MIB}\n")
+    yield program
+    program.end()
+
+
+def test_short_memory_refuses_requests_and_nothing_else(cramped: Gateway) -> None:
+    account = Accounts(cramped.config).create()
+    for _ in range(3):
+        refused = ask(cramped, account, chat())
+        assert (refused.status, refused.json["error"]["code"]) == (503, "overloaded")
+        assert int(refused.headers["retry-after"]) in (4, 5, 6)
+    for path in ("/healthz", "/readyz", "/v1/models"):
+        assert ask_raw(cramped, get(path)).status == 200
+    metrics = ask_raw(cramped, get("/metrics")).body.decode().splitlines()
+    assert 'tollway_bound_rejected_total{bound="memory"} 3.0' in metrics
+    assert f'tollway_bound_max{{bound="memory"}} {float(ONE_MIB * 9 // 10)}' in metrics
+    cramped.wait_for_words('"event":"memory"', '"refused":"all"')
+    assert cramped.stop() == 0
