@@ -1,5 +1,6 @@
-"""What is refused when memory runs short, and what is not (guarantees O4, O5)."""
+"""What is refused when memory runs short, and what is not; what is shown of bounds (guarantees O1, O4, O5)."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,3 +36,29 @@ def test_short_memory_refuses_requests_and_nothing_else(cramped: Gateway) -> Non
     assert f'tollway_bound_max{{bound="memory"}} {float(ONE_MIB * 9 // 10)}' in metrics
     cramped.wait_for_words('"event":"memory"', '"refused":"all"')
     assert cramped.stop() == 0
+
+
+def test_every_bound_is_shown_and_explained(cramped: Gateway) -> None:
+    """Current values are of what a worker has one of, or has a fullest one of."""
+    text = ask_raw(cramped, get("/metrics")).body.decode()
+    shown = {
+        kind: set(re.findall(rf'^tollway_bound_{kind}{{bound="(\w+)"}}', text, re.MULTILINE))
+        for kind in ("current", "max", "rejected_total")
+    }
+    assert shown["max"] == shown["rejected_total"]
+    assert shown["max"] - shown["current"] == {
+        "connections_per_address",
+        "in_flight_per_account",
+        "in_flight_per_key",
+        "open_files",
+    }
+    assert 'tollway_bound_current{bound="connections"} 1.0' in text
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "scale-out.md").read_text()
+    table = page.partition("## What a worker refuses")[2].partition("## ")[0]
+    named = {
+        word
+        for line in table.splitlines()
+        if line.startswith("|")
+        for word in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+    assert named - {"bound"} == shown["max"]

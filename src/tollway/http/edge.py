@@ -12,6 +12,7 @@ from tollway.gateway.exchange import Inbound
 from tollway.gateway.services import Client
 from tollway.http.client_address import Peer
 from tollway.ids import new_request_id
+from tollway.limits.files import connections_max
 from tollway.limits.memory import WAIT_S, Memory
 from tollway.observability.metrics import Metrics
 from tollway.settings import Limits, Timeouts
@@ -33,9 +34,10 @@ class Edge:
         peer_of: Callable[[str], Peer],
         loop: asyncio.AbstractEventLoop,
         memory: Memory | None = None,
+        files: int | None = None,
     ) -> None:
         """`peer_of`: TCP address as the socket spells it → who that is. `loop`: the one all this runs on; asking for it
-        anew costs a system call per request."""
+        anew costs a system call per request. `files`: how many this process may open; None: enough."""
         self._loop = loop
         self.peer_of = peer_of
         self.limits = limits
@@ -45,11 +47,17 @@ class Edge:
         self._metrics = metrics
         self._handle = handle
         self._memory = memory or Memory()
+        most = limits.connections
+        self.connections_max = most if files is None else connections_max(files, most, limits.in_flight)
         self._requests: set[Steps] = set()
         self._all_ended: asyncio.Future[None] | None = None
         self._by_address: dict[str, int] = {}
         self._connections = 0
         self._date = (0, b"")
+
+    @property
+    def connections(self) -> int:
+        return self._connections
 
     @property
     def in_flight(self) -> int:
@@ -63,9 +71,11 @@ class Edge:
         self._connections += 1
         mine = self._by_address[peer.key] = self._by_address.get(peer.key, 0) + 1
         self._metrics.connections.set(self._connections)
-        if self._connections > self.limits.connections:
+        if self._connections > self.connections_max:
+            self._metrics.bounds.reject("connections")
             return Problem(Code.OVERLOADED, "connections")
         if mine > self.limits.connections_per_address and not peer.is_proxy:
+            self._metrics.bounds.reject("connections_per_address")
             return Problem(Code.TOO_MANY_REQUESTS, "connections", retry_after_s=1)
         return None
 

@@ -62,6 +62,18 @@ def test_connections_are_counted_per_address_and_forgotten() -> None:
     assert edge.admit(B) is None
 
 
+def test_few_files_let_in_fewer() -> None:
+    metrics, peer = Metrics(), ClientAddresses((), "", 64).peer
+    loop = cast("asyncio.AbstractEventLoop", None)
+    edge = Edge(Limits(), Timeouts(), Deadlines(), metrics, _nothing, peer, loop, files=8)
+    assert edge.connections_max == 3
+    assert [edge.admit(A) for _ in range(3)] == [None] * 3
+    full = edge.admit(B)
+    assert full
+    assert (full.code, edge.connections) == (Code.OVERLOADED, 4)
+    assert metrics.bounds.rejected("connections") == 1
+
+
 def test_addresses_of_one_network_are_counted_together() -> None:
     edge = _edge(connections_per_address=1)
     assert edge.admit(edge.peer_of("2001:db8::1")) is None
