@@ -1,18 +1,23 @@
 """What is refused when memory runs short, and what is not; what is shown of bounds (guarantees O1, O4, O5)."""
 
 import re
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from flow.accounts import Accounts
 from flow.conversation import ask, chat
+from flow.patience import until
 from flow.programs import Gateway, Sim, settings_for
+from flow.raw import Raw, get
 from flow.raw import ask as ask_raw
-from flow.raw import get
 
 ONE_MIB = 1024**2
+ROOMY_BYTES = 180 * ONE_MIB  # twice a worker
+UPLOADS, UPLOAD_BYTES = 6, 18 * ONE_MIB
 
 
 @pytest.fixture
@@ -62,3 +67,24 @@ def test_every_bound_is_shown_and_explained(cramped: Gateway) -> None:
         for word in re.findall(r"`(\w+)`", line.split("|")[1])
     }
     assert named - {"bound"} == shown["max"]
+
+
+def test_what_uploads_have_taken_comes_back(tmp_path: Path, sim: Sim) -> None:
+    """The C library keeps what was freed, and what it keeps must refuse nobody."""
+    program = Gateway(tmp_path, settings_for(tmp_path, sim.url) + f"\n[limits]\nmemory_bytes = {ROOMY_BYTES}\n")
+    with ExitStack() as stack:
+        stack.callback(program.end)
+        account = Accounts(program.config).create()
+        assert ask(program, account, chat()).status == 200
+        with ExitStack() as uploads:
+            for _ in range(UPLOADS):
+                upload = uploads.enter_context(Raw(program))
+                upload.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\n")
+                upload.send(b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (UPLOAD_BYTES + 1))
+                upload.send(bytes(UPLOAD_BYTES))
+            until(lambda: ask(program, account, chat()).status == 503)
+            assert ask_raw(program, get("/healthz")).status == 200
+        begun = time.monotonic()
+        until(lambda: ask(program, account, chat()).status == 200)
+        assert time.monotonic() - begun < 5
+        assert program.stop() == 0
