@@ -24,6 +24,8 @@ def test_who_served_for_a_while_is_replaced_at_once() -> None:
 def test_who_was_killed_is_missed_for_a_second_at_most() -> None:
     backoff = Backoff()
     assert [backoff.pause_s(0.1, was_killed=True) for _ in range(5)] == [0.25, 0.5, 1, 1, 1]
+    assert [backoff.pause_s(0) for _ in range(4)] == [1, 2, 4, 8]
+    assert backoff.pause_s(0.1, was_killed=True) == backoff.pause_s(0) == 1  # it had been able to start
 
 
 def test_no_number_of_failures_is_too_large() -> None:
