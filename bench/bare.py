@@ -52,7 +52,7 @@ def build(origin_port: int, loop: asyncio.AbstractEventLoop) -> Road:
     candidate = Candidate(upstream, Offer("bench", "bench/model", price), Microdollars(0))
     before, after = upstream.head
 
-    def nothing_to_note(_: Any) -> None: ...
+    def nothing_to_note(_: Any, _is_much: bool) -> None: ...
 
     async def handle(inbound: Inbound, waiting: Any) -> None:
         relay = Relay(

@@ -242,6 +242,7 @@ class Worker:
             every(*job)
         self._feed.start(every)
         self._oversight.start(every)
+        self._management.start(every)
 
     async def _replay(self) -> None:
         done = await replay(lambda: dead(self._journals), self._books)

@@ -6,6 +6,7 @@ Besides `app.py` the only file that names concrete adapters.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Final
 
 from tollway.admin import own_keys
 from tollway.admin.answers import Answers
@@ -22,6 +23,7 @@ from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, utc_now
 from tollway.errors import Problem
+from tollway.http.background import Every
 from tollway.http.callers import Callers
 from tollway.http.client_address import ClientAddresses, address_of
 from tollway.http.custom_upstreams import UpstreamServices
@@ -44,6 +46,8 @@ from tollway.storage.sql.explanation import explain
 from tollway.storage.sql.offered import SqlOffered
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.probe import GatewayAsker, Prober
+
+CLEAN_UP_S: Final = 600.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class Management:
             store=SqlAdmin(database),
             usage=SqlUsageListing(database),
             answers=Answers(SqlAnswers(database), self._sealer.keys, random_bytes),
-            device_logins=DeviceLogins(SqlDeviceLogins(database), pepper),
+            device_logins=DeviceLogins(SqlDeviceLogins(database), pepper, random_bytes),
             explain=partial(explain, database),
             spent=partial(spent, database),
             own_keys=self.own_keys,
@@ -114,6 +118,11 @@ class Management:
             address_of=partial(address_of, addresses),
             now=utc_now,
         )
+
+    def start(self, every: Every) -> None:
+        """Start the job. Logins that have expired go also when no new ones begin, or nobody can begin one any more."""
+        logins = SqlDeviceLogins(self.database)
+        every(CLEAN_UP_S, "old_device_logins", lambda: logins.forget_expired(utc_now()))
 
     def own_keys(self, actor: Actor) -> own_keys.Desk:
         """The use cases of own keys on behalf of `actor`, now."""

@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from contract.commit_fault import CommitFault
 from contract.scenario import START
 from contract.test_owned import ACME_ID, add, add_owners
 from tollway.admin.answers import Answer, Answers, Asked, asked
-from tollway.admin.device_logins import PENDING_MAX, DeviceLogins, HandedOut, LoginState
+from tollway.admin.device_logins import GONE, LIFE, PENDING_MAX, DeviceLogins, HandedOut, LoginState, WaitingLogin
+from tollway.admin.device_requesters import Requester, requester_of
 from tollway.admin.records import AuditEntry, AuditFilter, CreditTransaction, Page
 from tollway.admin.usage import Grouping, UsageFilter, first_id
 from tollway.billing.ledger import BudgetKind, BudgetRef
@@ -26,7 +27,7 @@ from tollway.storage.sql.answers import SqlAnswers
 from tollway.storage.sql.audit_tables import audit_log
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.device_logins import SqlDeviceLogins
-from tollway.storage.sql.management_tables import stored_answers
+from tollway.storage.sql.management_tables import device_logins, stored_answers
 from tollway.storage.sql.tables import usage
 
 DAY = timedelta(days=1)
@@ -126,8 +127,8 @@ async def test_what_was_refused_may_be_tried_again(database: Database) -> None:
 
 async def test_a_device_gets_its_key_once(database: Database) -> None:
     await add_owners(database)
-    logins = DeviceLogins(SqlDeviceLogins(database), b"pepper")
-    code = await logins.begin("192.0.2.1", START)
+    logins = _logins(database)
+    code = await logins.begin(Requester("192.0.2.1"), START)
     assert isinstance(code, str)
     assert await logins.poll(code, START) is LoginState.PENDING
     assert await logins.decide(code, "ann", START, approved=True) is None
@@ -141,12 +142,78 @@ async def test_a_device_gets_its_key_once(database: Database) -> None:
 
 
 async def test_of_one_address_few_wait_and_the_expired_do_not_count(database: Database) -> None:
-    logins = DeviceLogins(SqlDeviceLogins(database), b"pepper")
-    codes = [await logins.begin("192.0.2.1", START) for _ in range(PENDING_MAX + 1)]
+    logins, here = _logins(database), Requester("192.0.2.1")
+    codes = [await logins.begin(here, START) for _ in range(PENDING_MAX + 1)]
     assert [isinstance(code, str) for code in codes] == [True] * PENDING_MAX + [False]
-    assert isinstance(await logins.begin("192.0.2.2", START), str)
-    assert isinstance(await logins.begin("192.0.2.1", START + DAY), str)
+    assert isinstance(await logins.begin(Requester("192.0.2.2", "another"), START), str)
+    assert isinstance(await logins.begin(Requester("192.0.2.1", "the same"), START), Problem)
+    assert isinstance(await logins.begin(here, START + DAY), str)
     assert await logins.poll(str(codes[0]), START + DAY) is None
+
+
+async def test_who_asks_is_shown_while_it_waits(database: Database) -> None:
+    await add_owners(database)
+    logins = _logins(database)
+    asks = requester_of("2001:db8::1", "<b>\0" + "x" * 10_000)
+    code, other = str(await logins.begin(asks, START)), str(await logins.begin(Requester(), START))
+    assert await logins.look_at(code, START) == WaitingLogin(asks, 600)
+    assert await logins.look_at(code, START + LIFE - timedelta(milliseconds=1)) == WaitingLogin(asks, 0)
+    assert await logins.look_at(other, START) == WaitingLogin(Requester(), 600)
+    assert await _refused(logins, code, START + LIFE) == GONE
+    for nobody in ("ZZZZ-ZZZZ", "nonsense", "", code.lower()):
+        assert await _refused(logins, nobody, START) == 404
+    assert await logins.decide(code, "ann", START, approved=True) is None
+    assert await _refused(logins, code, START) == 409
+    assert isinstance(await logins.poll(code, START), HandedOut)
+    assert await _refused(logins, code, START) == 409
+    assert await logins.decide(other, "ann", START, approved=False) is None
+    assert await _refused(logins, other, START) == 409
+    assert await _refused(logins, other, START + LIFE) == GONE
+
+
+async def test_who_asked_is_stored_sealed_and_not_for_longer_than_it_waits(database: Database) -> None:
+    await add_owners(database)
+    logins, asks = _logins(database), Requester("192.0.2.1", "tollway/1.0")
+    codes = [str(await logins.begin(asks, START + DAY * number)) for number in range(2) for _ in range(2)][2:]
+    rows = await _stored_logins(database)
+    assert len(rows) == 2
+    assert not [row for row in rows if asks.address in str(row) or str(asks.user_agent) in str(row)]
+    assert all(row.requester for row in rows)
+    await logins.decide(codes[0], "ann", START + DAY, approved=True)
+    await logins.decide(codes[1], "ann", START + DAY, approved=False)
+    assert [row.requester for row in await _stored_logins(database)] == [None, None]
+
+
+async def test_what_has_expired_goes_also_when_nobody_logs_in(database: Database) -> None:
+    logins, store = _logins(database), SqlDeviceLogins(database)
+    old, new = [str(await logins.begin(Requester("192.0.2.1"), START + LIFE * part)) for part in (0, 0.5)]
+    await store.forget_expired(START + LIFE)
+    assert await _refused(logins, old, START + LIFE) == 404
+    assert await logins.look_at(new, START + LIFE) == WaitingLogin(Requester("192.0.2.1"), 300)
+
+
+async def test_a_login_that_a_version_without_requesters_began_can_be_decided(database: Database) -> None:
+    """Guarantee of rolling updates: its rows have none."""
+    await add_owners(database)
+    logins = _logins(database)
+    code = str(await logins.begin(Requester("192.0.2.1", "tollway/1.0"), START))
+    await database.write(lambda connection: connection.execute(update(device_logins).values(requester=None)))
+    assert await logins.look_at(code, START) == WaitingLogin(Requester(), 600)
+    assert await logins.decide(code, "ann", START, approved=True) is None
+
+
+def _logins(database: Database) -> DeviceLogins:
+    return DeviceLogins(SqlDeviceLogins(database), b"pepper", random_bytes)
+
+
+async def _refused(logins: DeviceLogins, code: str, now: datetime) -> int:
+    found = await logins.look_at(code, now)
+    assert isinstance(found, Problem)
+    return found.http_status
+
+
+async def _stored_logins(database: Database) -> list[Any]:
+    return await database.read(lambda connection: list(connection.execute(select(device_logins)).all()))
 
 
 async def test_the_audit_log_is_looked_through_and_names_who_is_still_there(database: Database) -> None:

@@ -1,19 +1,27 @@
 """The routes that clients call about their account, login of devices, and what a request tells of itself."""
 
 import re
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import update
 
 from flow.accounts import Account, Accounts
 from flow.conversation import ask as ask_model
 from flow.conversation import chat
 from flow.management import Desk
 from flow.programs import Gateway
+from tollway.clock import utc_now
 from tollway.identity.caller import Role
 from tollway.ids import new_id
+from tollway.storage.sql.admin.store import SqlAdmin
+from tollway.storage.sql.database import Database
+from tollway.storage.sql.management_tables import device_logins
 
 CODES = "/api/device-auth/codes"
+REQUESTS = "/api/device-auth/requests"
+HOSTILE = '<img src=x onerror="alert(1)">\x85\xa9\t' + "x" * 8_000  # goes out as UTF-8, and is read as Latin-1
 
 
 @pytest.fixture
@@ -134,3 +142,49 @@ def test_a_device_is_denied(desk: Desk, account: Account) -> None:
     code = desk.call(None, "POST", CODES).json["code"]
     assert desk.call(account, "DELETE", f"{CODES}/{code}").json == {"success": True}
     assert desk.call(None, "GET", f"{CODES}/{code}").status == 403
+
+
+def test_who_asks_for_a_login_is_shown_to_who_is_signed_in(desk: Desk, account: Account) -> None:
+    code = desk.call(None, "POST", CODES, headers={"User-Agent": "tollway/1.0"}).json["code"]
+    path = f"{REQUESTS}/{code}"
+    unknown = desk.call(None, "GET", path)
+    assert (unknown.status, unknown.json) == (401, desk.call(None, "DELETE", f"{CODES}/{code}").json)
+    shown = desk.call(account, "GET", path)
+    assert shown.status == 200
+    assert 590 <= shown.json.pop("expiresIn") <= 600
+    assert desk.call(account, "GET", path).json.keys() == {"userAgent", "address", "expiresIn"}
+    for nobody in ("ZZZZ-ZZZZ", "nonsense", "%3Cb%3E"):
+        answer = desk.call(account, "GET", f"{REQUESTS}/{nobody}")
+        assert (answer.status, answer.json["success"]) == (404, False)
+    assert desk.call(account, "DELETE", f"{CODES}/{code}").status == 200
+    decided = desk.call(account, "GET", path)
+    assert (decided.status, decided.json) == (409, {"error": "This code is not waiting any more", "success": False})
+    assert decided.json == desk.call(account, "DELETE", f"{CODES}/{code}").json
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("tollway/1.0", "tollway/1.0"),
+        ("", None),
+        (HOSTILE, '<img src=x onerror="alert(1)">\xc2\xc2\xa9' + "x" * 165),
+    ],
+    ids=["ours", "nothing", "hostile"],
+)
+def test_what_a_device_calls_itself_is_told_as_text(desk: Desk, account: Account, said: str, told: str | None) -> None:
+    code = desk.call(None, "POST", CODES, headers={"User-Agent": said} if said else {}).json["code"]
+    shown = desk.call(account, "GET", f"{REQUESTS}/{code}").json
+    assert (shown["userAgent"], shown["address"]) == (told, "127.0.0.1")
+    desk.call(account, "DELETE", f"{CODES}/{code}")
+
+
+def test_a_request_that_nobody_decided_is_gone(desk: Desk, account: Account) -> None:
+    code = desk.call(None, "POST", CODES).json["code"]
+
+    async def work(_: SqlAdmin, database: Database) -> None:
+        ended = update(device_logins).values(expires_at=utc_now() - timedelta(seconds=1))
+        await database.write(lambda connection: connection.execute(ended))
+
+    desk.accounts.run(work)
+    answer = desk.call(account, "GET", f"{REQUESTS}/{code}")
+    assert (answer.status, answer.json) == (410, {"error": "This code is not waiting any more", "success": False})

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from tollway.deadlines import NEVER, Deadlines
+from tollway.deadlines import NEVER, PART, PART_TICK_S, TICK_S, Deadlines
 
 
 class Entry:
@@ -89,6 +89,39 @@ def test_a_broken_entry_is_reported_once_and_does_not_keep_the_others_waiting() 
         deadlines.sweep()
     deadlines.sweep()
     assert [entry.expired for entry in entries] == [[1]] * 20
+
+
+@pytest.mark.parametrize(
+    ("count", "parts", "wait_s"),
+    [(0, 1, TICK_S), (PART, 1, TICK_S), (PART + 1, 2, TICK_S / 2), (20 * PART, 20, PART_TICK_S)],
+)
+def test_many_are_swept_part_by_part(count: int, parts: int, wait_s: float) -> None:
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    entries = [Entry(deadlines, 1) for _ in range(count)]
+    clock.now = 1
+    for number in range(parts):
+        assert deadlines.sweep_part() == wait_s
+        assert sum(bool(entry.expired) for entry in entries) == min((number + 1) * PART, count)
+    clock.now = 2
+    late = Entry(deadlines, 2)
+    assert deadlines.sweep_part() > 0
+    for _ in range(parts + 1):
+        deadlines.sweep_part()
+    assert late.expired == [2]
+
+
+def test_what_is_forgotten_between_two_parts_does_not_expire() -> None:
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    entries = [Entry(deadlines, 1) for _ in range(2 * PART)]
+    clock.now = 1
+    deadlines.sweep_part()
+    left = [entry for entry in entries if not entry.expired]
+    for entry in left:
+        deadlines.forget(entry)
+    deadlines.sweep_part()
+    assert not any(entry.expired for entry in left)
 
 
 def test_it_sweeps_every_tick_until_stopped() -> None:

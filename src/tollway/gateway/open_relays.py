@@ -33,24 +33,31 @@ class OpenRelays:
     def __init__(self, to_journal: ToJournal) -> None:
         self._to_journal = to_journal
         self._open: dict[OpenRelay, Journaled] = {}
+        self._moved: set[OpenRelay] = set()  # those of which more may be known than was written down
         self._closed = False
 
     def add(self, relay: OpenRelay, exchange: Journaled) -> None:
         """Known from here to `remove`. After `shut_down` it is ended at once."""
         self._open[relay] = exchange
+        self._moved.add(relay)  # its first bytes may have come already
         if self._closed:
             relay.shut_down()
 
     def remove(self, relay: OpenRelay) -> None:
         del self._open[relay]
+        self._moved.discard(relay)
 
-    def note(self, relay: OpenRelay) -> None:
-        """Much has passed: write down how far this one has come."""
-        self._write((relay,))
+    def note(self, relay: OpenRelay, is_much: bool) -> None:
+        """This one has gone on since its `news`. When that is much it is written down now."""
+        if is_much:
+            self._write((relay,))
+        elif relay in self._open:
+            self._moved.add(relay)
 
     def note_all(self) -> None:
         """Write down how far each has come that went on; call at least once a second (guarantees M4)."""
-        self._write(tuple(self._open))
+        moved, self._moved = self._moved, set()
+        self._write(moved)
 
     def _write(self, relays: Iterable[OpenRelay]) -> None:
         entries = []

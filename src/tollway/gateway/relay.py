@@ -51,7 +51,7 @@ class Relay:
     _draining = False
     _paused = False
     _noted_bytes = 0  # of a stream, when its progress was last asked for
-    _look_at_bytes = 0  # of a stream, when they are many enough to be looked at
+    _look_at_bytes = 1  # of a stream, when they are to be looked at
     _passes_chunks = False  # those of a stream may go on as they came
     _may_pass_chunks = True  # unless what the client gets is not what came
 
@@ -65,9 +65,10 @@ class Relay:
         drains: Drains,
         extra_headers: bytes,
         finished: Later[Reply],
-        on_progress: Callable[["Relay"], None],
+        on_progress: Callable[["Relay", bool], None],
     ) -> None:
-        """`on_progress` is called once PROGRESS_BYTES of a stream have passed since `news`."""
+        """`on_progress(relay, is_much)` is called when something of a stream has passed since `news`, and once more
+        when PROGRESS_BYTES have."""
         self.finished = finished
         self._on_progress = on_progress
         self._client = client
@@ -115,7 +116,6 @@ class Relay:
         if head.is_stream:
             self._state = _STREAM
             self._scanner = StreamScanner(self._limits.upstream_line_bytes)
-            self._look_later(self._scanner)
             self._end_by(self._begun + self._timeouts.stream_s)
             self._first_event_by = now + self._timeouts.first_event_s
             self._last_write = now
@@ -192,17 +192,15 @@ class Relay:
             until = now + self._silence_s
             self._connection.deadline = until if until < self._ends_at else self._ends_at
 
-    def _look_later(self, scanner: StreamScanner) -> None:
-        self._look_at_bytes = min(scanner.body_bytes + PROGRESS_BYTES, self._limits.upstream_stream_bytes + 1)
-
     def _look(self, scanner: StreamScanner) -> None:
-        """PROGRESS_BYTES have passed since `news`, or too many in all."""
-        bytes_max = self._limits.upstream_stream_bytes
-        if scanner.body_bytes > bytes_max:
+        """The first bytes since `news` have passed, or PROGRESS_BYTES, or too many in all."""
+        size, bytes_max = scanner.body_bytes, self._limits.upstream_stream_bytes
+        much_at = self._noted_bytes + PROGRESS_BYTES
+        if size > bytes_max:
             self._break(FailureKind.TOO_LARGE, "the stream is too long")
         else:
-            self._look_at_bytes = bytes_max + 1
-            self._on_progress(self)
+            self._look_at_bytes = min(much_at, bytes_max + 1) if size < much_at else bytes_max + 1
+            self._on_progress(self, size >= much_at)
 
     def news(self) -> tuple[int, Answer] | None:
         """Status and what a stream has told, if more of it has passed since this was last asked."""
@@ -210,7 +208,7 @@ class Relay:
         if scanner is None or scanner.body_bytes == self._noted_bytes:
             return None
         self._noted_bytes = scanner.body_bytes
-        self._look_later(scanner)
+        self._look_at_bytes = scanner.body_bytes + 1
         return self._head.status, facts_of_stream(scanner)
 
     def _write(self, data: bytes) -> None:

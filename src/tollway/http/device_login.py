@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from tollway.admin.device_logins import LIFE, HandedOut, LoginState
+from tollway.admin.device_requesters import requester_of
 from tollway.admin.key_changes import check_unlimited
 from tollway.errors import Code, Problem
 from tollway.http.callers import Denied
@@ -16,6 +17,7 @@ from tollway.wire.json_body import BodyError, decode_object
 
 CODES: Final = "/api/device-auth/codes"
 TOKENS: Final = "/api/device-auth/tokens"
+REQUESTS: Final = "/api/device-auth/requests"
 
 
 def add_device_login(api: FastAPI, services: ManagementServices) -> None:
@@ -24,6 +26,9 @@ def add_device_login(api: FastAPI, services: ManagementServices) -> None:
 
     async def poll_login(code: str) -> Response:
         return await _poll(services, code)
+
+    async def show_login(request: Request, code: str) -> Response:
+        return await _show(services, request, code)
 
     async def approve_login(request: Request) -> Response:
         return await _decide(services, request, _code_in(await request.body()), approved=True)
@@ -34,6 +39,13 @@ def add_device_login(api: FastAPI, services: ManagementServices) -> None:
     for method, path, access, handler, what in (
         ("POST", CODES, Access.ANYONE, begin_login, "A code for a device, which its user approves elsewhere."),
         ("GET", f"{CODES}/{{code}}", Access.ANYONE, poll_login, "Pending, denied, expired, or once: a key."),
+        (
+            "GET",
+            f"{REQUESTS}/{{code}}",
+            Access.SIGNED_IN,
+            show_login,
+            "Who asks with this code: user agent and address.",
+        ),
         ("POST", TOKENS, Access.SIGNED_IN, approve_login, "Let the device with this code act for the caller."),
         ("DELETE", f"{CODES}/{{code}}", Access.SIGNED_IN, deny_login, "Refuse the device with this code."),
     ):
@@ -43,7 +55,8 @@ def add_device_login(api: FastAPI, services: ManagementServices) -> None:
 
 
 async def _begin(services: ManagementServices, request: Request) -> Response:
-    code = await services.device_logins.begin(services.address_of(request), services.now())
+    requester = requester_of(services.address_of(request), request.headers.get("user-agent"))
+    code = await services.device_logins.begin(requester, services.now())
     if isinstance(code, Problem):
         return _refusal(code)
     url = f"{services.app_url.rstrip('/')}{PATH}?code={quote(code)}"
@@ -60,6 +73,17 @@ async def _poll(services: ManagementServices, code: str) -> Response:
     if found is LoginState.PENDING:
         return JSONResponse({"status": "pending"}, 202)
     return JSONResponse({"status": "denied"}, 403) if found else JSONResponse({"status": "expired"}, 410)
+
+
+async def _show(services: ManagementServices, request: Request, code: str) -> Response:
+    caller = await services.callers.identify(request)
+    if isinstance(caller, Denied):
+        return caller.answer
+    found = await services.device_logins.look_at(code, services.now())
+    if isinstance(found, Problem):
+        return _refusal(found)
+    asks = found.requester
+    return JSONResponse({"userAgent": asks.user_agent, "address": asks.address, "expiresIn": found.expires_in_s})
 
 
 async def _decide(services: ManagementServices, request: Request, code: str, *, approved: bool) -> Response:

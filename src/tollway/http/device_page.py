@@ -1,7 +1,8 @@
 """The page on which a person approves the login of a device: the address that the device shows leads here.
 
-It is a file that never changes. Code and key stay in the browser, which hands them to the routes that programs use; no
-other script runs on it, and nobody may put it into a frame. Source: catalog-and-clients B.12.
+It is a file that never changes. Who asks is shown, as text, before anything can be approved. Code and key stay in the
+browser, which hands them to the routes that programs use; no other script runs on it, and nobody may put it into a
+frame. Source: catalog-and-clients B.12.
 """
 
 import re

@@ -36,7 +36,7 @@ class Journal:
         self.writes: list[list[tuple[str, Progressed]]] = []
 
     def __call__(self, entries: Iterable[tuple[str, bytes]]) -> None:
-        self.writes.append([(request_id, decode(payload)) for request_id, payload in entries])
+        self.writes.append(sorted((request_id, decode(payload)) for request_id, payload in entries))
 
 
 def of(request_id: str) -> Exchange:
@@ -61,6 +61,10 @@ def test_all_that_have_news_are_written_at_once() -> None:
     assert len(journal.writes) == 1  # nothing new, nothing written
     last.told = MORE
     relays.note_all()
+    assert len(journal.writes) == 1  # nobody said so
+    relays.note(last, is_much=False)
+    assert len(journal.writes) == 1
+    relays.note_all()
     assert journal.writes[1] == [("3", Progressed(*MORE, 15))]
 
 
@@ -70,7 +74,7 @@ def test_one_of_which_much_has_passed_is_written_alone() -> None:
     first, second = Relay(TOLD), Relay(MORE)
     relays.add(first, of("1"))
     relays.add(second, of("2"))
-    relays.note(second)
+    relays.note(second, is_much=True)
     assert journal.writes == [[("2", Progressed(*MORE, 15))]]
     assert first.told
 
@@ -84,6 +88,7 @@ def test_a_prompt_is_counted_once_and_only_for_those_that_take_long() -> None:
     assert (one.prompt_text_bytes, short.prompt_text_bytes) == (15, None)
     one.prompt_text_bytes = 1_000
     relay.told = MORE
+    relays.note(relay, is_much=False)
     relays.note_all()
     assert journal.writes[1] == [("1", Progressed(*MORE, 1_000))]
 
@@ -92,9 +97,12 @@ def test_one_that_is_over_is_not_written() -> None:
     relays = OpenRelays(journal := Journal())
     relay = Relay(TOLD)
     relays.add(relay, of("1"))
+    relays.note(relay, is_much=False)
     relays.remove(relay)
     relays.note_all()
-    relays.note(relay)
+    relays.note(relay, is_much=True)
+    relays.note(relay, is_much=False)
+    relays.note_all()
     assert journal.writes == []
 
 
@@ -102,7 +110,7 @@ def test_what_came_before_it_was_known_is_not_lost() -> None:
     """The first bytes may arrive while it is being sent."""
     relays = OpenRelays(journal := Journal())
     relay = Relay(TOLD)
-    relays.note(relay)
+    relays.note(relay, is_much=False)
     relays.add(relay, of("1"))
     relays.note_all()
     assert journal.writes == [[("1", Progressed(*TOLD, 15))]]

@@ -55,7 +55,7 @@ class Stage:
         self.drains = Drains(drains, lambda _: None)
         who = candidate(stops_billing_on_abort=stops_billing)
         end: Later[Reply] = Later()
-        self.noted: list[Relay] = []
+        self.noted: list[bool] = []  # whether it was much, each time
         self.relay = Relay(
             self.client,
             who,
@@ -65,7 +65,7 @@ class Stage:
             self.drains,
             b"x-request-id: r\r\n",
             end,
-            self.noted.append,
+            lambda _, is_much: self.noted.append(is_much),
         )
         if attach:
             self.relay.attach(self.connection)
@@ -596,15 +596,17 @@ def test_eight_kibibytes_are_told_at_once(has_left: bool) -> None:
         stage.stream(EVENT)
         if has_left:
             stage.leave()
+        stage.relay.body_arrived(EVENT)
+        assert stage.noted == [False]  # once, until somebody has asked
         assert stage.relay.news()
         stage.relay.body_arrived(of_bytes(PROGRESS_BYTES - 1))
-        assert stage.noted == []
+        assert stage.noted == [False] * 2
         stage.relay.body_arrived(EVENT)
         stage.relay.body_arrived(EVENT)
-        assert stage.noted == [stage.relay]  # once, until somebody has asked
+        assert stage.noted == [False, False, True]
         assert stage.relay.news()
         stage.relay.body_arrived(of_bytes(PROGRESS_BYTES))
-        assert len(stage.noted) == 2
+        assert stage.noted == [False, False, True, True]
 
     play(scenario)
 
@@ -669,12 +671,12 @@ def test_passed_chunks_count_towards_progress_and_the_bound() -> None:
     def scenario() -> None:
         stage = Stage()
         stage.stream(*[EVENT] * 10)
-        while not stage.noted:
+        while True not in stage.noted:
             assert stage.chunk(EVENT)
         assert len(EVENT) * (stage.client.passed + 10) - PROGRESS_BYTES < len(EVENT)
         noted = stage.client.passed
         assert stage.chunk(EVENT)
-        assert len(stage.noted) == 1
+        assert stage.noted == [False, True]
         assert stage.relay.news()
         while not stage.relay.finished.done():
             stage.chunk(EVENT)

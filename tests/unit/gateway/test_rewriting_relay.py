@@ -106,7 +106,7 @@ class Stage:
         deadlines, drains, end = Deadlines(self.clock), Drains(1, lambda _: None), Later[Reply]()
         self.deadlines = deadlines
         who = candidate(stops_billing_on_abort=stops_billing)
-        self.relay = make(self.client, who, deadlines, LIMITS, Timeouts(), drains, b"", end, lambda _: None)
+        self.relay = make(self.client, who, deadlines, LIMITS, Timeouts(), drains, b"", end, lambda *_: None)
         self.relay.attach(self.connection)
 
     def stream(self, *pieces: bytes) -> None:

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from tollway.http.device_login import CODES, TOKENS
+from tollway.http.device_login import CODES, REQUESTS, TOKENS
 from tollway.http.device_page import PATH, add_device_page
 
 
@@ -37,3 +37,19 @@ def test_it_calls_the_routes_that_are_there(client: TestClient) -> None:
     text = client.get(PATH).text
     assert f'"{TOKENS.lstrip("/")}"' in text
     assert f'"{CODES.lstrip("/")}/"' in text
+    assert f'"{REQUESTS.lstrip("/")}/"' in text
+
+
+def test_what_a_program_says_of_itself_is_text(client: TestClient) -> None:
+    """tests/flow/test_device_login.py runs the script."""
+    text = client.get(PATH).text
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|DOMParser|eval\(|Function\(", text)
+    shown = re.sub(r"<[^>]+>", "", re.sub(r'<strong id="(\w+)"></strong>', r"{\1}", text))
+    assert "A program that calls itself {agent} at {address} asks to act for you." in shown
+
+
+def test_nothing_can_be_decided_until_the_request_is_shown(client: TestClient) -> None:
+    (form,) = re.findall(r"<form>.*?</form>", (text := client.get(PATH).text), re.DOTALL)
+    assert re.findall(r"<button.*?</button>", form) == ["<button>Continue</button>"]
+    (request,) = re.findall(r"<section hidden>.*?</section>", text, re.DOTALL)
+    assert re.findall(r'<button value="(\w+)">', request) == ["approve", "deny"]

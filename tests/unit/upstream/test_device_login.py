@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from servers.lists import ListServer, list_server
+from tollway import __version__
 from tollway.client.device_login import DeviceCode, Polled, Verdict
 from tollway.upstream.device_login import DeviceLogin
 from tollway.upstream.model_list import open_client
@@ -52,6 +53,13 @@ def test_every_three_seconds_until_it_is_decided(server: ListServer) -> None:
 def test_nobody_waits_longer_than_the_code_is_good_for(server: ListServer) -> None:
     assert wait(server, (202, b"{}")) == (Polled(Verdict.EXPIRED), 12)
     assert len(server.asked) == 4
+
+
+def test_it_says_what_it_is_and_nothing_of_whose_machine_it_runs_on(server: ListServer) -> None:
+    """The page shows it to whoever approves."""
+    wait(server, (410, b""))
+    (asked,) = server.asked
+    assert asked.headers["user-agent"] == f"tollway/{__version__}"
 
 
 def test_a_gateway_that_goes_away_has_not_decided() -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from tollway.admin.device_logins import PENDING_MAX, LoginState
+from tollway.admin.device_logins import PENDING_MAX, LoginState, NewLogin, StoredLogin
 from tollway.identity.store import KeyRow
 from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
 from tollway.storage.sql.insertion import insert_missing
@@ -26,10 +26,11 @@ _PENDING: Final = (
     )
 )
 _STATE: Final = select(device_logins.c.status).where(_IS_THIS, _IS_ALIVE)
+_FIND: Final = select(device_logins.c.status, device_logins.c.requester, device_logins.c.expires_at).where(_IS_THIS)
 _DECIDE: Final = (
     update(device_logins)
     .where(_IS_THIS, _IS_ALIVE, device_logins.c.status == LoginState.PENDING.value)
-    .values(status=bindparam("decided"), user_id=bindparam("by"))
+    .values(status=bindparam("decided"), user_id=bindparam("by"), requester=None)
 )
 _TAKE: Final = (
     update(device_logins)
@@ -43,25 +44,31 @@ _USER: Final = select(users.c.id, users.c.email).where(users.c.id == bindparam("
 class SqlDeviceLogins(SqlSubject):
     """Implements DeviceStore."""
 
-    async def add_login(self, code_hash: str, address_hash: str, expires_at: datetime, now: datetime) -> bool:
+    async def add_login(self, login: NewLogin, now: datetime) -> bool:
         row = {
-            "code_hash": code_hash,
+            "code_hash": login.code_hash,
             "status": LoginState.PENDING.value,
-            "address_hash": address_hash,
-            "expires_at": expires_at,
+            "address_hash": login.address_hash,
+            "requester": login.requester,
+            "expires_at": login.expires_at,
         }
+        counted = {"address": login.address_hash, "code": login.code_hash, "now": now}
 
         def work(connection: Connection) -> bool:
             connection.execute(_FORGET, {"now": now})
-            pending = connection.execute(
-                _PENDING, {"address": address_hash, "code": code_hash, "now": now}
-            ).scalar_one()
-            if pending >= PENDING_MAX:
+            if connection.execute(_PENDING, counted).scalar_one() >= PENDING_MAX:
                 return False
             insert_missing(connection, device_logins, row)
             return True
 
         return await self._database.write(work)
+
+    async def find_login(self, code_hash: str) -> StoredLogin | None:
+        def work(connection: Connection) -> StoredLogin | None:
+            row = connection.execute(_FIND, {"code": code_hash}).first()
+            return None if row is None else StoredLogin(LoginState(row.status), row.requester, row.expires_at)
+
+        return await self._database.read(work)
 
     async def login_state(self, code_hash: str, now: datetime) -> LoginState | None:
         def work(connection: Connection) -> LoginState | None:
@@ -107,3 +114,6 @@ class SqlDeviceLogins(SqlSubject):
             return given[-1]
 
         return await self._database.write(work)
+
+    async def forget_expired(self, now: datetime) -> None:
+        await self._database.write(lambda connection: connection.execute(_FORGET, {"now": now}))

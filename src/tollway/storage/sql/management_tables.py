@@ -1,6 +1,6 @@
 """Tables of the management API: invitations, logins of devices, answers that are given once more (E.6, B.12, M10).
 
-Nothing here opens anything: tokens and codes are stored as keyed hashes, answers sealed.
+Nothing here opens anything: tokens and codes are stored as keyed hashes, answers and who asks for a login sealed.
 """
 
 from typing import Final
@@ -35,6 +35,7 @@ device_logins: Final = Table(
     Column("status", Text, nullable=False),
     Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), index=True),  # who said yes
     Column("address_hash", Text, nullable=False, index=True),
+    Column("requester", Text),  # sealed under the code, until it is decided; NULL as well: a version without it began
     Column("expires_at", UtcInstant, nullable=False, index=True),
     CheckConstraint("status IN ('pending', 'approved', 'denied', 'used')", name="status"),
 )
