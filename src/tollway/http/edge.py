@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Final
 
 from tollway.clock import monotonic, unix_seconds
 from tollway.deadlines import Deadlines
@@ -17,6 +17,9 @@ from tollway.limits.memory import WAIT_S, Memory
 from tollway.observability.metrics import Metrics
 from tollway.settings import Limits, Timeouts
 from tollway.steps import Steps
+
+_NO_MEMORY: Final = Problem(Code.OVERLOADED, "memory", retry_after_s=WAIT_S)
+_FULL: Final = Problem(Code.OVERLOADED, "requests in flight", retry_after_s=1)
 
 Handle = Callable[[Inbound, Client], Coroutine[Any, Any, None]]
 
@@ -89,19 +92,19 @@ class Edge:
 
     def serve(self, inbound: Inbound, client: Client) -> None:
         """Start one request, or refuse it when too many are under way or memory is short."""
-        if len(self._requests) >= self.limits.in_flight or self._memory.refuses_all:
-            self._turn_away(client)
+        if self._memory.refuses_all:
+            self._metrics.bounds.reject("memory")
+            self._turn_away(client, _NO_MEMORY)
+            return
+        if len(self._requests) >= self.limits.in_flight:
+            self._metrics.bounds.reject("in_flight")
+            self._turn_away(client, _FULL)
             return
         request = Steps(self._handle(inbound, client), self._loop, self._ended)
         self._requests.add(request)
         request.go_on()
 
-    def _turn_away(self, client: Client) -> None:
-        if self._memory.refuses_all:
-            problem, bound = Problem(Code.OVERLOADED, "memory", retry_after_s=WAIT_S), "memory"
-        else:
-            problem, bound = Problem(Code.OVERLOADED, "requests in flight", retry_after_s=1), "in_flight"
-        self._metrics.bounds.reject(bound)
+    def _turn_away(self, client: Client, problem: Problem) -> None:
         self.count_refusal(problem)
         client.refuse(problem, new_request_id())
 

@@ -22,5 +22,6 @@ def connections_max(files: int, connections: int, in_flight: int) -> int:
 
 def backlog(files: int) -> int:
     """How many connections may wait to be accepted. They are accepted all at once, before the first can be refused, so
-    together they must not take the files of what is under way."""
+    together they must not take the files of what is under way; and when accepting fails, uvloop closes the listener for
+    ever. Who finds no room to wait is asked by the system's TCP to come again a second later."""
     return max(1, min(BACKLOG_MAX, files // _BACKLOG_SHARE))

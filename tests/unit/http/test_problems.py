@@ -11,8 +11,8 @@ from tollway.http.problems import (
     problem_body,
     problem_headers,
     retry_after_s,
-    retry_header,
     spread_s,
+    waiting_headers,
 )
 
 
@@ -111,7 +111,7 @@ def test_those_refused_together_come_back_apart(monkeypatch: pytest.MonkeyPatch)
     for roll, told in ((0.0, 8), (0.5, 10), (1.0, 12)):
         monkeypatch.setattr(problems, "jitter", lambda *_, roll=roll: roll)
         assert b"retry-after: %d\r\n" % told in problem_headers(together, "an-id")
-        assert retry_header(together) == {"retry-after": str(told)}
+        assert waiting_headers(together) == {"retry-after": str(told)}
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,16 @@ def test_what_concerns_one_caller_is_exact(told: Problem, monkeypatch: pytest.Mo
     assert retry_after_s(told) == 3_600
 
 
+def test_the_same_for_frameworks() -> None:
+    full = Problem(Code.FREE_LIMIT_REACHED, retry_after_s=7, quota=Quota(200, 7))
+    lines = problem_headers(full, "an-id").decode()
+    told = waiting_headers(full)
+    assert len(told) == 4
+    assert all(f"{name}: {value}\r\n" in lines for name, value in told.items())
+
+
 def test_nothing_to_wait_for() -> None:
-    assert retry_header(Problem(Code.FORBIDDEN)) is None
+    assert waiting_headers(Problem(Code.FORBIDDEN)) == {}
 
 
 def test_a_full_window_is_told_in_headers() -> None:
