@@ -201,6 +201,7 @@ _SAMPLES: Final = {
     "anon_id_key_file": '"/run/secrets/anon-id-key"',
     "jwt.secret": '"at least 32 random characters"',
     "jwt.secret_file": '"/run/secrets/jwt-secret"',
+    "limits.memory_bytes": "2_000_000_000",
     "api_metrics.receiver_url": '"https://metrics.example.com/ingest/api-metrics"',
     "api_metrics.receiver_token": '"shared with that receiver"',
     "api_metrics.receiver_token_file": '"/run/secrets/metrics-receiver"',

@@ -19,7 +19,6 @@ from tollway.clock import monotonic, steady, unix_seconds, utc_now
 from tollway.deadlines import Deadlines
 from tollway.gateway.context import Contexts
 from tollway.gateway.dialects import dialects_of
-from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
@@ -36,7 +35,6 @@ from tollway.gateway.timekeeping import LOOK_S, Timekeeper
 from tollway.http.api import ApiServices, build_api
 from tollway.http.background import Background
 from tollway.http.client_address import ClientAddresses
-from tollway.http.edge import Edge
 from tollway.http.guard import Guard
 from tollway.http.server import WorkerServer
 from tollway.identity.authenticator import Authenticator, rules_of
@@ -47,6 +45,7 @@ from tollway.management import Management
 from tollway.observability.logs import RequestLog, get_log
 from tollway.observability.metrics import Metrics
 from tollway.operations import Operations
+from tollway.overload import Overload
 from tollway.oversight import Oversight
 from tollway.providers.custom_llm import hosted_upstreams
 from tollway.providers.registry import configured
@@ -89,19 +88,18 @@ class Worker:
 
     def __init__(self, settings: Settings, preset: Preset, database: Database, catalog: CatalogSnapshot) -> None:
         """Raises SettingsError when a provider or the preset is configured wrongly, JournalUnavailableError."""
-        loop = asyncio.get_running_loop()
         self._settings, self._database = settings, database
-        self._background, self._identity = Background(), SqlIdentity(database)
+        self._background, self._identity, self._slices = Background(), SqlIdentity(database), Slices()
         metrics, deadlines = Metrics(), Deadlines()
         self._log = RequestLog(sys.stderr.buffer.write, metrics.dropped_log_lines.inc)
-        self._journals = settings.state_dir / JOURNALS
-        self._worker_id = new_id()
-        self._client = HttpUpstreams(deadlines, settings.limits, settings.timeouts, outbound_rules(settings))
+        self._journals, self._worker_id = settings.state_dir / JOURNALS, new_id()
+        calls = deadlines, settings.limits, settings.timeouts, outbound_rules(settings)
+        self._client = HttpUpstreams(*calls, on_full=metrics.bounds.reject)
+        self._overload = Overload(settings, metrics, self._client)
         parts = settings, preset, database, self._client
         self._operations = Operations(*parts, metrics)
         self._books = self._operations.books(top_up_rules(settings.notices))
         self._journal = JournalWriter(create(self._journals, self._worker_id), on_sync=metrics.journal_sync.observe)
-        self._slices = Slices()
         self._settlement = Settlement(self._worker_id, self._books, self._journal, self._slices, monotonic)
         self._timekeeper = Timekeeper(steady, monotonic, clock_of(database))
         self._journals_are_well = True  # all that are dead could be read
@@ -142,7 +140,7 @@ class Worker:
             breakers=Breakers(settings.breaker),
             slots=Slots(),
             free=FreeUses(self._windows.windows, SqlFreeUse(database), settings.pepper(), preset.free.promotion_text),
-            drains=Drains(settings.limits.drains, metrics.drains.set),
+            drains=self._overload.drains,
             origins=Origins(settings.pepper()),
             relays=OpenRelays(self._journal.progress),
             metrics=metrics,
@@ -151,10 +149,11 @@ class Worker:
             transcripts=self._oversight.transcripts,
             early_lookups=self._bookkeeping.early_lookups(self._background.start),
             abuse=self._oversight.abuse,
-            loop=loop,
+            loop=asyncio.get_running_loop(),
+            memory=self._overload.memory,
         )
         self._prepare_upstreams(preset)
-        self.edge = Edge(settings.limits, settings.timeouts, deadlines, metrics, self._handle, addresses.peer, loop)
+        self.edge = self._overload.open_edge(self.services, self._handle, addresses.peer)
         self._show_metrics()
 
     def _show_metrics(self) -> None:
@@ -242,6 +241,7 @@ class Worker:
             every(*job)
         self._feed.start(every)
         self._oversight.start(every)
+        self._overload.start(every)
         self._management.start(every)
 
     async def _replay(self) -> None:

@@ -85,6 +85,12 @@ class Limits(Section):
         _CALLS.custom_upstream_idle, ge=0, description="Idle connections kept to one custom upstream."
     )
     drains: int = Field(100, ge=0, description="Answers read to their end at once after their client went away.")
+    memory_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="Memory of all workers together; over 80 % no anonymous requests, over 90 % none. Unset: what the "
+        "control group (a container) may have, or no limit.",
+    )
     identities: int = Field(200_000, gt=0, description="Cached verdicts about credentials.")
     free_addresses: int = Field(
         20_000, gt=0, description="Client addresses whose free use a worker counts itself; it never forgets a full one."

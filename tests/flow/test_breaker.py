@@ -80,7 +80,7 @@ def test_who_keeps_failing_is_asked_no_more(fragile: Gateway, sim: Sim) -> None:
     asked = len(sim.records())
     answer = ask(fragile, account, chat())
     assert (answer.status, answer.json["error"]["code"]) == (503, "upstream_unavailable")
-    assert 590 <= int(answer.headers["retry-after"]) <= 600
+    assert 590 * 0.8 <= int(answer.headers["retry-after"]) <= 600 * 1.2
     assert len(sim.records()) == asked
     assert gauge(fragile, "tollway_open_breakers") == 1
     assert statuses(fragile, account, 1, model="sim/echo") == [200]  # another model is another matter

@@ -41,6 +41,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "app.py": _TOGETHER,
     "billing/store.py": _WORDS,
     "bookkeeping.py": _TOGETHER,
+    "overload.py": _TOGETHER,
     "catalog/feed/shapes.py": _WORDS,
     "catalog/store.py": _WORDS,
     "catalog_feed.py": _TOGETHER,

@@ -13,7 +13,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("app",),
-    ("bookkeeping", "management", "operations", "catalog_feed", "oversight"),
+    ("bookkeeping", "management", "operations", "catalog_feed", "oversight", "overload"),
     ("catalog_sync",),
     ("http", "storage", "upstream"),
     ("admin", "client", "gateway"),

@@ -12,11 +12,10 @@ from typing import Final
 
 from tollway.admin.master_keys import MasterKeyUse, Standing, setting_of
 from tollway.billing.store import SilentWorker
+from tollway.limits.files import FILES_BESIDE, FILES_OF_A_REQUEST
 
 FREE_BYTES_MIN: Final = 64 << 20  # of a worker: two segments of its journal
 FREE_BYTES_FEW: Final = 1 << 30  # in all
-FILES_OF_A_REQUEST: Final = 2  # its client's connection and its upstream's
-FILES_BESIDE: Final = 200  # of a worker: databases, journal, log, idle connections
 SKEW_S_MAX: Final = 60.0  # as much as the clocks of tokens may differ
 _READ_BY_OTHERS: Final = 0o004
 _WRITTEN_BY_OTHERS: Final = 0o022

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tollway.billing.store import Claims
@@ -24,6 +24,7 @@ from tollway.gateway.transcripts import Transcripts
 from tollway.gateway.upstream_port import UpstreamClient
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.promotions import Promotions
+from tollway.limits.memory import Memory
 from tollway.observability.logs import RequestLog
 from tollway.observability.metric_feed import MetricFeed
 from tollway.observability.metrics import Metrics
@@ -136,4 +137,5 @@ class Services:
     early_lookups: EarlyLookups | None = None  # None: records are asked for once a minute alone
     abuse: AbuseChecks | None = None  # None: nobody judges them
     loop: asyncio.AbstractEventLoop | None = None  # the worker's; asking for the running one costs a system call
+    memory: Memory = field(default_factory=Memory)  # without a limit, if nothing else is said
     serving: Callable[[str], frozenset[str]] = nobody  # model → inference providers whose namespaces allow it

@@ -26,6 +26,7 @@ from tollway.admin.upstreams import (
 )
 from tollway.errors import Code, Problem
 from tollway.http.callers import Callers, Denied
+from tollway.http.problems import retry_header
 from tollway.http.security_events import note_change
 from tollway.identity.offered import OfferedStore, listed
 from tollway.identity.owned import Owner, OwnerKind
@@ -106,8 +107,7 @@ async def _answer(services: UpstreamServices, request: Request, handler: Handler
 
 
 def _refusal(problem: Problem) -> Response:
-    headers = {"retry-after": str(problem.retry_after_s)} if problem.retry_after_s else None
-    return JSONResponse({"error": problem.shown or problem.entry.message}, problem.http_status, headers)
+    return JSONResponse({"error": problem.shown or problem.entry.message}, problem.http_status, retry_header(problem))
 
 
 async def answer_list(_: UpstreamServices, call: UpstreamCall, __: str) -> Response | Problem:

@@ -12,6 +12,8 @@ from tollway.gateway.exchange import Inbound
 from tollway.gateway.services import Client
 from tollway.http.client_address import Peer
 from tollway.ids import new_request_id
+from tollway.limits.files import connections_max
+from tollway.limits.memory import WAIT_S, Memory
 from tollway.observability.metrics import Metrics
 from tollway.settings import Limits, Timeouts
 from tollway.steps import Steps
@@ -31,9 +33,11 @@ class Edge:
         handle: Handle,
         peer_of: Callable[[str], Peer],
         loop: asyncio.AbstractEventLoop,
+        memory: Memory | None = None,
+        files: int | None = None,
     ) -> None:
         """`peer_of`: TCP address as the socket spells it → who that is. `loop`: the one all this runs on; asking for it
-        anew costs a system call per request."""
+        anew costs a system call per request. `files`: how many this process may open; None: enough."""
         self._loop = loop
         self.peer_of = peer_of
         self.limits = limits
@@ -42,11 +46,18 @@ class Edge:
         self.draining = False
         self._metrics = metrics
         self._handle = handle
+        self._memory = memory or Memory()
+        most = limits.connections
+        self.connections_max = most if files is None else connections_max(files, most, limits.in_flight)
         self._requests: set[Steps] = set()
         self._all_ended: asyncio.Future[None] | None = None
         self._by_address: dict[str, int] = {}
         self._connections = 0
         self._date = (0, b"")
+
+    @property
+    def connections(self) -> int:
+        return self._connections
 
     @property
     def in_flight(self) -> int:
@@ -60,9 +71,11 @@ class Edge:
         self._connections += 1
         mine = self._by_address[peer.key] = self._by_address.get(peer.key, 0) + 1
         self._metrics.connections.set(self._connections)
-        if self._connections > self.limits.connections:
+        if self._connections > self.connections_max:
+            self._metrics.bounds.reject("connections")
             return Problem(Code.OVERLOADED, "connections")
         if mine > self.limits.connections_per_address and not peer.is_proxy:
+            self._metrics.bounds.reject("connections_per_address")
             return Problem(Code.TOO_MANY_REQUESTS, "connections", retry_after_s=1)
         return None
 
@@ -75,15 +88,22 @@ class Edge:
             self._by_address[peer.key] -= 1
 
     def serve(self, inbound: Inbound, client: Client) -> None:
-        """Start one request, or refuse it when too many are under way."""
-        if len(self._requests) >= self.limits.in_flight:
-            problem = Problem(Code.OVERLOADED, "requests in flight", retry_after_s=1)
-            self.count_refusal(problem)
-            client.refuse(problem, new_request_id())
+        """Start one request, or refuse it when too many are under way or memory is short."""
+        if len(self._requests) >= self.limits.in_flight or self._memory.refuses_all:
+            self._turn_away(client)
             return
         request = Steps(self._handle(inbound, client), self._loop, self._ended)
         self._requests.add(request)
         request.go_on()
+
+    def _turn_away(self, client: Client) -> None:
+        if self._memory.refuses_all:
+            problem, bound = Problem(Code.OVERLOADED, "memory", retry_after_s=WAIT_S), "memory"
+        else:
+            problem, bound = Problem(Code.OVERLOADED, "requests in flight", retry_after_s=1), "in_flight"
+        self._metrics.bounds.reject(bound)
+        self.count_refusal(problem)
+        client.refuse(problem, new_request_id())
 
     def _ended(self, request: Steps) -> None:
         self._requests.discard(request)

@@ -5,6 +5,7 @@ from typing import Any, Final
 from msgspec.json import encode
 
 from tollway.errors import Fault, Problem, Shape
+from tollway.ids import jitter
 
 _TYPES: Final = {
     400: "invalid_request_error",
@@ -56,9 +57,32 @@ def error_type(problem: Problem) -> str:
     return "upstream_error" if problem.entry.fault is Fault.UPSTREAM else "server_error"
 
 
+def retry_after_s(problem: Problem) -> int | None:
+    """Whole seconds for the Retry-After header, or None: those who were refused together must not come back together
+    (guarantees O3). Exact is what concerns one caller alone (its window) and what an upstream said (its status is the
+    problem's)."""
+    wait_s = problem.retry_after_s
+    if not wait_s:
+        return None
+    return wait_s if problem.quota or problem.status else spread_s(wait_s, jitter(0, 1))
+
+
+def spread_s(wait_s: int, roll: float) -> int:
+    """A whole number of seconds within a fifth of `wait_s`, by `roll` (0 to 1). Below 5 s there are no others."""
+    reach = wait_s // 5
+    return min(wait_s + reach, wait_s - reach + int(roll * (2 * reach + 1)))
+
+
+def retry_header(problem: Problem) -> dict[str, str] | None:
+    """The same, for answers of frameworks that take headers as a mapping."""
+    wait_s = retry_after_s(problem)
+    return {"retry-after": str(wait_s)} if wait_s else None
+
+
 def problem_headers(problem: Problem, request_id: str) -> bytes:
     """Header lines of an error answer, each ended by CR LF."""
-    retry = b"retry-after: %d\r\n" % problem.retry_after_s if problem.retry_after_s else b""
+    wait_s = retry_after_s(problem)
+    retry = b"retry-after: %d\r\n" % wait_s if wait_s else b""
     quota = problem.quota
     if quota:  # guarantees O3
         retry += b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: 0\r\nx-ratelimit-reset: %d\r\n" % (

@@ -13,11 +13,12 @@ from uvicorn import Config, Server
 
 from tollway.gateway.open_relays import OpenRelays
 from tollway.http.edge import Edge
+from tollway.http.open_files import open_files
 from tollway.http.protocol import GatewayProtocol
+from tollway.limits.files import backlog
 from tollway.observability.logs import get_log
 
 _log = get_log()
-_BACKLOG: Final = 2_048
 _AFTER_CUT_S: Final = 8.0
 _CUT_AGAIN_S: Final = 0.5
 
@@ -57,7 +58,7 @@ class WorkerServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            backlog=_BACKLOG,
+            backlog=backlog(open_files()),
             timeout_graceful_shutdown=int(edge.timeouts.shutdown_s + _AFTER_CUT_S),
         )
         self._server = _Server(config)

@@ -5,6 +5,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from tollway.observability.bounds import Bounds
 from tollway.observability.tally import LabelledTally, Spread, Tally
 
 _SYNC_BUCKETS_S: Final = (0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 1)
@@ -94,6 +95,7 @@ class Metrics:
         refusals = LabelledTally("tollway_refusals", "Requests refused, by error code.", "code", self.registry)
         self.count_request: Callable[[int], None] = requests.inc
         self.count_refusal: Callable[[str], None] = refusals.inc
+        self.bounds = Bounds(self.registry)
         self.forwarded_addresses = Tally(
             "tollway_forwarded_addresses",
             "Requests whose client's address was looked for in X-Forwarded-For.",

@@ -16,7 +16,7 @@ from tollway.steps import beside
 from tollway.upstream.bounds import AnyLimits, AnyTimeouts
 from tollway.upstream.connection import Connection
 from tollway.upstream.guarded import GuardedPools
-from tollway.upstream.pool import Pool
+from tollway.upstream.pool import OnFull, Pool, nobody_counts
 from tollway.upstream.resolver import Resolve, resolve
 
 
@@ -40,8 +40,10 @@ class HttpUpstreams:
         timeouts: AnyTimeouts,
         outbound: "OutboundRules | None" = None,
         resolve: Resolve = resolve,
+        on_full: OnFull = nobody_counts,
     ) -> None:
-        """`outbound`: where guarded origins may be; None: nowhere but at public addresses."""
+        """`outbound`: where guarded origins may be; None: nowhere but at public addresses. `on_full`: hears the name of
+        a bound that a request has met."""
         self._deadlines = deadlines
         self._limits = limits
         self._timeouts = timeouts
@@ -49,6 +51,7 @@ class HttpUpstreams:
         self._by_upstream: dict[str, Pool] = {}
         self._outbound = outbound
         self._resolve = resolve
+        self._on_full = on_full
         self._guarded = GuardedPools(self._guarded_pool, limits.custom_upstream_pools)
 
     def prepare(self, upstream: Destination) -> None:
@@ -73,7 +76,7 @@ class HttpUpstreams:
     def _shared_pool(self, origin: Origin) -> Pool:
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = Pool(origin, self._deadlines, self._limits, self._timeouts)
+            pool = self._pools[origin] = Pool(*self._parts(origin), on_full=self._on_full)
         return pool
 
     def _guarded_pool(self, origin: Origin) -> Pool:
@@ -82,7 +85,10 @@ class HttpUpstreams:
 
         check = partial(check_resolved, rules=self._outbound or OutboundRules())
         idle_max = self._limits.custom_upstream_idle
-        return Pool(origin, self._deadlines, self._limits, self._timeouts, check, self._resolve, idle_max)
+        return Pool(*self._parts(origin), check, self._resolve, idle_max, self._on_full)
+
+    def _parts(self, origin: Origin) -> tuple[Origin, Deadlines, AnyLimits, AnyTimeouts]:
+        return origin, self._deadlines, self._limits, self._timeouts
 
     def send_kept(
         self, upstream: Destination, head: bytes, body: bytes, sink: ReplySink, headers_s: float
@@ -101,6 +107,7 @@ class HttpUpstreams:
         """Send over a new connection. Nothing is sent when the sink has stopped wanting it while we connected."""
         pool = self._pool_of(upstream)
         if pool is None:
+            self._on_full("custom_upstream_pools")
             return Failure(FailureKind.SATURATED, "too many upstreams at once", False)
         made = await beside(pool.connect(), asyncio.get_running_loop())
         if isinstance(made, Failure):
@@ -111,6 +118,11 @@ class HttpUpstreams:
         now = self._deadlines.now()
         made.send(head, body, sink, now + self._timeouts.send_s, now + headers_s)
         return made
+
+    @property
+    def guarded(self) -> int:
+        """How many pools belong to custom upstreams."""
+        return len(self._guarded)
 
     def pools(self) -> tuple[Pool, ...]:
         return (*self._pools.values(), *self._guarded)

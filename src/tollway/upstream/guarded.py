@@ -36,5 +36,8 @@ class GuardedPools:
                 return True
         return False
 
+    def __len__(self) -> int:
+        return len(self._pools)
+
     def __iter__(self) -> Iterator[Pool]:
         return iter(self._pools.values())

@@ -1,10 +1,11 @@
 """Connections to one origin: kept, counted, bounded. The cost of taking one does not grow with how many are idle."""
 
 import asyncio
+import errno
 import ssl
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tollway.deadlines import Deadlines
 from tollway.gateway.upstream_port import Failure, FailureKind
@@ -19,12 +20,20 @@ if TYPE_CHECKING:
 
 # The addresses to connect to among those that were resolved, or why none of them is called.
 Check: TypeAlias = "Callable[[str, int, Sequence[str]], tuple[str, ...] | Refused]"
+OnFull: TypeAlias = Callable[[str], object]
+
+_NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+def nobody_counts(_: str) -> None:
+    """Where there are no metrics."""
 
 
 class Pool:
     """Last in, first out, so that the warmest connection is used and the rest can age away.
 
     `idle_max`: how many may be idle; None: as many as the limits say.
+    `on_full` hears the name of the bound that a request has met.
     `check` looks at what the origin's name resolves to, before every connection; None: whoever names it is trusted.
     """
 
@@ -37,10 +46,12 @@ class Pool:
         check: "Check | None" = None,
         resolve: Resolve = resolve,
         idle_max: int | None = None,
+        on_full: OnFull = nobody_counts,
     ) -> None:
         self.origin = origin
         self._check = check
         self._resolve = resolve
+        self._on_full = on_full
         self._deadlines = deadlines
         self._limits = limits
         self._timeouts = timeouts
@@ -57,6 +68,10 @@ class Pool:
         return len(self._open) + self._connecting
 
     @property
+    def connecting(self) -> int:
+        return self._connecting
+
+    @property
     def idle(self) -> int:
         return len(self._idle)
 
@@ -71,8 +86,10 @@ class Pool:
 
     async def connect(self) -> Connection | Failure:
         """A new connection, within the time-outs; a Failure says why not."""
-        if self.open >= self._limits.upstream_in_flight or self._connecting >= self._limits.upstream_connecting:
-            return Failure(FailureKind.SATURATED, f"too many connections to {self.origin.authority}", False)
+        if self.open >= self._limits.upstream_in_flight:
+            return self._full("upstream_in_flight")
+        if self._connecting >= self._limits.upstream_connecting:
+            return self._full("upstream_connecting")
         self._connecting += 1
         try:
             made = await self._connect()
@@ -84,6 +101,10 @@ class Pool:
             return made
         finally:
             self._connecting -= 1
+
+    def _full(self, bound: str) -> Failure:
+        self._on_full(bound)
+        return Failure(FailureKind.SATURATED, f"{self.origin.authority}: {bound}", False)
 
     async def _connect(self) -> Connection | Failure:
         origin, timeouts = self.origin, self._timeouts
@@ -111,6 +132,8 @@ class Pool:
         return self._failure(FailureKind.CONNECT, last)
 
     def _failure(self, kind: FailureKind, error: Exception) -> Failure:
+        if isinstance(error, OSError) and error.errno in _NO_FILES:  # ours: no upstream has a part in it
+            return self._full("open_files")
         if isinstance(error, TimeoutError):
             kind = FailureKind.TIMEOUT
         return Failure(kind, f"{self.origin.authority}: {type(error).__name__}", False)

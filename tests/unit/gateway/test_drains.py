@@ -14,4 +14,6 @@ def test_no_more_than_the_bound() -> None:
 
 
 def test_none_at_all() -> None:
-    assert not Drains(0, lambda _: None).take()
+    full: list[bool] = []
+    assert not Drains(0, lambda _: None, lambda: full.append(True)).take()
+    assert full == [True]

@@ -262,7 +262,8 @@ def test_trying_and_discovering() -> None:
     assert found.json == {"models": [{"id": "m9", "name": "m9", "supportsVision": False}]}
     assert KEY in world.endpoint.head.decode()
     full = world.ask("POST", f"/{made['id']}/test")
-    assert (full.status, full.headers["retry-after"]) == (429, "3601")
+    assert full.status == 429
+    assert abs(int(full.headers["retry-after"]) - 3_601) <= 720
 
 
 def test_what_is_not_saved_yet_can_be_discovered() -> None:

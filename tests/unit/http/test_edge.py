@@ -2,11 +2,12 @@ import asyncio
 from typing import Any, cast
 
 from tollway.deadlines import Deadlines
-from tollway.errors import Code
+from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Inbound
 from tollway.gateway.services import Client
 from tollway.http.client_address import ClientAddresses, Peer
 from tollway.http.edge import Edge
+from tollway.limits.memory import Memory
 from tollway.observability.metrics import Metrics
 from tollway.settings import Limits, Timeouts
 
@@ -25,9 +26,23 @@ async def _forever(_: Inbound, __: Client) -> None:
     await asyncio.Event().wait()
 
 
-def _edge(handle: Any = _nothing, loop: asyncio.AbstractEventLoop | None = None, **limits: int) -> Edge:
-    made = cast("asyncio.AbstractEventLoop", loop)
-    return Edge(Limits(**limits), Timeouts(), Deadlines(), Metrics(), handle, ClientAddresses((), "", 64).peer, made)
+class _Client:
+    def __init__(self) -> None:
+        self.problem: Problem | None = None
+
+    def refuse(self, problem: Problem, _: str) -> None:
+        self.problem = problem
+
+
+def _edge(
+    handle: Any = _nothing,
+    loop: asyncio.AbstractEventLoop | None = None,
+    memory: Memory | None = None,
+    metrics: Metrics | None = None,
+    **limits: int,
+) -> Edge:
+    made, peer = cast("asyncio.AbstractEventLoop", loop), ClientAddresses((), "", 64).peer
+    return Edge(Limits(**limits), Timeouts(), Deadlines(), metrics or Metrics(), handle, peer, made, memory)
 
 
 def test_connections_are_counted_per_address_and_forgotten() -> None:
@@ -45,6 +60,18 @@ def test_connections_are_counted_per_address_and_forgotten() -> None:
     edge.leave(A)
     assert edge.admit(B) is None
     assert edge.admit(B) is None
+
+
+def test_few_files_let_in_fewer() -> None:
+    metrics, peer = Metrics(), ClientAddresses((), "", 64).peer
+    loop = cast("asyncio.AbstractEventLoop", None)
+    edge = Edge(Limits(), Timeouts(), Deadlines(), metrics, _nothing, peer, loop, files=8)
+    assert edge.connections_max == 3
+    assert [edge.admit(A) for _ in range(3)] == [None] * 3
+    full = edge.admit(B)
+    assert full
+    assert (full.code, edge.connections) == (Code.OVERLOADED, 4)
+    assert metrics.bounds.rejected("connections") == 1
 
 
 def test_addresses_of_one_network_are_counted_together() -> None:
@@ -94,6 +121,36 @@ def test_it_does_not_wait_for_ever() -> None:
         return await edge.idle(0.01), edge.in_flight
 
     assert asyncio.run(run()) == (2, 0)
+
+
+def test_short_memory_turns_everybody_away_until_there_is_room() -> None:
+    async def run() -> None:
+        memory, metrics, client = Memory(100), Metrics(), _Client()
+        edge = _edge(_forever, asyncio.get_running_loop(), memory, metrics)
+        memory.note(91)
+        edge.serve(INBOUND, cast("Any", client))
+        assert client.problem
+        assert (client.problem.code, client.problem.retry_after_s) == (Code.OVERLOADED, 5)
+        assert (edge.in_flight, metrics.bounds.rejected("memory")) == (0, 1)
+        memory.note(85)
+        edge.serve(INBOUND, cast("Any", client))
+        assert edge.in_flight == 1
+        await edge.idle(0.01)
+
+    asyncio.run(run())
+
+
+def test_too_many_under_way_is_another_bound() -> None:
+    async def run() -> None:
+        metrics, client = Metrics(), _Client()
+        edge = _edge(_forever, asyncio.get_running_loop(), metrics=metrics, in_flight=1)
+        edge.serve(INBOUND, cast("Any", client))
+        edge.serve(INBOUND, cast("Any", client))
+        assert client.problem
+        assert (client.problem.code, metrics.bounds.rejected("in_flight")) == (Code.OVERLOADED, 1)
+        await edge.idle(0.01)
+
+    asyncio.run(run())
 
 
 def test_the_date_is_made_once_a_second() -> None:

@@ -1,9 +1,19 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tollway.errors import CATALOGUE, Code, Problem, Quota
-from tollway.http.problems import error_type, problem_body, problem_headers
+from tollway.http import problems
+from tollway.http.problems import (
+    error_type,
+    problem_body,
+    problem_headers,
+    retry_after_s,
+    retry_header,
+    spread_s,
+)
 
 
 @pytest.mark.parametrize("code", Code)
@@ -78,10 +88,46 @@ def test_types(code: Code, kind: str) -> None:
 
 
 def test_headers() -> None:
-    assert problem_headers(Problem(Code.OVERLOADED, retry_after_s=7), "an-id") == (
-        b"content-type: application/json\r\nretry-after: 7\r\nx-request-id: an-id\r\n"
+    assert problem_headers(Problem(Code.OVERLOADED, retry_after_s=2), "an-id") == (
+        b"content-type: application/json\r\nretry-after: 2\r\nx-request-id: an-id\r\n"
     )
     assert b"retry-after" not in problem_headers(Problem(Code.OVERLOADED), "an-id")
+
+
+@given(st.integers(1, 10**6), st.floats(0, 1))
+def test_when_to_come_back_stays_within_a_fifth(wait_s: int, roll: float) -> None:
+    told = spread_s(wait_s, roll)
+    assert told >= 1
+    assert 5 * abs(told - wait_s) <= wait_s
+
+
+@given(st.integers(5, 10**6))
+def test_both_ends_are_met(wait_s: int) -> None:
+    assert (spread_s(wait_s, 0), spread_s(wait_s, 1)) == (wait_s - wait_s // 5, wait_s + wait_s // 5)
+
+
+def test_those_refused_together_come_back_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = Problem(Code.OVERLOADED, retry_after_s=10)
+    for roll, told in ((0.0, 8), (0.5, 10), (1.0, 12)):
+        monkeypatch.setattr(problems, "jitter", lambda *_, roll=roll: roll)
+        assert b"retry-after: %d\r\n" % told in problem_headers(together, "an-id")
+        assert retry_header(together) == {"retry-after": str(told)}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        Problem(Code.FREE_LIMIT_REACHED, retry_after_s=3_600, quota=Quota(200, 3_600)),  # it frees then, not before
+        Problem(Code.UPSTREAM_ERROR, status=429, retry_after_s=3_600),
+    ],
+)
+def test_what_concerns_one_caller_is_exact(told: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problems, "jitter", lambda _, __: 0.0)
+    assert retry_after_s(told) == 3_600
+
+
+def test_nothing_to_wait_for() -> None:
+    assert retry_header(Problem(Code.FORBIDDEN)) is None
 
 
 def test_a_full_window_is_told_in_headers() -> None:

@@ -87,7 +87,8 @@ class Upstream:
         self.deadlines = Deadlines(self.clock)
         self.limits, self.timeouts = limits, timeouts
         self.origin = Origin("http", "127.0.0.1", port)
-        self.pool = Pool(self.origin, self.deadlines, limits, timeouts)
+        self.full: list[str] = []  # the bounds that were met
+        self.pool = Pool(self.origin, self.deadlines, limits, timeouts, on_full=self.full.append)
         self.connections = 0
 
     async def ask(self, body: bytes = b"", sink: Sink | None = None, fresh: bool = False) -> Sink:

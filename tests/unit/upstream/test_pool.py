@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import socket
 
 import pytest
@@ -25,6 +26,7 @@ def test_no_more_connections_than_the_bound() -> None:
             refused = made[2]
             assert isinstance(refused, Failure)
             assert (refused.kind, refused.may_have_billed) == (FailureKind.SATURATED, False)
+            assert up.full == ["upstream_in_flight"]
             assert isinstance(made[0], Connection)
             made[0].close()
             while up.pool.open == 2:
@@ -40,7 +42,24 @@ def test_no_more_connects_under_way_than_the_bound() -> None:
             made = await asyncio.gather(*(up.pool.connect() for _ in range(5)))
             assert sum(isinstance(one, Connection) for one in made) == 2
             assert up.pool.open == 2
+            assert up.full == ["upstream_connecting"] * 3
             assert isinstance(await up.pool.connect(), Connection)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_no_file_for_it_is_no_fault_of_the_upstream(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_file(_: str) -> Connection:
+        raise OSError(number, "")
+
+    async def scenario() -> None:
+        async with upstream(idle) as up:
+            monkeypatch.setattr(up.pool, "_connect_to", no_file)
+            refused = await up.pool.connect()
+            assert isinstance(refused, Failure)
+            assert (refused.kind, up.full) == (FailureKind.SATURATED, ["open_files"])
+            assert (up.pool.open, up.pool.connecting) == (0, 0)
 
     run(scenario())
 

@@ -15,5 +15,6 @@ def run(exchange: Exchange, services: Services) -> tuple[str, ...] | Problem:
     of_payer = (payer, limits.in_flight_per_account)
     full = services.slots.take((of_payer, (key, limits.in_flight_per_key)) if key else (of_payer,))
     if full:
+        services.metrics.bounds.reject("in_flight_per_account" if full == payer else "in_flight_per_key")
         return Problem(Code.TOO_MANY_REQUESTS, full, retry_after_s=1)
     return (payer, key) if key else (payer,)

@@ -6,6 +6,7 @@ from tollway.gateway.exchange import Exchange
 from tollway.gateway.stages import gate_anonymous
 from tollway.identity.anonymous import anonymous_id
 from tollway.identity.caller import Caller
+from tollway.limits.memory import Memory
 from unit.gateway.fakes import CALLER, exchange, services
 
 
@@ -29,3 +30,12 @@ def test_nobody_gets_a_paid_model() -> None:
 def test_a_free_one_is_for_everybody_at_an_address() -> None:
     caller = gate_anonymous.run(ready(None, FREE_ELSEWHERE), services())
     assert caller == Caller(anonymous_id(b"anon-test-key", "2001:db8::1"), "", is_anonymous=True)
+
+
+def test_short_memory_turns_away_whom_nobody_knows_and_nobody_else() -> None:
+    short = services(memory=Memory(refuses_anonymous=True))
+    problem = gate_anonymous.run(ready(None, FREE_ELSEWHERE), short)
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.retry_after_s) == (Code.OVERLOADED, 5)
+    assert gate_anonymous.run(ready(CALLER, FREE_ELSEWHERE), short) is CALLER
+    assert short.metrics.bounds.rejected("memory_anonymous") == 1

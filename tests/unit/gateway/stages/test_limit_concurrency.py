@@ -18,6 +18,8 @@ def test_places_of_payer_and_key() -> None:
     one.caller = replace(CALLER, key_id=None)
     assert limit_concurrency.run(one, everything) == ("user-1",)
     assert isinstance(limit_concurrency.run(one, everything), Problem)
+    bounds = everything.metrics.bounds
+    assert (bounds.rejected("in_flight_per_key"), bounds.rejected("in_flight_per_account")) == (1, 1)
 
 
 def test_an_organization_pays_for_its_members_together() -> None:
