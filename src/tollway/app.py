@@ -23,6 +23,7 @@ from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
+from tollway.gateway.logins import Logins
 from tollway.gateway.money_metrics import show_money
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.origins import Origins
@@ -121,6 +122,7 @@ class Worker:
             deadlines=deadlines,
             behind_proxy=addresses.behind_proxy,
             authenticator=Authenticator(self._identity, rules_of(settings), monotonic, unix_seconds),
+            logins=Logins(settings, settings.pepper(), metrics, monotonic),
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             claims=SqlClaims(database),
             contexts=Contexts(preset),
@@ -189,7 +191,7 @@ class Worker:
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
-        callers = self._management.callers(services.authenticator)
+        callers = self._management.callers(services.authenticator, services.logins, self._addresses)
         api = build_api(
             ApiServices(
                 catalog=self._feed.pages(callers),

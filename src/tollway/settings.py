@@ -86,6 +86,9 @@ class Limits(Section):
     )
     drains: int = Field(100, ge=0, description="Answers read to their end at once after their client went away.")
     identities: int = Field(200_000, gt=0, description="Cached verdicts about credentials.")
+    failed_logins_per_minute: int = Field(
+        20, ge=0, le=1_000, description="Bad credentials of one address in a minute; then unknown ones get 429. 0: off."
+    )
     free_addresses: int = Field(
         20_000, gt=0, description="Client addresses whose free use a worker counts itself; it never forgets a full one."
     )

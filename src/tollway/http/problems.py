@@ -66,3 +66,14 @@ def problem_headers(problem: Problem, request_id: str) -> bytes:
             quota.resets_in_s,
         )
     return b"content-type: application/json\r\n%bx-request-id: %b\r\n" % (retry, request_id.encode())
+
+
+def waiting_headers(problem: Problem) -> dict[str, str]:
+    """What an error answer of the ASGI side says of when to come again."""
+    headers = {"retry-after": str(problem.retry_after_s)} if problem.retry_after_s else {}
+    quota = problem.quota
+    if quota:
+        headers["x-ratelimit-limit"] = str(quota.limit)
+        headers["x-ratelimit-remaining"] = "0"
+        headers["x-ratelimit-reset"] = str(quota.resets_in_s)
+    return headers

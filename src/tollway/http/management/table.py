@@ -21,7 +21,7 @@ from tollway.admin.key_changes import check_unlimited
 from tollway.admin.records import Page
 from tollway.errors import Code, Problem
 from tollway.http.management.call import ORGANIZATION, Access, Call, ManagementServices, admit
-from tollway.http.problems import problem_body
+from tollway.http.problems import problem_body, waiting_headers
 from tollway.http.security_events import note_change
 from tollway.wire.json_body import BodyError, decode_object
 
@@ -116,9 +116,8 @@ def _described(path: str, access: Access) -> dict[str, Any]:
 
 
 def refuse(problem: Problem, request: Request) -> Response:
-    headers = {"retry-after": str(problem.retry_after_s)} if problem.retry_after_s else None
     body = problem_body(problem, request.state.request_id, historic=False)
-    return Response(body, problem.http_status, headers, "application/json")
+    return Response(body, problem.http_status, waiting_headers(problem), "application/json")
 
 
 def _answering(handler: Handler) -> Handler:
