@@ -11,7 +11,6 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
-from tollway.identity.bearer import read_bearer
 from tollway.identity.caller import Caller, Refusal
 from tollway.observability.logs import get_log
 
@@ -24,10 +23,7 @@ def run(exchange: Exchange, services: Services) -> Caller | Problem | Awaitable[
         verdict = authenticator.verdict_of(notes.kept)
         if verdict.__class__ is Caller:
             return verdict
-    headers, dialect = exchange.inbound.headers, exchange.inbound.dialect
-    credential = read_bearer(headers.get(b"authorization", b""))
-    if dialect is not None:
-        credential = credential or dialect.credential(headers)
+    headers, credential = exchange.inbound.headers, exchange.inbound.credential
     if not credential:
         return None
     named = headers.get(b"x-tollway-organizationid") or headers.get(b"x-kilocode-organizationid")
