@@ -285,6 +285,7 @@ async def open_worker(settings: Settings) -> Worker:
     Raises StoreUnavailableError and SettingsError.
     """
     preset, now = load_preset(settings.preset), utc_now()
-    database = open_database(settings.database_url, pool_size=settings.database_pool_size)
+    pool_size, pool_wait_s = settings.database_pool_size, settings.database_pool_wait_s
+    database = open_database(settings.database_url, pool_size=pool_size, pool_wait_s=pool_wait_s)
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now, preset.hosted_models)
     return Worker(settings, preset, database, catalog)

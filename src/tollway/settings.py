@@ -381,6 +381,9 @@ class Settings(Section):
         description="Tollways that share the traffic; without Redis each worker gives away its part of a limit.",
     )
     database_pool_size: int = Field(5, ge=1, le=100, description="Database connections of one worker.")
+    database_pool_wait_s: float = Field(
+        1, gt=0, description="Request waits for one of them, then 503 ledger_unavailable; settlement waits longer."
+    )
     migrate_on_start: bool = Field(True, description="Bring the schema up to date when serving starts.")
     key_pepper: SecretStr | None = Field(None, description="Pepper of stored key hashes; made and kept if unset.")
     key_pepper_file: Path | None = Field(None, description="File that holds the key pepper.")

@@ -46,7 +46,7 @@ async def _ask(credential: str, organization: str, address: str, services: Servi
     try:
         verdict = await services.authenticator.authenticate(credential, organization)
     except StoreUnavailableError as error:
-        return Problem(Code.LEDGER_UNAVAILABLE, str(error))
+        return Problem(Code.LEDGER_UNAVAILABLE, str(error), retry_after_s=1)
     if isinstance(verdict, Caller):
         return verdict
     _note_refusal(verdict, address, services)

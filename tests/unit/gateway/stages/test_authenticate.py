@@ -72,7 +72,7 @@ def test_the_organization_a_caller_names(name: bytes) -> None:
 def test_nobody_can_know() -> None:
     problem = run(FakeAuthenticator(later=True, away=True), KEY)
     assert isinstance(problem, Problem)
-    assert problem.code is Code.LEDGER_UNAVAILABLE
+    assert (problem.code, problem.retry_after_s) == (Code.LEDGER_UNAVAILABLE, 1)
 
 
 def test_the_same_head_is_not_looked_up_twice() -> None:
