@@ -1,8 +1,9 @@
 """The queue of requests that wait for a place in a full worker: first come, first served, each for so long at most.
 
-Who shows no credential goes first when the queue is full (guarantees O4): the newcomer, or else the last such one that
-waits. A client that leaves gives its place up at once. The queue is one entry of the worker's `Deadlines`, whatever its
-length; it costs nothing while nobody waits. Source: guarantees §3.
+When the queue is full, who shows no credential goes first (guarantees O4), then the credential that has most requests
+in it, so that a flood does not keep others out: of these the newcomer, or else the one that came last. A client that
+leaves gives its place up at once. The queue is one entry of the worker's `Deadlines`, whatever its length; it costs
+nothing while nobody waits. Source: guarantees §3.
 """
 
 from collections import deque
@@ -22,12 +23,12 @@ GONE: Final = Problem(Code.CLIENT_GONE, "left the queue")
 class Waiting:
     """A request in the queue. It listens to its client meanwhile."""
 
-    __slots__ = ("_leave", "client", "inbound", "shows_credential", "until")
+    __slots__ = ("_leave", "client", "credential", "inbound", "until")
 
     def __init__(self, inbound: Inbound, client: Client, until: float, leave: Callable[["Waiting"], None]) -> None:
         self.inbound = inbound
         self.client = client
-        self.shows_credential = bool(inbound.credential)
+        self.credential = inbound.credential
         self.until = until  # monotonic seconds
         self._leave = leave
 
@@ -48,6 +49,7 @@ class AdmissionQueue:
         """`turn_away(client, problem)`: end a request that is not let in; called once it is out of the queue."""
         self.deadline = NEVER
         self.waiting: deque[Waiting] = deque()  # the one who came first, first
+        self._by_credential: dict[str, int] = {}  # how many of each wait
         self._most = most
         self._wait_s = wait_s
         self._deadlines = deadlines
@@ -57,12 +59,13 @@ class AdmissionQueue:
         """Let a request wait, or turn one away."""
         one = Waiting(inbound, client, self._deadlines.now() + self._wait_s, self._left)
         if len(self.waiting) >= self._most:
-            yields = self._last_without_credential() if one.shows_credential else None
+            yields = self._who_yields_to(one.credential)
             if yields is None:
                 self._turn_away(client, FULL)
                 return
             self._end(yields, FULL)
         self.waiting.append(one)
+        self._by_credential[one.credential] = self._by_credential.get(one.credential, 0) + 1
         client.listener = one
         self.deadline = self.waiting[0].until
         self._deadlines.watch(self)
@@ -93,11 +96,23 @@ class AdmissionQueue:
 
     def _forget(self, one: Waiting) -> None:
         one.client.listener = None
+        left = self._by_credential[one.credential] - 1
+        if left:
+            self._by_credential[one.credential] = left
+        else:
+            del self._by_credential[one.credential]
         if self.waiting:
             self.deadline = self.waiting[0].until
         else:
             self.deadline = NEVER
             self._deadlines.forget(self)
 
-    def _last_without_credential(self) -> Waiting | None:
-        return next((one for one in reversed(self.waiting) if not one.shows_credential), None)
+    def _who_yields_to(self, credential: str) -> Waiting | None:
+        """Who goes instead of a newcomer; None: nobody."""
+        counts = self._by_credential
+        if not credential or not counts:
+            return None
+        yields = "" if "" in counts else max(counts, key=counts.__getitem__)
+        if yields and counts[yields] <= counts.get(credential, 0) + 1:  # the newcomer would be no better off
+            return None
+        return next(one for one in reversed(self.waiting) if one.credential == yields)

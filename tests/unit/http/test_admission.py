@@ -19,6 +19,7 @@ from unit.gateway.fakes import Clock, FakeClient
 
 ANONYMOUS = Inbound("/", b"", {}, b"", "", drop_in=False)
 NAMED = Inbound("/", b"", {b"authorization": b"Bearer key"}, b"", "", drop_in=False)
+OTHER = Inbound("/", b"", {b"authorization": b"Bearer other"}, b"", "", drop_in=False)
 
 
 class World:
@@ -90,6 +91,19 @@ def test_who_shows_no_credential_goes_first() -> None:
     assert world.queue.deadline == world.clock.now + 1
 
 
+def test_a_flood_keeps_nobody_out() -> None:
+    world = World(most=4)
+    world.come(*[NAMED] * 6)
+    assert world.ended == [(4, FULL), (5, FULL)]
+    world.come(OTHER, OTHER)
+    assert world.ended[2:] == [(3, FULL), (2, FULL)]
+    assert world.waiting == [0, 1, 6, 7]
+    world.come(OTHER, NAMED)
+    assert world.ended[4:] == [(8, FULL), (9, FULL)], "nobody has more than the other"
+    world.come(ANONYMOUS)
+    assert world.ended[6:] == [(10, FULL)]
+
+
 def test_who_leaves_makes_room() -> None:
     world = World(most=2)
     world.come(NAMED, NAMED)
@@ -107,12 +121,12 @@ def test_one_that_does_not_wait_cannot_give_up() -> None:
     assert (world.waiting, world.ended) == ([], [(0, why)])
 
 
-@given(st.lists(st.sampled_from("anltw"), max_size=60), st.integers(0, 5))
+@given(st.lists(st.sampled_from("anoltw"), max_size=60), st.integers(0, 5))
 def test_everybody_has_one_outcome(steps: list[str], most: int) -> None:
     world, taken = World(most), list[int]()
     for step in steps:
-        if step in "an":
-            world.come(ANONYMOUS if step == "a" else NAMED)
+        if step in "ano":
+            world.come({"a": ANONYMOUS, "n": NAMED, "o": OTHER}[step])
         elif step == "w":
             world.wait(0.4)
         elif world.waiting and step == "l":
