@@ -56,10 +56,10 @@ vectors: $(STAMPS)/dev  ## how many test vectors of each specification page pass
 	$(SAY) "Running the test vectors"
 	@$(TESTS) -p vectors.tally --vectors-only $(ARGS)
 
-campaign: $(STAMPS)/dev  ## the long proofs of the money path: a thousand kills, 10⁵ random steps (about an hour)
-	$(SAY) "Running the campaign: kills under load, caps, disconnects, random scenarios on both databases"
+campaign: $(STAMPS)/dev  ## the long proofs: a thousand kills, 500 clients that never read, 10⁵ random steps (about an hour)
+	$(SAY) "Running the campaign: kills under load, caps, disconnects, slow readers, random scenarios on both databases"
 	@TOLLWAY_CAMPAIGN=1 SIMULATIONS=334 $(TESTS) -o faulthandler_timeout=1800 -rA -s tests/flow/test_kills.py tests/flow/test_databases.py \
-	  tests/flow/test_disconnects.py tests/contract/test_simulation.py tests/contract/test_concurrency.py $(ARGS)
+	  tests/flow/test_disconnects.py tests/flow/test_backpressure.py tests/contract/test_simulation.py tests/contract/test_concurrency.py $(ARGS)
 
 bench: $(STAMPS)/dev  ## measure speed, side by side with a plain proxy
 	$(SAY) "Running the benchmark (some minutes; close what else needs the processor)"

@@ -72,8 +72,12 @@ class Answer:
 class Conversation:
     """One connection; `ask` sends a request, `read_answer` reads all of what comes back."""
 
-    def __init__(self, gateway: Gateway, receive_bytes: int = 0) -> None:
+    def __init__(self, gateway: Gateway, receive_bytes: int = 0, segment_bytes: int = 0) -> None:
+        """segment_bytes: the longest that it takes; 0: those of a machine's own network, for which the system keeps
+        megabytes."""
         self._socket = socket.socket()
+        if segment_bytes:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment_bytes)
         if receive_bytes:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self._socket.settimeout(PATIENCE_S)

@@ -42,7 +42,7 @@ def test_broken_off_where_that_stops_the_bill(
     line = leave_at(quick, quick_account, chat("abort/story", True, {"chunks": CHUNKS, "delay_ms": 5}), place)
     wait_until(lambda: bool(aftermath(quick_accounts, quick_account, sim, line["request_id"]).attempts))
     after = aftermath(quick_accounts, quick_account, sim, line["request_id"])
-    assert line["client_gone"]
+    assert line["client_gone"] or place == CHUNKS  # all of it may be over before the leaving is heard of
     assert after.row
     arrived = after.row.completion_tokens
     assert place <= arrived <= after.tokens[1] <= CHUNKS

@@ -93,7 +93,7 @@ def test_of_fifty_at_once_exactly_one_is_served(
     assert sum(is_taken_by(answer, first) for answer in answers) == 49
     assert [row.id for row in usage_of(accounts, account)] == [first]
     ids = {answer.headers["x-request-id"] for answer in answers}
-    seen = [line for line in sim.records() if (line["x_request_id"] or "").partition("-")[0] in ids]
+    seen = [line for line in sim.records() if (line.get("x_request_id") or "").partition("-")[0] in ids]
     assert [line["kind"] for line in seen] == ["request", "answer"]
 
 

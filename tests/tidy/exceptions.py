@@ -56,7 +56,6 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "cli/serve.py": _TOGETHER,
     "cli/sim.py": _TOGETHER,
     "cli/start.py": _TOGETHER,
-    "cli/supervisor.py": _TOGETHER,
     "cli/organization_options.py": _WORDS,
     "cli/top_up.py": "options of two commands; tests/unit/cli/test_users.py and test_organizations.py set them",
     "cli/usage.py": "a command; tests/flow/test_management_guide.py runs it",

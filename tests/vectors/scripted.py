@@ -19,11 +19,14 @@ class ScriptedUpstream:
     `asked`: requests so far. `said_bytes`: what the connections have taken so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, send_buffer_bytes: int = 0) -> None:
+        """send_buffer_bytes: what the system keeps for a slow gateway; 0: as it likes."""
         self.asked = 0
         self.said_bytes = 0
         self._answers: Queue[Iterable[Piece]] = Queue()
         self._listener = socket.create_server(("127.0.0.1", 0))
+        if send_buffer_bytes:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = Thread(target=self._serve, daemon=True)
         self._thread.start()

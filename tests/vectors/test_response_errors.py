@@ -4,7 +4,6 @@ import gzip
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -16,7 +15,6 @@ from msgspec.json import encode
 from flow.accounts import Accounts
 from flow.conversation import Answer, Conversation, ask, wait_for_end
 from flow.programs import Gateway
-from flow.scale import scaled
 from flow.test_streams import GROWTH_BYTES_MAX, memory_of
 from tollway.catalog.classification import Classification
 from tollway.errors import Problem
@@ -325,37 +323,6 @@ def test_a_slow_client_slows_its_upstream_down(world: World, model: str) -> None
     assert answer.body.count(b"xxxx") >= EVENTS
     row = world.row()
     assert (row.completion_tokens, row.has_error) == (EVENTS, False)
-
-
-@pytest.mark.parametrize("model", ["a/b", "giga-potato"], ids=["as it is", "rewritten"])
-def test_clients_that_never_read_leave_memory_flat(world: World, model: str) -> None:
-    """Guarantees S1: of each stream at most 256 KiB are buffered, however much its upstream has to say."""
-    clients, over = scaled(30, 90), Event()
-    before, memory = world.upstream.said_bytes, memory_of(world.gateway)
-    with ExitStack() as stack:
-        for _ in range(clients):
-            world.upstream.say_all(endless(over))
-            conversation = stack.enter_context(Conversation(world.gateway, receive_bytes=4_096))
-            conversation.ask(world.account, body_for(model), PATH)
-            conversation.read_until(b"data: ", 3)
-        said = -1
-        while said != world.upstream.said_bytes:  # until all of them stand still
-            said = world.upstream.said_bytes
-            assert said - before < clients * len(EVENT) * EVENTS
-            world.accounts.create()
-        assert memory_of(world.gateway) - memory < clients * 256 * 1024 + GROWTH_BYTES_MAX
-        still = memory_of(world.gateway)
-        for _ in range(5):
-            world.accounts.create()
-        assert memory_of(world.gateway) - still < GROWTH_BYTES_MAX / 10
-        over.set()
-
-
-def endless(over: Event) -> Iterator[bytes | None]:
-    yield STREAM_HEAD
-    while not over.is_set():
-        yield chunk(EVENT)
-    yield RESET
 
 
 @pytest.mark.parametrize("pause", [pytest.param(5, id="response:V89")])

@@ -6,10 +6,11 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Final
 
+from tollway.cli.backoff import Backoff
 from tollway.cli.forked import Forked, fork, reap_strangers
 from tollway.clock import monotonic, steady
 from tollway.deadlines import NEVER
@@ -20,8 +21,6 @@ from tollway.settings import Settings
 PREPARED_BYTE: Final = b"p"  # schema and prices are there; until then a worker may take as long as a migration takes
 READY_BYTE: Final = b"r"
 START_SECONDS_MAX: Final = 60.0  # from prepared to ready
-_BACKOFF_S: Final = 0.25
-_BACKOFF_S_MAX: Final = 10.0
 _FIRST: Final = 1  # the number of a container's first process, to which orphans fall
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
@@ -31,16 +30,17 @@ RunWorker = Callable[[int, socket.socket, socket.socket], int]
 
 @dataclass(slots=True)
 class _Slot:
-    """One worker's place. `failures` in a row decide the back-off; times are monotonic seconds."""
+    """One worker's place. Times are monotonic seconds."""
 
     index: int
     process: Forked | None = None
     ready: socket.socket | None = None
     life: socket.socket | None = None
     is_ready: bool = False
+    ready_at: float = 0.0
     started_at: float = 0.0
     starts_until: float = NEVER
-    failures: int = 0
+    backoff: Backoff = field(default_factory=Backoff)
     restart_at: float = NEVER
 
 
@@ -141,6 +141,7 @@ class Supervisor:
             return
         if said == READY_BYTE:
             slot.is_ready = True
+            slot.ready_at = monotonic()
             slot.starts_until = NEVER
             self._start_others()
             if not self._announced and all(one.is_ready for one in self._slots):
@@ -170,12 +171,12 @@ class Supervisor:
             if self._stopping:
                 was_orderly = code == 0 or (code == -signal.SIGTERM and not slot.is_ready)  # it had only begun
                 self._exit_code = self._exit_code or int(not was_orderly)
-            self._lose(slot)
+            self._lose(slot, code)
         if os.getpid() == _FIRST:
             reap_strangers({slot.process.pid for slot in self._slots if slot.process})
 
-    def _lose(self, slot: _Slot) -> None:
-        """Its worker has ended or never began; when is there to be another one?"""
+    def _lose(self, slot: _Slot, code: int | None = None) -> None:
+        """Its worker has ended with that code, or never began; when is there to be another one?"""
         self._stop_hearing(slot)
         if slot.life:
             slot.life.close()
@@ -186,9 +187,19 @@ class Supervisor:
             self._exit_code = 1  # a worker that cannot even start has said why
             self._asked_to_stop += 1
         else:
-            # One that has served is replaced at once. Others wait longer each time.
-            slot.failures = 0 if slot.is_ready else slot.failures + 1
-            slot.restart_at = monotonic() + min(_BACKOFF_S * 2**slot.failures, _BACKOFF_S_MAX)
+            self._replace_later(slot, code)
+
+    def _replace_later(self, slot: _Slot, code: int | None) -> None:
+        now = monotonic()
+        served_s = now - slot.ready_at if slot.is_ready else 0.0
+        pause_s = slot.backoff.pause_s(served_s, slot.is_ready and code == -signal.SIGKILL)
+        slot.restart_at = now + pause_s
+        if code is not None:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            when = f"{served_s:.1f} s after it was ready" if slot.is_ready else "before it was ready"
+            sys.stderr.write(
+                f"tollway: worker {slot.index} ended {when} ({how}); another one starts in {pause_s:g} s\n"
+            )
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         """May come between any two steps, also while a worker is being started: only noted, the loop acts on it."""

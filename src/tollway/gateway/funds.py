@@ -188,8 +188,9 @@ class Funds:
         await self._give_back({*self._recalled, *self._slices.idle(self._now() - IDLE_S, but_not=self._asking)})
 
     async def heed(self) -> None:
-        """Give back at once what others wait for. Raises StoreUnavailableError."""
-        if self._recalled or await self._books.is_recalled(self._worker_id):
+        """Give back at once what others wait for; nobody waits for one who has nothing. Raises
+        StoreUnavailableError."""
+        if self._recalled or (len(self._slices) and await self._books.is_recalled(self._worker_id)):
             await self.report()
 
     async def _give_back(self, budget_ids: Iterable[str]) -> None:

@@ -18,10 +18,11 @@ class Breaker:
     """Of one upstream and model. All times are monotonic seconds.
 
     Each attempt that was admitted tells its end under the turn it was given. What began before the breaker opened says
-    nothing any more, so a slow success cannot close it, nor can many late failures keep it open.
+    nothing any more, so a slow success cannot close it, nor can many late failures keep it open. The first trial to
+    end decides, also when others were let through since it began: answers take longer than the breaker stays open.
     """
 
-    __slots__ = ("_calls", "_failed", "_in_a_row", "_open_s", "_open_until", "_rules", "_turn")
+    __slots__ = ("_calls", "_counts_from", "_failed", "_in_a_row", "_open_s", "_open_until", "_rules", "_turn")
 
     _open_s: float  # for how long it is open, or would be
     _open_until: float  # _NEVER: it is closed
@@ -31,7 +32,7 @@ class Breaker:
 
     def __init__(self, rules: BreakerRules) -> None:
         self._rules = rules
-        self._turn = 0
+        self._turn = self._counts_from = 0
         self._close()
 
     @property
@@ -59,10 +60,10 @@ class Breaker:
 
         True: with this one the breaker has opened, or stays open for longer.
         """
-        if turn != self._turn:
+        if turn < self._counts_from:
             return False
         if self._open_until != _NEVER:
-            return self._end_trial(failed, now)
+            return self._end_trial(turn, failed, now)
         if failed is None:
             return False
         self._calls.add(now)
@@ -76,13 +77,13 @@ class Breaker:
             return True
         return False
 
-    def _end_trial(self, failed: bool | None, now: float) -> bool:
+    def _end_trial(self, turn: int, failed: bool | None, now: float) -> bool:
         if failed:
             self._open(now, min(2 * self._open_s, self._rules.open_s_max))
-        elif failed is None:
-            self._open_until = now  # the next one is as good
-        else:
+        elif failed is False:
             self._close()
+        elif turn == self._turn:
+            self._open_until = now  # the next one is as good
         return bool(failed)
 
     def _is_too_much(self, now: float) -> bool:
@@ -93,16 +94,22 @@ class Breaker:
         return 0 < rules.calls_min <= calls and self._failed.total(now) >= rules.failure_share * calls
 
     def _open(self, now: float, seconds: float) -> None:
-        self._turn += 1
+        self._disregard_others()
         self._open_s = seconds
         self._open_until = now + seconds
 
     def _close(self) -> None:
+        self._disregard_others()
         self._open_until = _NEVER
         self._open_s = self._rules.open_s
         self._in_a_row = 0
         self._calls = RecentCount(self._rules.window_s, _STEPS)
         self._failed = RecentCount(self._rules.window_s, _STEPS)
+
+    def _disregard_others(self) -> None:
+        """What is under way was decided about."""
+        self._turn += 1
+        self._counts_from = self._turn
 
 
 class Breakers:

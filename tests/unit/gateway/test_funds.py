@@ -316,6 +316,16 @@ async def test_a_recall_is_heeded_between_reports() -> None:
 
 
 @on_a_loop
+async def test_one_who_has_nothing_does_not_ask_whether_others_wait() -> None:
+    worker = rich()
+    await worker.funds.heed()
+    assert worker.books.calls == []
+    worker.funds.release(await worker.held(order_of("r", 10)))
+    await worker.funds.heed()
+    assert worker.books.calls[-1] == "is_recalled"
+
+
+@on_a_loop
 async def test_one_who_thinks_to_be_alone_heeds_too() -> None:
     """Somebody may have come since the last report."""
     first, second = two()

@@ -89,16 +89,52 @@ def test_a_trial_that_says_nothing_lets_the_next_one_through() -> None:
     assert breaker.is_closed
 
 
+def trials(breaker: Breaker, *at: float) -> list[int]:
+    """The turns of trials that begin then, each because nothing was heard of the one before."""
+    turns = [breaker.admit(now) for now in at]
+    assert None not in turns
+    return [turn for turn in turns if turn is not None]
+
+
 def test_a_trial_of_which_nothing_is_heard_is_not_waited_for_for_ever() -> None:
     breaker = opened()
-    lost = breaker.admit(NOW + 15)
-    assert lost is not None
+    trials(breaker, NOW + 15)
     assert breaker.admit(NOW + 29) is None
-    second = breaker.admit(NOW + 30)
-    assert second is not None
-    assert not breaker.end(lost, True, NOW + 30)
+    (second,) = trials(breaker, NOW + 30)
+    assert breaker.admit(NOW + 31) is None
     assert not breaker.end(second, False, NOW + 31)
     assert breaker.is_closed
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_trials_that_take_longer_than_it_stays_open_close_it(first: int) -> None:
+    """Else an upstream whose answers take that long would never be well again while there always is a next one."""
+    breaker = opened()
+    turns = trials(breaker, NOW + 15, NOW + 30, NOW + 45)
+    assert not breaker.end(turns.pop(first), False, NOW + 46)
+    assert breaker.is_closed
+    for turn in turns:
+        breaker.end(turn, True, NOW + 47)
+    assert breaker.is_closed
+    assert run(breaker, NOW + 48, *[True] * 10)
+    assert breaker.wait_s(NOW + 48) == 15
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_trials_that_fail_after_the_next_one_began_double_the_time_once(first: int) -> None:
+    breaker = opened()
+    turns = trials(breaker, NOW + 15, NOW + 30, NOW + 45)
+    assert breaker.end(turns.pop(first), True, NOW + 50)
+    for turn, failed in zip(turns, (True, False), strict=True):
+        assert not breaker.end(turn, failed, NOW + 51)
+    assert breaker.wait_s(NOW + 50) == 30
+
+
+def test_a_trial_that_says_nothing_lets_no_one_through_beside_the_next() -> None:
+    breaker = opened()
+    first, _ = trials(breaker, NOW + 15, NOW + 30)
+    breaker.end(first, None, NOW + 31)
+    assert breaker.admit(NOW + 31) is None
 
 
 @pytest.mark.parametrize("failed", [True, False, None])

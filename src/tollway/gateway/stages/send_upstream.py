@@ -66,6 +66,7 @@ async def run(exchange: Exchange, services: Services) -> Reply | Problem:
             if exchange.hold is not None:
                 services.funds.open(exchange.id, opening_entry(exchange, candidate))
         except JournalUnavailableError as error:
+            breaker.end(turn, None, now)
             return standing or Problem(Code.JOURNAL_UNAVAILABLE, str(error), retry_after_s=1)
         reply = await _attempt(exchange, services, candidate, sending, retries + 1, fresh)
         now = services.deadlines.now()

@@ -41,6 +41,7 @@ from unit.gateway.fakes import (
     HOSTED,
     OWN,
     PRESET,
+    Clock,
     FakeFunds,
     FakeUpstreams,
     Play,
@@ -427,6 +428,23 @@ def test_an_upstream_that_keeps_failing_is_left_alone() -> None:
     assert isinstance(problem, Problem)
     assert (problem.code, problem.http_status, problem.retry_after_s) == (Code.UPSTREAM_UNAVAILABLE, 503, 15)
     assert everything.breakers.open_count() == 1
+
+
+def test_a_trial_that_never_began_lets_the_next_one_through() -> None:
+    """Its end cannot be told to anybody later: nothing was sent."""
+    funds, upstreams = FakeFunds(), FakeUpstreams(*[answers(500, {})] * 10, GOOD)
+    clock = Clock()
+    everything = services(client=upstreams, funds=funds, settings=ONCE, clock=clock)
+    for _ in range(10):
+        asyncio.run(send_upstream.run(ready(), everything))
+    clock.now += 15
+    funds.away = True
+    refused = asyncio.run(send_upstream.run(ready(), everything))
+    assert isinstance(refused, Problem)
+    assert refused.code is Code.JOURNAL_UNAVAILABLE
+    funds.away = False
+    assert isinstance(asyncio.run(send_upstream.run(ready(), everything)), Reply)
+    assert everything.breakers.open_count() == 0
 
 
 def test_another_candidate_takes_its_place() -> None:
