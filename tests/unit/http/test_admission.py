@@ -104,6 +104,12 @@ def test_a_flood_keeps_nobody_out() -> None:
     assert world.ended[6:] == [(10, FULL)]
 
 
+def test_nobody_yields_to_one_who_would_then_have_more() -> None:
+    world = World(most=3)
+    world.come(NAMED, NAMED, OTHER, OTHER)
+    assert (world.waiting, world.ended) == ([0, 1, 2], [(3, FULL)])
+
+
 def test_who_leaves_makes_room() -> None:
     world = World(most=2)
     world.come(NAMED, NAMED)
