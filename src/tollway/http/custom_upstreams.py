@@ -26,7 +26,7 @@ from tollway.admin.upstreams import (
 )
 from tollway.errors import Code, Problem
 from tollway.http.callers import Callers, Denied
-from tollway.http.problems import retry_header
+from tollway.http.problems import waiting_headers
 from tollway.http.security_events import note_change
 from tollway.identity.offered import OfferedStore, listed
 from tollway.identity.owned import Owner, OwnerKind
@@ -107,7 +107,7 @@ async def _answer(services: UpstreamServices, request: Request, handler: Handler
 
 
 def _refusal(problem: Problem) -> Response:
-    return JSONResponse({"error": problem.shown or problem.entry.message}, problem.http_status, retry_header(problem))
+    return JSONResponse({"error": problem.shown or problem.entry.message}, problem.http_status, waiting_headers(problem))
 
 
 async def answer_list(_: UpstreamServices, call: UpstreamCall, __: str) -> Response | Problem:

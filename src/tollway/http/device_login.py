@@ -13,7 +13,7 @@ from tollway.errors import Code, Problem
 from tollway.http.callers import Denied
 from tollway.http.device_page import PATH, add_device_page
 from tollway.http.management.call import Access, ManagementServices
-from tollway.http.problems import retry_header
+from tollway.http.problems import waiting_headers
 from tollway.wire.json_body import BodyError, decode_object
 
 CODES: Final = "/api/device-auth/codes"
@@ -110,4 +110,4 @@ def _code_in(body: bytes) -> str:
 
 def _refusal(problem: Problem) -> Response:
     body = {"error": problem.shown or problem.entry.message, "success": False}
-    return JSONResponse(body, problem.http_status, retry_header(problem))
+    return JSONResponse(body, problem.http_status, waiting_headers(problem))

@@ -73,12 +73,6 @@ def spread_s(wait_s: int, roll: float) -> int:
     return min(wait_s + reach, wait_s - reach + int(roll * (2 * reach + 1)))
 
 
-def retry_header(problem: Problem) -> dict[str, str] | None:
-    """The same, for answers of frameworks that take headers as a mapping."""
-    wait_s = retry_after_s(problem)
-    return {"retry-after": str(wait_s)} if wait_s else None
-
-
 def problem_headers(problem: Problem, request_id: str) -> bytes:
     """Header lines of an error answer, each ended by CR LF."""
     wait_s = retry_after_s(problem)
@@ -90,3 +84,15 @@ def problem_headers(problem: Problem, request_id: str) -> bytes:
             quota.resets_in_s,
         )
     return b"content-type: application/json\r\n%bx-request-id: %b\r\n" % (retry, request_id.encode())
+
+
+def waiting_headers(problem: Problem) -> dict[str, str]:
+    """What an error answer of the ASGI side says of when to come again."""
+    wait_s = retry_after_s(problem)
+    headers = {"retry-after": str(wait_s)} if wait_s else {}
+    quota = problem.quota
+    if quota:
+        headers["x-ratelimit-limit"] = str(quota.limit)
+        headers["x-ratelimit-remaining"] = "0"
+        headers["x-ratelimit-reset"] = str(quota.resets_in_s)
+    return headers

@@ -11,7 +11,7 @@ from tollway.http.problems import (
     problem_body,
     problem_headers,
     retry_after_s,
-    retry_header,
+    waiting_headers,
     spread_s,
 )
 
@@ -111,7 +111,7 @@ def test_those_refused_together_come_back_apart(monkeypatch: pytest.MonkeyPatch)
     for roll, told in ((0.0, 8), (0.5, 10), (1.0, 12)):
         monkeypatch.setattr(problems, "jitter", lambda *_, roll=roll: roll)
         assert b"retry-after: %d\r\n" % told in problem_headers(together, "an-id")
-        assert retry_header(together) == {"retry-after": str(told)}
+        assert waiting_headers(together) == {"retry-after": str(told)}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_concerns_one_caller_is_exact(told: Problem, monkeypatch: pytest.Mo
 
 
 def test_nothing_to_wait_for() -> None:
-    assert retry_header(Problem(Code.FORBIDDEN)) is None
+    assert waiting_headers(Problem(Code.FORBIDDEN)) == {}
 
 
 def test_a_full_window_is_told_in_headers() -> None:

@@ -21,7 +21,7 @@ from tollway.admin.key_changes import check_unlimited
 from tollway.admin.records import Page
 from tollway.errors import Code, Problem
 from tollway.http.management.call import ORGANIZATION, Access, Call, ManagementServices, admit
-from tollway.http.problems import problem_body, retry_header
+from tollway.http.problems import problem_body, waiting_headers
 from tollway.http.security_events import note_change
 from tollway.wire.json_body import BodyError, decode_object
 
@@ -117,7 +117,7 @@ def _described(path: str, access: Access) -> dict[str, Any]:
 
 def refuse(problem: Problem, request: Request) -> Response:
     body = problem_body(problem, request.state.request_id, historic=False)
-    return Response(body, problem.http_status, retry_header(problem), "application/json")
+    return Response(body, problem.http_status, waiting_headers(problem), "application/json")
 
 
 def _answering(handler: Handler) -> Handler:
