@@ -22,6 +22,7 @@ from tollway.gateway.dialects import dialects_of
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import HEED_S, REPORT_S, Funds
+from tollway.gateway.logins import Logins
 from tollway.gateway.money_metrics import show_money
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.origins import Origins
@@ -119,6 +120,7 @@ class Worker:
             deadlines=deadlines,
             behind_proxy=addresses.behind_proxy,
             authenticator=Authenticator(self._identity, rules_of(settings), monotonic, unix_seconds),
+            logins=Logins(settings, settings.pepper(), metrics, monotonic),
             funds=Funds(self._worker_id, self._books, self._journal, self._slices, self._settlement, monotonic),
             claims=SqlClaims(database),
             contexts=Contexts(preset),
@@ -161,6 +163,7 @@ class Worker:
         show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.open_breakers.set_function(self.services.breakers.open_count)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
+        metrics.waiting.set_function(lambda: self.edge.waiting)
         metrics.set_aside.set_function(lambda: len(set_aside_in(self._journals)))
 
     def _prepare_upstreams(self, preset: Preset) -> None:
@@ -188,7 +191,7 @@ class Worker:
         await self._books.enlist(self._worker_id, socket.gethostname())
         await self._replay()
         await services.funds.report()
-        callers = self._management.callers(services.authenticator)
+        callers = self._management.callers(services.authenticator, services.logins, self._addresses)
         api = build_api(
             ApiServices(
                 catalog=self._feed.pages(callers),
@@ -282,6 +285,7 @@ async def open_worker(settings: Settings) -> Worker:
     Raises StoreUnavailableError and SettingsError.
     """
     preset, now = load_preset(settings.preset), utc_now()
-    database = open_database(settings.database_url, pool_size=settings.database_pool_size)
+    pool_size, pool_wait_s = settings.database_pool_size, settings.database_pool_wait_s
+    database = open_database(settings.database_url, pool_size=pool_size, pool_wait_s=pool_wait_s)
     catalog = assemble_catalog(settings, await SqlPrices(database).in_force(now), now, preset.hosted_models)
     return Worker(settings, preset, database, catalog)

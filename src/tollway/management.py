@@ -23,6 +23,7 @@ from tollway.catalog.preset import Preset
 from tollway.catalog.snapshot import CatalogSnapshot
 from tollway.clock import monotonic, utc_now
 from tollway.errors import Problem
+from tollway.gateway.logins import Logins
 from tollway.http.background import Every
 from tollway.http.callers import Callers
 from tollway.http.client_address import ClientAddresses, address_of
@@ -70,13 +71,13 @@ class Management:
         """The use cases on behalf of `actor`, now."""
         return UpstreamDesk(SqlAdmin(self.database), self._rules, self._sealer, actor, utc_now())
 
-    def callers(self, authenticator: Authenticator) -> Callers:
+    def callers(self, authenticator: Authenticator, logins: Logins, addresses: ClientAddresses) -> Callers:
         store = SqlAdmin(self.database)
 
         async def has_organization(organization_id: str) -> bool:
             return bool(await store.find_organizations(organization_id))
 
-        return Callers(authenticator, has_organization)
+        return Callers(authenticator, has_organization, logins, partial(address_of, addresses))
 
     def custom_upstreams(self, callers: Callers) -> UpstreamServices | None:
         """None: the operator has turned them off."""

@@ -53,6 +53,7 @@ class Overload:
         show("connections", edge.connections_max, lambda: edge.connections)
         show("connections_per_address", limits.connections_per_address)
         show("in_flight", limits.in_flight, lambda: edge.in_flight)
+        show("queue", limits.queue, lambda: edge.waiting)
         show("in_flight_per_account", limits.in_flight_per_account)
         show("in_flight_per_key", limits.in_flight_per_key)
         show("upstream_in_flight", limits.upstream_in_flight, lambda: _fullest(pool.open for pool in client.pools()))

@@ -51,7 +51,8 @@ class Limits(Section):
     connections_per_address: int = Field(
         2_000, gt=0, description="Open connections of one address, but of trusted_proxies."
     )
-    in_flight: int = Field(12_000, gt=0, description="Requests a worker handles at once; more get 503.")
+    in_flight: int = Field(12_000, gt=0, description="Requests a worker handles at once; more wait.")
+    queue: int = Field(100, ge=0, description="Requests that wait for a place among those; more get 503.")
     in_flight_per_account: int = Field(200, gt=0, description="Requests of one payer at once; more get 429.")
     in_flight_per_key: int = Field(100, gt=0, description="Requests of one API key at once; more get 429.")
     request_line_bytes: int = Field(8_192, gt=0, description="Longest request line in bytes; over it 414.")
@@ -92,6 +93,9 @@ class Limits(Section):
         "control group (a container) may have, or no limit.",
     )
     identities: int = Field(200_000, gt=0, description="Cached verdicts about credentials.")
+    failed_logins_per_minute: int = Field(
+        20, ge=0, le=1_000, description="Bad credentials of one address in a minute; then unknown ones get 429. 0: off."
+    )
     free_addresses: int = Field(
         20_000, gt=0, description="Client addresses whose free use a worker counts itself; it never forgets a full one."
     )
@@ -105,6 +109,7 @@ class Timeouts(Section):
     body_s: float = Field(60, gt=0, description="Request body, total; then 408.")
     body_grace_s: float = Field(10, gt=0, description="After this, a body must have come at body_bytes_per_s.")
     body_bytes_per_s: int = Field(8_192, ge=0, description="Slowest body accepted after the grace, bytes per second.")
+    queue_s: float = Field(1, gt=0, description="Request waits for a place in a full worker; then 503.")
     keep_alive_s: float = Field(75, gt=0, description="Idle keep-alive connection, then it is closed.")
     client_stall_s: float = Field(30, gt=0, description="Client takes no byte while data waits; then it is dropped.")
     resolve_s: float = Field(_WAITS.resolve_s, gt=0, description="Look-up of an upstream's address.")
@@ -382,6 +387,9 @@ class Settings(Section):
         description="Tollways that share the traffic; without Redis each worker gives away its part of a limit.",
     )
     database_pool_size: int = Field(5, ge=1, le=100, description="Database connections of one worker.")
+    database_pool_wait_s: float = Field(
+        1, gt=0, description="Request waits for one of them, then 503 ledger_unavailable; settlement waits longer."
+    )
     migrate_on_start: bool = Field(True, description="Bring the schema up to date when serving starts.")
     key_pepper: SecretStr | None = Field(None, description="Pepper of stored key hashes; made and kept if unset.")
     key_pepper_file: Path | None = Field(None, description="File that holds the key pepper.")

@@ -17,6 +17,7 @@ from tollway.billing.store import Leased, Recalled, Roll, StoreUnavailableError
 from tollway.storage.sql import leases, settlement
 from tollway.storage.sql.billing import SqlBooks
 from tollway.storage.sql.database import RETRIES_MAX, Database, open_database
+from tollway.storage.sql.identity import SqlIdentity
 
 
 @pytest.mark.parametrize("committed", [True, False], ids=["done", "not done"])
@@ -180,11 +181,43 @@ async def test_a_database_without_a_free_connection_is_unavailable(url: str) -> 
 
     blocker = asyncio.create_task(database.write(block))
     await asyncio.to_thread(taken.wait, 30)
-    with pytest.raises(StoreUnavailableError, match="no database connection was free"):
+    with pytest.raises(StoreUnavailableError, match=r"no database connection was free within 0\.01 s"):
         await SqlBooks(database).balance(ANN)
+    with pytest.raises(StoreUnavailableError, match="no database connection was free"):
+        await SqlIdentity(database).user(ANN.id)
+    with pytest.raises(StoreUnavailableError, match="no database connection was free"):
+        await SqlBooks(database).lease(order("r1", 400))
     done.set()
     await blocker
     assert await SqlBooks(database).balance(ANN) == 0
     await database.close()
     with pytest.raises(StoreUnavailableError, match="closed"):
         await SqlBooks(database).balance(ANN)
+
+
+async def test_settlement_and_revocation_wait_longer_for_a_connection_than_requests(url: str) -> None:
+    """Overload sheds requests first (guarantees O4)."""
+    database = open_database(url, pool_size=1, pool_wait_s=0.01)
+    books, identity = SqlBooks(database), SqlIdentity(database)
+    await top_up(database, ANN, 1000)
+    await books.enlist("w1", "node")
+    taken, done = threading.Event(), threading.Event()
+
+    def block(_: Connection) -> None:
+        taken.set()
+        done.wait(30)
+
+    blocker = asyncio.create_task(database.write(block))
+    await asyncio.to_thread(taken.wait, 30)
+    settling = asyncio.create_task(books.settle("w1", [outcome(a_hold("r1", 0), 5)]))
+    looking = asyncio.create_task(identity.revision())
+    for _ in range(3):
+        with pytest.raises(StoreUnavailableError):
+            await books.balance(ANN)
+    assert not settling.done()
+    assert not looking.done()
+    done.set()
+    await blocker
+    assert await settling == ()
+    assert isinstance(await looking, int)
+    await database.close()

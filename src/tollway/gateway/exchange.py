@@ -21,6 +21,7 @@ from tollway.gateway.context import Context
 from tollway.gateway.reply import Reply
 from tollway.gateway.services import Client
 from tollway.identity.authenticator import Kept
+from tollway.identity.bearer import read_bearer
 from tollway.identity.caller import Caller
 from tollway.routing.plan import Plan
 from tollway.routing.precedence import OwnRoute
@@ -56,6 +57,12 @@ class Inbound(Struct, frozen=True):
     by_proxy: bool = False
     notes: HeadNotes = field(default_factory=HeadNotes)
     dialect: ClientDialect | None = None
+
+    @property
+    def credential(self) -> str:
+        """What the client shows to be known by; "" for nothing."""
+        shown = read_bearer(self.headers.get(b"authorization", b""))
+        return shown or ("" if self.dialect is None else self.dialect.credential(self.headers))
 
 
 class Exchange:

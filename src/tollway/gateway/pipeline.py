@@ -76,7 +76,7 @@ STAGES: Final = (
     Stage(resolve_model.run, needs=("asked", "context"), gives="request"),
     Stage(classify_model.run, needs=("request",), gives="kind"),
     Stage(limit_free.run, needs=("address", "kind"), gives="place"),
-    Stage(authenticate.run, gives="known"),
+    Stage(authenticate.run, needs=("address",), gives="known"),
     Stage(gate_anonymous.run, needs=("address", "known", "kind"), gives="caller"),
     Stage(limit_concurrency.run, needs=("caller",), gives="counted"),
     Stage(limit_promotion.run, needs=("address", "caller", "kind")),

@@ -17,6 +17,7 @@ from tollway.gateway.drains import Drains
 from tollway.gateway.early_lookups import EarlyLookups
 from tollway.gateway.free_use import FreeUses
 from tollway.gateway.funds import Funds
+from tollway.gateway.logins import Logins
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.origins import Origins
 from tollway.gateway.slots import Slots
@@ -107,6 +108,7 @@ class Services:
     deadlines: Deadlines
     behind_proxy: Callable[[Mapping[bytes, bytes]], str | None]  # headers of a trusted proxy → the client's address
     authenticator: Authenticator
+    logins: Logins
     funds: Funds
     claims: Claims
     contexts: Contexts

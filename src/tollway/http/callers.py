@@ -14,6 +14,9 @@ from fastapi.responses import JSONResponse
 
 from tollway.admin.ownership import NO_ACCESS
 from tollway.billing.store import StoreUnavailableError
+from tollway.errors import Problem
+from tollway.gateway.logins import Logins
+from tollway.http.problems import waiting_headers
 from tollway.identity.authenticator import Authenticator
 from tollway.identity.bearer import read_bearer
 from tollway.identity.caller import Caller, Refusal
@@ -29,27 +32,44 @@ _log = get_log()
 
 @dataclass(frozen=True, slots=True)
 class Denied:
+    """`problem`: the refusal as routes show it that answer with problems; None: authentication_required."""
+
     status: int
     message: str
+    problem: Problem | None = None
 
     @property
     def answer(self) -> Response:
-        return JSONResponse({"error": self.message, "success": False}, status_code=self.status)
+        return JSONResponse({"error": self.message, "success": False}, status_code=self.status, headers=self.headers)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return waiting_headers(self.problem) if self.problem else {}
 
 
 class Callers:
-    """`has_organization(id)`: whether there is one that is not deleted."""
+    """`has_organization(id)`: whether there is one that is not deleted. `address_of`: the client's, canonical."""
 
-    def __init__(self, authenticator: Authenticator, has_organization: Callable[[str], Awaitable[bool]]) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        has_organization: Callable[[str], Awaitable[bool]],
+        logins: Logins,
+        address_of: Callable[[Request], str],
+    ) -> None:
         self._authenticator = authenticator
         self._has_organization = has_organization
+        self._logins = logins
+        self._address_of = address_of
 
     async def identify(self, request: Request, organization: str = "") -> Caller | Denied:
         """The caller, as a member of `organization` if one is named. Raises StoreUnavailableError."""
         credential = read_bearer(request.headers.get("authorization", "").encode("latin-1"))
-        person = await self._ask(credential, "") if credential else None
-        if not isinstance(person, Caller):
+        if not credential:
             return Denied(401, AUTHENTICATION_REQUIRED)
+        person = await self._log_in(credential, request)
+        if isinstance(person, Denied):
+            return person
         if not organization:
             return person
         if not is_uuid(organization):
@@ -66,6 +86,20 @@ class Callers:
         one when the database cannot be asked at this moment."""
         with suppress(StoreUnavailableError):
             await self._authenticator.refresh()
+
+    async def _log_in(self, credential: str, request: Request) -> Caller | Denied:
+        known = self._authenticator.known(credential, "")
+        if isinstance(known, Caller):
+            return known
+        address = self._address_of(request)
+        too_many = None if self._authenticator.was_good(credential, "") else self._logins.refusal(address)
+        if too_many:
+            return Denied(too_many.http_status, too_many.shown or too_many.entry.message, too_many)
+        person = await self._ask(credential, "")
+        if isinstance(person, Caller):
+            return person
+        self._logins.count(address)
+        return Denied(401, AUTHENTICATION_REQUIRED)
 
     async def _ask(self, credential: str, organization: str) -> Caller | Refusal:
         verdict = self._authenticator.known(credential, organization)

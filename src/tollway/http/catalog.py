@@ -117,7 +117,8 @@ def _public_models(request: Request, services: CatalogServices) -> Response:
 
 
 def denied(denied: Denied) -> Response:
-    return JSONResponse({"error": denied.message, "message": denied.message}, status_code=denied.status)
+    body = {"error": denied.message, "message": denied.message}
+    return JSONResponse(body, status_code=denied.status, headers=denied.headers)
 
 
 def organization_in(request: Request) -> str:

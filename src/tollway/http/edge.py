@@ -10,6 +10,7 @@ from tollway.deadlines import Deadlines
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Inbound
 from tollway.gateway.services import Client
+from tollway.http.admission import FULL, RETRY_AFTER_S, AdmissionQueue
 from tollway.http.client_address import Peer
 from tollway.ids import new_request_id
 from tollway.limits.files import connections_max
@@ -19,7 +20,7 @@ from tollway.settings import Limits, Timeouts
 from tollway.steps import Steps
 
 _NO_MEMORY: Final = Problem(Code.OVERLOADED, "memory", retry_after_s=WAIT_S)
-_FULL: Final = Problem(Code.OVERLOADED, "requests in flight", retry_after_s=1)
+_BOUNDS: Final = {FULL.detail: ("in_flight", "queue"), _NO_MEMORY.detail: ("memory",)}  # that a refusal has met
 
 Handle = Callable[[Inbound, Client], Coroutine[Any, Any, None]]
 
@@ -53,6 +54,8 @@ class Edge:
         most = limits.connections
         self.connections_max = most if files is None else connections_max(files, most, limits.in_flight)
         self._requests: set[Steps] = set()
+        self._queue = AdmissionQueue(limits.queue, timeouts.queue_s, deadlines, self._turn_away)
+        self._is_letting_in = False
         self._all_ended: asyncio.Future[None] | None = None
         self._by_address: dict[str, int] = {}
         self._connections = 0
@@ -65,6 +68,11 @@ class Edge:
     @property
     def in_flight(self) -> int:
         return len(self._requests)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a place."""
+        return len(self._queue.waiting)
 
     def admit(self, peer: Peer) -> Problem | None:
         """Count a new connection. Refuses: overloaded (too many in all), too_many_requests (of this address).
@@ -91,25 +99,52 @@ class Edge:
             self._by_address[peer.key] -= 1
 
     def serve(self, inbound: Inbound, client: Client) -> None:
-        """Start one request, or refuse it when too many are under way or memory is short."""
-        if self._memory.refuses_all:
-            self._metrics.bounds.reject("memory")
-            self._turn_away(client, _NO_MEMORY)
+        """Start one request; when too many are under way it waits for its turn. Refuses: overloaded."""
+        if len(self._requests) >= self.limits.in_flight or self._memory.refuses_all:
+            self._hold_back(inbound, client)
             return
-        if len(self._requests) >= self.limits.in_flight:
-            self._metrics.bounds.reject("in_flight")
-            self._turn_away(client, _FULL)
-            return
+        self._start(inbound, client)
+
+    def _start(self, inbound: Inbound, client: Client) -> None:
         request = Steps(self._handle(inbound, client), self._loop, self._ended)
         self._requests.add(request)
         request.go_on()
 
+    def _hold_back(self, inbound: Inbound, client: Client) -> None:
+        if self._memory.refuses_all:
+            self._turn_away(client, _NO_MEMORY)
+        elif self.draining:
+            self._turn_away(client, FULL)
+        else:
+            self._queue.add(inbound, client)
+
     def _turn_away(self, client: Client, problem: Problem) -> None:
+        for bound in _BOUNDS.get(problem.detail, ()):
+            self._metrics.bounds.reject(bound)
         self.count_refusal(problem)
         client.refuse(problem, new_request_id())
 
+    def send_away(self, client: Client) -> None:
+        """Let this client's request wait no longer: the worker drains."""
+        self._queue.give_up(client, Problem(Code.DRAINING, "queue", retry_after_s=RETRY_AFTER_S))
+
+    def _let_in(self) -> None:
+        """As many as there are places, until which nobody else can come. One that ends at once makes room for the next
+        one here, not from within itself: a hundred would be too deep."""
+        if self._is_letting_in:
+            return
+        self._is_letting_in = True
+        try:
+            while self._queue.waiting and len(self._requests) < self.limits.in_flight:
+                one = self._queue.take()
+                self._start(one.inbound, one.client)
+        finally:
+            self._is_letting_in = False
+
     def _ended(self, request: Steps) -> None:
         self._requests.discard(request)
+        if self._queue.waiting:
+            self._let_in()
         if self._all_ended and not self._requests and not self._all_ended.done():
             self._all_ended.set_result(None)
 

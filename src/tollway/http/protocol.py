@@ -95,6 +95,7 @@ class GatewayProtocol(asyncio.Protocol):
         """The server drains: what is being read or answered is the last; an idle connection has a moment left."""
         if self._responder:
             self._responder.close_after()
+            self._edge.send_away(self._responder)
         if self._asgi:
             self._asgi.close_after()
         self._idle_until = min(self._idle_until, self._now() + _LAST_REQUEST_S)

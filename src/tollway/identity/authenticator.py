@@ -92,6 +92,7 @@ class Authenticator:
         self._unix_seconds = unix_seconds
         self._callers: dict[bytes, Kept] = {}
         self._refusals: dict[bytes, Kept] = {}
+        self._once_good: dict[bytes, None] = {}  # credentials, whatever became of their verdicts
         self._revision: int | None = None
         self._generation = 0
         self._fresh_until = 0.0
@@ -112,6 +113,10 @@ class Authenticator:
         if now < kept.until and now < self._fresh_until and kept.generation == self._generation:
             return kept.verdict
         return None
+
+    def was_good(self, credential: str, organization: str) -> bool:
+        """Whether the last verdict about it was a caller, even one that counts no more."""
+        return _cache_key(credential, organization) in self._once_good
 
     async def authenticate(self, credential: str, organization: str) -> Caller | Refusal:
         """Ask the database and keep the verdict. Raises StoreUnavailableError."""
@@ -136,6 +141,11 @@ class Authenticator:
         self._callers.pop(key, None)
         self._refusals.pop(key, None)
         is_caller = isinstance(verdict, Caller)
+        self._once_good.pop(key, None)
+        if is_caller:
+            if len(self._once_good) >= self._rules.callers_max:
+                self._once_good.pop(next(iter(self._once_good)))
+            self._once_good[key] = None
         kept, most = (self._callers, self._rules.callers_max) if is_caller else (self._refusals, REFUSALS_KEPT_MAX)
         if len(kept) >= most:
             kept.pop(next(iter(kept)))  # oldest first; refusals cannot push callers out

@@ -27,6 +27,11 @@ def origin_name(secret: bytes, address: str) -> str:
     return _name(secret, "origin", address)
 
 
+def login_name(secret: bytes, address: str) -> str:
+    """32 hex digits: by this name, the log speaks of an address with too many failed logins."""
+    return _name(secret, "failed logins", address)
+
+
 def _name(secret: bytes, purpose: str, address: str) -> str:
     salt = digest(secret, purpose.encode(), "sha256")
     return digest(salt, address.encode(), "sha256")[:_NAME_BYTES].hex()

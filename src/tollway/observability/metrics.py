@@ -114,6 +114,9 @@ class Metrics:
             self.registry,
         )
         self.in_flight = Gauge("tollway_in_flight", "Requests under way.", registry=self.registry)
+        self.waiting = Gauge(
+            "tollway_waiting", "Requests that wait for a place among those under way.", registry=self.registry
+        )
         self.connections = Gauge("tollway_connections", "Open client connections.", registry=self.registry)
         self._add_money()
         self.drains = Gauge(
@@ -128,6 +131,11 @@ class Metrics:
             registry=self.registry,
         )
         self.abuse = AbuseMetrics(self.registry)
+        self.refused_logins = Counter(
+            "tollway_refused_logins",
+            "Credentials not looked up, because their address had shown too many bad ones.",
+            registry=self.registry,
+        )
         self.dropped_transcripts = Counter(
             "tollway_dropped_transcripts",
             "Requests to be kept with their answers that could not be.",

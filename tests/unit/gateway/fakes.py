@@ -23,6 +23,7 @@ from tollway.gateway.dialects import dialects_of
 from tollway.gateway.drains import Drains
 from tollway.gateway.exchange import Exchange, Inbound
 from tollway.gateway.free_use import FreeUses
+from tollway.gateway.logins import Logins
 from tollway.gateway.open_relays import OpenRelays
 from tollway.gateway.origins import Origins
 from tollway.gateway.phases import PhaseMemory
@@ -296,6 +297,10 @@ class FakeAuthenticator(Authenticator):
     def __init__(self, verdict: Caller | Refusal | None = CALLER, later: bool = False, away: bool = False) -> None:
         self.verdict, self.later, self.away = verdict, later, away
         self.asked: list[tuple[str, str]] = []
+        self.once_good = False
+
+    def was_good(self, credential: str, organization: str) -> bool:
+        return self.once_good
 
     def find(self, credential: str, organization: str) -> Kept | None:
         return None if self.later or self.verdict is None else Kept(self.verdict, inf, 0)
@@ -380,6 +385,7 @@ def services(**changes: Any) -> Services:
         behind_proxy=lambda _: None,
         user_hashes=UserHashes(Identity(), "the deployment's secret"),
         authenticator=FakeAuthenticator(),
+        logins=Logins(settings, b"secret", metrics, clock),
         funds=FakeFunds(),
         claims=FakeClaims(),
         contexts=Contexts(preset),

@@ -157,12 +157,53 @@ async def test_a_client_that_waits_for_100_gets_it_once() -> None:
 
 @in_loop
 async def test_too_many_requests_in_flight() -> None:
-    connection = Connection(Limits(in_flight=1), holds=True)
+    connection = Connection(Limits(in_flight=1, queue=0), holds=True)
     await connection.send(hot())
     other = Transport()
     connection.open(other).data_received(hot())
     assert other.written.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1\r\n" in other.written
+
+
+@in_loop
+async def test_a_request_waits_a_second_for_a_place() -> None:
+    connection = Connection(Limits(in_flight=1), holds=True)
+    await connection.send(hot())
+    other = Transport()
+    connection.open(other).data_received(hot())
+    connection.wait(0.9)
+    assert other.written == b""
+    connection.wait(0.1)
+    assert other.written.startswith(b"HTTP/1.1 503 ")
+    assert (len(connection.asked), connection.edge.waiting) == (1, 0)
+
+
+@in_loop
+async def test_a_client_that_leaves_leaves_the_queue() -> None:
+    connection = Connection(Limits(in_flight=1), holds=True)
+    await connection.send(hot())
+    other = connection.open(Transport())
+    other.data_received(hot())
+    assert connection.edge.waiting == 1
+    other.connection_lost(None)
+    assert connection.edge.waiting == 0
+
+
+@in_loop
+async def test_nobody_waits_for_a_place_in_a_worker_that_drains() -> None:
+    connection = Connection(Limits(in_flight=1), holds=True)
+    await connection.send(hot())
+    other, late = Transport(), Transport()
+    waits, comes_late = connection.open(other), connection.open(late)
+    waits.data_received(hot())
+    connection.edge.draining = True
+    for one in (connection.protocol, waits):
+        one.shutdown()
+    assert other.written.startswith(b"HTTP/1.1 503 ")
+    assert b"connection: close\r\n" in other.written
+    assert (connection.transport.written, connection.edge.in_flight, connection.edge.waiting) == (b"", 1, 0)
+    comes_late.data_received(hot())
+    assert late.written.startswith(b"HTTP/1.1 503 ")
 
 
 @in_loop

@@ -534,3 +534,32 @@ def test_what_is_no_longer_kept_ends_with_the_next_poll() -> None:
     world.refresh()
     assert world.known(KEY, ORGANIZATION) is None
     assert not as_caller(world).keeps_prompts
+
+
+# What was good once
+
+
+def test_it_is_remembered_who_was_good_until_they_are_not(world: World) -> None:
+    was_good = world.authenticator.was_good
+    assert not was_good(KEY, "")
+    world.ask()
+    world.ask(KEY[:-1])
+    world.store.number += 1
+    world.pass_time(100)
+    assert world.known() is None
+    assert was_good(KEY, "")
+    assert not was_good(KEY, ORGANIZATION)
+    assert not was_good(KEY[:-1], "")
+    world.store.keys = [key_row(revoked_at=datetime(2026, 1, 2, tzinfo=UTC))]
+    world.ask()
+    assert not was_good(KEY, "")
+
+
+def test_what_was_good_is_bounded() -> None:
+    world = World(replace(RULES, callers_max=2))
+    world.store.members = [member()]
+    world.ask()
+    world.ask(TOKEN)
+    world.ask(KEY, ORGANIZATION)
+    was_good = world.authenticator.was_good
+    assert [was_good(KEY, ""), was_good(TOKEN, ""), was_good(KEY, ORGANIZATION)] == [False, True, True]

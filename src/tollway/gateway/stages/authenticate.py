@@ -1,7 +1,8 @@
 """Find out who is calling. Ends nothing by itself: without a usable credential nobody is known (None)
 and the gate for anonymous callers decides.
 
-Refuses only when nobody can know: ledger_unavailable. Source: request-path §6.
+Refuses only when nobody can know (ledger_unavailable), and who has shown too many bad credentials (rate_limited).
+Source: request-path §6, guarantees §3.
 """
 
 from collections.abc import Awaitable
@@ -10,7 +11,6 @@ from tollway.billing.store import StoreUnavailableError
 from tollway.errors import Code, Problem
 from tollway.gateway.exchange import Exchange
 from tollway.gateway.services import Services
-from tollway.identity.bearer import read_bearer
 from tollway.identity.caller import Caller, Refusal
 from tollway.observability.logs import get_log
 
@@ -23,10 +23,7 @@ def run(exchange: Exchange, services: Services) -> Caller | Problem | Awaitable[
         verdict = authenticator.verdict_of(notes.kept)
         if verdict.__class__ is Caller:
             return verdict
-    headers, dialect = exchange.inbound.headers, exchange.inbound.dialect
-    credential = read_bearer(headers.get(b"authorization", b""))
-    if dialect is not None:
-        credential = credential or dialect.credential(headers)
+    headers, credential = exchange.inbound.headers, exchange.inbound.credential
     if not credential:
         return None
     named = headers.get(b"x-tollway-organizationid") or headers.get(b"x-kilocode-organizationid")
@@ -35,22 +32,27 @@ def run(exchange: Exchange, services: Services) -> Caller | Problem | Awaitable[
     verdict = None if kept is None else authenticator.verdict_of(kept)
     if verdict.__class__ is Caller:
         return verdict
+    if not authenticator.was_good(credential, organization):
+        too_many = services.logins.refusal(exchange.address)
+        if too_many:
+            return too_many
     if isinstance(verdict, Refusal):
-        _log_refusal(verdict)
+        _note_refusal(verdict, exchange.address, services)
         return None
-    return _ask(credential, organization, services)
+    return _ask(credential, organization, exchange.address, services)
 
 
-async def _ask(credential: str, organization: str, services: Services) -> Caller | Problem | None:
+async def _ask(credential: str, organization: str, address: str, services: Services) -> Caller | Problem | None:
     try:
         verdict = await services.authenticator.authenticate(credential, organization)
     except StoreUnavailableError as error:
-        return Problem(Code.LEDGER_UNAVAILABLE, str(error))
+        return Problem(Code.LEDGER_UNAVAILABLE, str(error), retry_after_s=1)
     if isinstance(verdict, Caller):
         return verdict
-    _log_refusal(verdict)
+    _note_refusal(verdict, address, services)
     return None
 
 
-def _log_refusal(refusal: Refusal) -> None:
+def _note_refusal(refusal: Refusal, address: str, services: Services) -> None:
+    services.logins.count(address)
     _log.warning("AUTH-FAIL", user=refusal.user_id or "?", reason=refusal.reason)

@@ -107,10 +107,10 @@ Current = Annotated[Call, Depends(_call_of)]
 
 
 async def admit(services: ManagementServices, request: Request, access: Access) -> Call | Problem:
-    """Refuses: authentication_required, bad_request, not_found (the organization), forbidden."""
+    """Refuses: authentication_required, rate_limited (failed logins), bad_request, not_found, forbidden."""
     caller = await services.callers.identify(request)
     if isinstance(caller, Denied):
-        return Problem(Code.AUTHENTICATION_REQUIRED)
+        return caller.problem or Problem(Code.AUTHENTICATION_REQUIRED)
     user = await services.store.find_user(caller.user_id)
     is_bound = caller.organization_id is not None
     actor = Actor(caller.user_id, user is not None and user.is_admin and not is_bound)

@@ -55,12 +55,12 @@ class SqlBooks:
             changes.forget(connection, answered)
             return alive
 
-        alive = await self._database.write(work)
+        alive = await self._database.write(work, is_patient=True)
         self._answered -= answered
         return Roll(alive, tuple(sorted(recalled)))
 
     async def is_recalled(self, worker_id: str) -> bool:
-        return await self._database.read(lambda connection: workers.is_recalled(connection, worker_id))
+        return await self._database.read(lambda connection: workers.is_recalled(connection, worker_id), is_patient=True)
 
     async def lease(self, order: LeaseOrder) -> Leased | Recalled | HoldRefused:
         now = self._now()
@@ -96,13 +96,13 @@ class SqlBooks:
             note_uses(connection, uses)
             return settled
 
-        settled = await self._database.write(work)
+        settled = await self._database.write(work, is_patient=True)
         self._key_use.wrote(uses)
         return settled
 
     async def retire(self, worker_id: str) -> None:
         now = self._now()
-        await self._database.write(lambda connection: workers.retire(connection, worker_id, now))
+        await self._database.write(lambda connection: workers.retire(connection, worker_id, now), is_patient=True)
 
     async def silent_workers(self) -> tuple[SilentWorker, ...]:
         """Workers that neither live nor have ended, longest silent first."""

@@ -42,14 +42,15 @@ class Database:
         self._reader = reader
         self.dialect = writer.engine.dialect.name  # "sqlite" or "postgresql"
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, is_patient: bool = False) -> T:
         """Run `work` in a transaction that may write. It is run again, up to 5 times, after a serialization failure,
-        a deadlock, a busy database or a lost connection, the one lost at COMMIT included."""
-        return await _retried(self._writer, work)
+        a deadlock, a busy database or a lost connection, the one lost at COMMIT included. `is_patient`: it is about
+        settlement or revocation, which overload must not shed (guarantees O4), and no request waits for it."""
+        return await _retried(self._writer, work, is_patient)
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, is_patient: bool = False) -> T:
         """Run `work`, which only reads."""
-        return await _retried(self._reader, work)
+        return await _retried(self._reader, work, is_patient)
 
     async def read_snapshot(self, work: Callable[[Connection], T], *, statement_s: int | None = None) -> T:
         """Run `work`, whose several queries must all see the same instant. `statement_s`: how long one of them may take
@@ -72,11 +73,11 @@ class Database:
             await self._reader.close()
 
 
-async def _retried(lane: Lane, work: Callable[[Connection], T]) -> T:
+async def _retried(lane: Lane, work: Callable[[Connection], T], is_patient: bool) -> T:
     started = monotonic()
     for attempt in range(RETRIES_MAX + 1):
         try:
-            return await lane.run(work)
+            return await lane.run(work, is_patient=is_patient)
         except SQLAlchemyError as error:
             failure = classify(error)
             if failure is Failure.BUG:
@@ -97,7 +98,8 @@ def open_database(
 ) -> Database:
     """A database for the running event loop. Nothing is contacted yet; a SQLite file and its folder are created.
 
-    `pool_size` counts connections: on SQLite one of them writes and the others read; with 1 it does both.
+    `pool_size` counts connections: on SQLite one of them writes and the others read; with 1 it does both. One of them
+    is waited for `pool_wait_s` seconds.
     Raises ValueError for a URL we cannot use.
     """
     parsed = parse_url(url)

@@ -124,14 +124,14 @@ class SqlIdentity:
         return await self._database.read(lambda connection: read_owned(connection, owner))
 
     async def revision(self) -> int:
-        row = await self._first(_REVISION)
+        row = await self._first(_REVISION, is_patient=True)
         return 0 if row is None else int(row.value)
 
-    async def _first(self, statement: Select[Any], **values: str) -> Row[Any] | None:
+    async def _first(self, statement: Select[Any], *, is_patient: bool = False, **values: str) -> Row[Any] | None:
         def work(connection: Connection) -> Row[Any] | None:
             return connection.execute(statement, values).first()
 
-        return await self._database.read(work)
+        return await self._database.read(work, is_patient=is_patient)
 
 
 def _user_row(values: Sequence[Any]) -> UserRow:

@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 SHARED_COMMIT_MAX: Final = 64  # transactions in one commit
 WAITING_MAX: Final = 1_000  # transactions that wait for a turn
+PATIENT_WAIT_S: Final = 5.0  # at least, of what is not to be shed before requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,15 @@ class Lane:
         self._wait_s = wait_s
         self._shared = shared
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
+    async def run(self, work: Callable[[Connection], T], *, is_patient: bool = False) -> T:
         """One transaction around `work`: committed when it returns, rolled back when it raises.
 
         Raises StoreUnavailableError when no connection became free in time, or too many wait already. Cancelled before
-        its turn it never runs; later it runs to its end all the same.
+        its turn it never runs; later it runs to its end all the same. As `is_patient` it may wait behind however many,
+        and for longer than they do: those before it give up or have their turn, and it is not shed with them.
         """
-        if len(self._waiting) >= WAITING_MAX:
+        wait_s = max(self._wait_s, PATIENT_WAIT_S) if is_patient else self._wait_s
+        if len(self._waiting) >= WAITING_MAX and not is_patient:
             raise StoreUnavailableError(f"{WAITING_MAX} transactions wait for the database already")
         job = _Job(work)
         self._waiting.append(job)
@@ -55,12 +58,12 @@ class Lane:
             raise StoreUnavailableError("the database is closed") from None
         result = asyncio.wrap_future(job.future)
         try:
-            done, _ = await asyncio.wait((result,), timeout=self._wait_s)
+            done, _ = await asyncio.wait((result,), timeout=wait_s)
         except asyncio.CancelledError:
             result.cancel()
             raise
         if not done and job.future.cancel():
-            raise StoreUnavailableError(f"no database connection was free within {self._wait_s:g} s")
+            raise StoreUnavailableError(f"no database connection was free within {wait_s:g} s")
         outcome: T = await result
         return outcome
 

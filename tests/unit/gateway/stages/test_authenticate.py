@@ -1,21 +1,30 @@
 import asyncio
+import dataclasses
 
 import pytest
 from msgspec.structs import replace
 
 from tollway.errors import Code, Problem
 from tollway.gateway.client_dialects import ClientDialect, MessagesClient, ResponsesClient
+from tollway.gateway.exchange import Exchange
 from tollway.gateway.stages import authenticate
 from tollway.identity.caller import Caller, Refusal
+from tollway.settings import parse
 from unit.gateway.fakes import CALLER, FakeAuthenticator, exchange, services, settled
 
 KEY = {b"authorization": b"Bearer key"}
 
 
+def addressed(headers: dict[bytes, bytes]) -> Exchange:
+    one = exchange(headers=headers)
+    one.address = "192.0.2.1"
+    return one
+
+
 def run(authenticator: FakeAuthenticator, headers: dict[bytes, bytes]) -> Caller | Problem | None:
     async def work() -> Caller | Problem | None:
         result: Caller | Problem | None = await settled(
-            authenticate.run(exchange(headers=headers), services(authenticator=authenticator))
+            authenticate.run(addressed(headers), services(authenticator=authenticator))
         )
         return result
 
@@ -45,7 +54,7 @@ def test_a_dialect_has_a_header_of_its_own(
 ) -> None:
     async def work() -> None:
         authenticator = FakeAuthenticator(later=True)
-        one = exchange(headers=headers)
+        one = addressed(headers)
         one.inbound = replace(one.inbound, dialect=dialect)
         await settled(authenticate.run(one, services(authenticator=authenticator)))
         assert [credential for credential, _ in authenticator.asked] == asked
@@ -63,14 +72,14 @@ def test_the_organization_a_caller_names(name: bytes) -> None:
 def test_nobody_can_know() -> None:
     problem = run(FakeAuthenticator(later=True, away=True), KEY)
     assert isinstance(problem, Problem)
-    assert problem.code is Code.LEDGER_UNAVAILABLE
+    assert (problem.code, problem.retry_after_s) == (Code.LEDGER_UNAVAILABLE, 1)
 
 
 def test_the_same_head_is_not_looked_up_twice() -> None:
     authenticator, looked_up = FakeAuthenticator(), []
     find = authenticator.find
     authenticator.find = lambda *of: looked_up.append(of) or find(*of)  # type: ignore[method-assign, func-returns-value]
-    one, there = exchange(headers=KEY), services(authenticator=authenticator)
+    one, there = addressed(KEY), services(authenticator=authenticator)
     assert authenticate.run(one, there) is CALLER
     assert authenticate.run(one, there) is CALLER
     assert looked_up == [("key", "")]
@@ -78,8 +87,35 @@ def test_the_same_head_is_not_looked_up_twice() -> None:
 
 def test_the_same_head_is_looked_up_again_when_its_verdict_counts_no_more() -> None:
     authenticator = FakeAuthenticator()
-    one, there = exchange(headers=KEY), services(authenticator=authenticator)
+    one, there = addressed(KEY), services(authenticator=authenticator)
     assert authenticate.run(one, there) is CALLER
     authenticator.verdict_of = lambda _: None  # type: ignore[method-assign, assignment]
     assert asyncio.run(settled(authenticate.run(one, there))) is CALLER
     assert authenticator.asked == [("key", "")]
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["known", "asked for"])
+def test_an_address_with_too_many_bad_credentials(later: bool) -> None:
+    async def work() -> None:
+        bad = FakeAuthenticator(Refusal("unknown key"), later)
+        there = services(authenticator=bad, settings=parse({"limits": {"failed_logins_per_minute": 2}}))
+
+        async def ask(authenticator: FakeAuthenticator, headers: dict[bytes, bytes] = KEY) -> object:
+            return await settled(
+                authenticate.run(addressed(headers), dataclasses.replace(there, authenticator=authenticator))
+            )
+
+        assert [await ask(bad), await ask(bad)] == [None, None]
+        asked = len(bad.asked)
+        refused = await ask(bad)
+        assert isinstance(refused, Problem)
+        assert refused.code is Code.RATE_LIMITED
+        assert len(bad.asked) == asked, "it was looked up"
+        assert await ask(bad, {}) is None, "without a credential nobody logs in"
+        assert await ask(FakeAuthenticator()) is CALLER, "a verdict that is known is no look-up"
+        unknown = FakeAuthenticator(later=True)
+        assert isinstance(await ask(unknown), Problem)
+        unknown.once_good = True
+        assert await ask(unknown) is CALLER
+
+    asyncio.run(work())

@@ -138,14 +138,18 @@ def test_the_queue_has_an_end(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> No
         await asyncio.sleep(0)
         with pytest.raises(StoreUnavailableError, match="wait for the database already"):
             await lane.run(_insert(2))
+        patient = asyncio.create_task(lane.run(_insert(3), is_patient=True))
+        await asyncio.sleep(0)
         gate.open()
-        await asyncio.gather(busy, waiting)
-        assert await lane.run(_rows) == [1]
+        await asyncio.gather(busy, waiting, patient)
+        assert await lane.run(_rows) == [1, 3]
 
     asyncio.run(scenario())
 
 
-def test_waiting_too_long_is_refused_and_closing_waits_for_what_runs(lane: Lane) -> None:
+def test_waiting_too_long_is_refused_and_closing_waits_for_what_runs(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scenario() -> None:
         lane._wait_s = 0.01
         gate = Gate()
@@ -153,6 +157,9 @@ def test_waiting_too_long_is_refused_and_closing_waits_for_what_runs(lane: Lane)
         await gate.entered()
         with pytest.raises(StoreUnavailableError, match="no database connection was free"):
             await lane.run(_insert(1))
+        monkeypatch.setattr("tollway.storage.sql.lane.PATIENT_WAIT_S", 0.02)
+        with pytest.raises(StoreUnavailableError, match=r"within 0\.02 s"):
+            await lane.run(_insert(1), is_patient=True)
         closing = asyncio.create_task(lane.close())
         await asyncio.sleep(0)
         assert not closing.done()
