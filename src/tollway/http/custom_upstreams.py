@@ -107,7 +107,9 @@ async def _answer(services: UpstreamServices, request: Request, handler: Handler
 
 
 def _refusal(problem: Problem) -> Response:
-    return JSONResponse({"error": problem.shown or problem.entry.message}, problem.http_status, waiting_headers(problem))
+    return JSONResponse(
+        {"error": problem.shown or problem.entry.message}, problem.http_status, waiting_headers(problem)
+    )
 
 
 async def answer_list(_: UpstreamServices, call: UpstreamCall, __: str) -> Response | Problem:

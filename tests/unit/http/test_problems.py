@@ -11,8 +11,8 @@ from tollway.http.problems import (
     problem_body,
     problem_headers,
     retry_after_s,
-    waiting_headers,
     spread_s,
+    waiting_headers,
 )
 
 
