@@ -143,11 +143,12 @@ def test_short_memory_turns_everybody_away_until_there_is_room() -> None:
 def test_too_many_under_way_is_another_bound() -> None:
     async def run() -> None:
         metrics, client = Metrics(), _Client()
-        edge = _edge(_forever, asyncio.get_running_loop(), metrics=metrics, in_flight=1)
+        edge = _edge(_forever, asyncio.get_running_loop(), metrics=metrics, in_flight=1, queue=0)
         edge.serve(INBOUND, cast("Any", client))
         edge.serve(INBOUND, cast("Any", client))
         assert client.problem
-        assert (client.problem.code, metrics.bounds.rejected("in_flight")) == (Code.OVERLOADED, 1)
+        assert client.problem.code is Code.OVERLOADED
+        assert [metrics.bounds.rejected(bound) for bound in ("in_flight", "queue", "memory")] == [1, 1, 0]
         await edge.idle(0.01)
 
     asyncio.run(run())
