@@ -53,6 +53,7 @@ class Overload:
         show("connections", edge.connections_max, lambda: edge.connections)
         show("connections_per_address", limits.connections_per_address)
         show("in_flight", limits.in_flight, lambda: edge.in_flight)
+        show("failed_logins", limits.failed_logins_per_minute)
         show("queue", limits.queue, lambda: edge.waiting)
         show("in_flight_per_account", limits.in_flight_per_account)
         show("in_flight_per_key", limits.in_flight_per_key)

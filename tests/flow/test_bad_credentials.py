@@ -58,7 +58,7 @@ def test_twenty_bad_credentials_a_minute(gateway: Gateway) -> None:
     assert ask(gateway, newcomer.key, office)[0] == 429
     assert ask(gateway, newcomer.key, elsewhere)[0] == 200
     assert ask(gateway, newcomer.key, office)[0] == 200, "who has become known elsewhere, too"
-    assert gauge(gateway, "tollway_refused_logins_total") == 5
+    assert gauge(gateway, 'tollway_bound_rejected_total{bound="failed_logins"}') == 5
     told = [json.loads(line) for line in gateway.lines if '"security_event"' in line]
     assert [line["action"] for line in told] == ["refuse_logins"]
     assert office[:12] not in "".join(gateway.lines)

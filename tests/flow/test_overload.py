@@ -53,6 +53,7 @@ def test_every_bound_is_shown_and_explained(cramped: Gateway) -> None:
     assert shown["max"] == shown["rejected_total"]
     assert shown["max"] - shown["current"] == {
         "connections_per_address",
+        "failed_logins",
         "in_flight_per_account",
         "in_flight_per_key",
         "open_files",

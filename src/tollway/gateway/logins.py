@@ -42,7 +42,7 @@ class Logins:
         wait_s = self._failed.wait_s(self._key(address), self._now())
         if not wait_s:
             return None
-        self._metrics.refused_logins.inc()
+        self._metrics.bounds.reject("failed_logins")
         seconds = ceil(wait_s)
         quota = Quota(self._per_minute, seconds)
         return Problem(Code.RATE_LIMITED, "failed logins", retry_after_s=seconds, shown=TOO_MANY, quota=quota)

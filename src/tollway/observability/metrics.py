@@ -131,11 +131,6 @@ class Metrics:
             registry=self.registry,
         )
         self.abuse = AbuseMetrics(self.registry)
-        self.refused_logins = Counter(
-            "tollway_refused_logins",
-            "Credentials not looked up, because their address had shown too many bad ones.",
-            registry=self.registry,
-        )
         self.dropped_transcripts = Counter(
             "tollway_dropped_transcripts",
             "Requests to be kept with their answers that could not be.",

@@ -24,7 +24,7 @@ def test_twenty_a_minute() -> None:
     assert (problem.code, problem.http_status, problem.retry_after_s) == (Code.RATE_LIMITED, 429, 60)
     assert problem.quota == Quota(20, 60)
     assert made.refusal("192.0.2.2") is None
-    assert b"tollway_refused_logins_total 1.0" in metrics.render()
+    assert metrics.bounds.rejected("failed_logins") == 1
     clock.now += 59.5
     assert made.refusal("192.0.2.1") is None
 
