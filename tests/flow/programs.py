@@ -146,7 +146,9 @@ class Gateway(Program):
         config = folder / "tollway.toml"
         config.write_text(settings)
         logins = {} if counts_logins else {"TOLLWAY_LIMITS__FAILED_LOGINS_PER_MINUTE": "0"}
-        named = {"TOLLWAY_CONFIG": str(config), **logins, **(environment or {})}
+        # What else runs in the same container is no reason to refuse anything.
+        memory = {} if "memory_bytes" in settings else {"TOLLWAY_LIMITS__MEMORY_BYTES": str(1 << 40)}
+        named = {"TOLLWAY_CONFIG": str(config), **logins, **memory, **(environment or {})}
         super().__init__(["tollway", "serve"], named, folder)
         self.folder = folder
         self.config = config

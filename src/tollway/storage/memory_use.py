@@ -3,7 +3,7 @@
 A limit that the operator gives is for all workers, so each has its part of it and counts its own resident memory. The
 limit of a control group is what the kernel kills by, and it kills for what is in the group, whoever of it that was; so
 there the group is counted, workers, commands and all. Files that the kernel has cached are in the group's figure too;
-those not read lately it drops before it kills anybody, so they do not count: else a journal would refuse requests.
+it drops them before it kills anybody, so they do not count: else a journal or a database beside would refuse requests.
 """
 
 import ctypes
@@ -37,12 +37,12 @@ class GroupMemory:
     limit_bytes: int
     usage: Path
     stat: Path
-    cached: str  # the name, in `stat`, of what the kernel may drop
+    cached: tuple[str, ...]  # the names, in `stat`, of what the kernel may drop
 
     def read(self) -> int:
         """Bytes. Raises OSError."""
         rows = (line.split() for line in self.stat.read_text().splitlines())
-        cached = next((int(value) for name, value in rows if name == self.cached), 0)
+        cached = sum(int(value) for name, value in rows if name in self.cached)
         return max(0, int(self.usage.read_text()) - cached)
 
 
@@ -76,13 +76,14 @@ def _limited(proc: Path, groups: Path) -> Iterator[GroupMemory]:
     for line in lines:
         number, controllers, path = line.split(":", 2)
         if number == "0":
-            yield from _of_version(groups, path, "memory.max", "memory.current", "inactive_file")
+            yield from _of_version(groups, path, "memory.max", "memory.current", "")
         elif "memory" in controllers.split(","):
-            names = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+            names = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"
             yield from _of_version(groups / "memory", path, *names)
 
 
-def _of_version(root: Path, path: str, limit: str, usage: str, cached: str) -> Iterator[GroupMemory]:
+def _of_version(root: Path, path: str, limit: str, usage: str, prefix: str) -> Iterator[GroupMemory]:
+    cached = f"{prefix}inactive_file", f"{prefix}active_file"
     folder = root / path.lstrip("/")  # inside a container it may not be there, while the root is the container's own
     for group in (folder, *folder.parents):
         if not group.is_relative_to(root):

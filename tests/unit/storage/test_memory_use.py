@@ -6,7 +6,7 @@ import pytest
 
 from tollway.storage.memory_use import GroupMemory, OwnMemory, find_memory, give_back_freed_memory
 
-STAT = "anon 50\nfile 40\n{name} 30\nactive_file 10\n"
+STAT = "anon 50\nfile 40\n{prefix}inactive_file 20\n{prefix}active_file 10\n"
 
 
 def machine(folder: Path, cgroup: str) -> tuple[Path, Path]:
@@ -22,14 +22,14 @@ def group_2(folder: Path, limit: str, current: int = 90) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "memory.max").write_text(f"{limit}\n")
     (folder / "memory.current").write_text(f"{current}\n")
-    (folder / "memory.stat").write_text(STAT.format(name="inactive_file"))
+    (folder / "memory.stat").write_text(STAT.format(prefix=""))
 
 
 def group_1(folder: Path, limit: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "memory.limit_in_bytes").write_text(f"{limit}\n")
     (folder / "memory.usage_in_bytes").write_text("90\n")
-    (folder / "memory.stat").write_text("inactive_file 1\n" + STAT.format(name="total_inactive_file"))
+    (folder / "memory.stat").write_text("inactive_file 1\n" + STAT.format(prefix="total_"))
 
 
 def test_each_worker_has_its_part_of_what_the_operator_allows(tmp_path: Path) -> None:
