@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
@@ -146,6 +147,25 @@ async def test_a_connection_lost_in_the_middle_of_the_rows_is_replaced(
     assert await books.balance(ANN) == 850
 
 
+@asynccontextmanager
+async def occupied(database: Database, statement: str = "SELECT 1") -> AsyncIterator[None]:
+    """While a transaction that has done `statement` goes on."""
+    taken, done = threading.Event(), threading.Event()
+
+    def block(connection: Connection) -> None:
+        connection.execute(text(statement))
+        taken.set()
+        done.wait(30)
+
+    blocker = asyncio.create_task(database.write(block))
+    await asyncio.to_thread(taken.wait, 30)
+    try:
+        yield
+    finally:
+        done.set()
+        await blocker
+
+
 async def test_a_slow_statement_makes_the_store_unavailable(url: str) -> None:
     """Someone else holds the rows (PostgreSQL) or the write lock (SQLite) for longer than we wait."""
     blocking = open_database(url, pool_size=1)
@@ -153,42 +173,23 @@ async def test_a_slow_statement_makes_the_store_unavailable(url: str) -> None:
     books = SqlBooks(waiting, Clock())
     await top_up(blocking, ANN, 1000)
     await SqlBooks(blocking).enlist("w1", "node")
-    taken, done = threading.Event(), threading.Event()
-
-    def block(connection: Connection) -> None:
-        connection.execute(text("UPDATE budgets SET held_microdollars = held_microdollars"))
-        taken.set()
-        done.wait(30)
-
-    blocker = asyncio.create_task(blocking.write(block))
-    await asyncio.to_thread(taken.wait, 30)
-    for step in (books.lease(order("r1", 400)), books.settle("w1", [outcome(a_hold("r1", 0), 5)])):
-        with pytest.raises(StoreUnavailableError):
-            await step
-    done.set()
-    await blocker
+    async with occupied(blocking, "UPDATE budgets SET held_microdollars = held_microdollars"):
+        for step in (books.lease(order("r1", 400)), books.settle("w1", [outcome(a_hold("r1", 0), 5)])):
+            with pytest.raises(StoreUnavailableError):
+                await step
     await blocking.close()
     await waiting.close()
 
 
 async def test_a_database_without_a_free_connection_is_unavailable(url: str) -> None:
     database = open_database(url, pool_size=1, pool_wait_s=0.01)
-    taken, done = threading.Event(), threading.Event()
-
-    def block(_: Connection) -> None:
-        taken.set()
-        done.wait(30)
-
-    blocker = asyncio.create_task(database.write(block))
-    await asyncio.to_thread(taken.wait, 30)
-    with pytest.raises(StoreUnavailableError, match=r"no database connection was free within 0\.01 s"):
-        await SqlBooks(database).balance(ANN)
-    with pytest.raises(StoreUnavailableError, match="no database connection was free"):
-        await SqlIdentity(database).user(ANN.id)
-    with pytest.raises(StoreUnavailableError, match="no database connection was free"):
-        await SqlBooks(database).lease(order("r1", 400))
-    done.set()
-    await blocker
+    async with occupied(database):
+        with pytest.raises(StoreUnavailableError, match=r"no database connection was free within 0\.01 s"):
+            await SqlBooks(database).balance(ANN)
+        with pytest.raises(StoreUnavailableError, match="no database connection was free"):
+            await SqlIdentity(database).user(ANN.id)
+        with pytest.raises(StoreUnavailableError, match="no database connection was free"):
+            await SqlBooks(database).lease(order("r1", 400))
     assert await SqlBooks(database).balance(ANN) == 0
     await database.close()
     with pytest.raises(StoreUnavailableError, match="closed"):
@@ -201,23 +202,14 @@ async def test_settlement_and_revocation_wait_longer_for_a_connection_than_reque
     books, identity = SqlBooks(database), SqlIdentity(database)
     await top_up(database, ANN, 1000)
     await books.enlist("w1", "node")
-    taken, done = threading.Event(), threading.Event()
-
-    def block(_: Connection) -> None:
-        taken.set()
-        done.wait(30)
-
-    blocker = asyncio.create_task(database.write(block))
-    await asyncio.to_thread(taken.wait, 30)
-    settling = asyncio.create_task(books.settle("w1", [outcome(a_hold("r1", 0), 5)]))
-    looking = asyncio.create_task(identity.revision())
-    for _ in range(3):
-        with pytest.raises(StoreUnavailableError):
-            await books.balance(ANN)
-    assert not settling.done()
-    assert not looking.done()
-    done.set()
-    await blocker
+    async with occupied(database):
+        settling = asyncio.create_task(books.settle("w1", [outcome(a_hold("r1", 0), 5)]))
+        looking = asyncio.create_task(identity.revision())
+        for _ in range(3):
+            with pytest.raises(StoreUnavailableError):
+                await books.balance(ANN)
+        assert not settling.done()
+        assert not looking.done()
     assert await settling == ()
     assert isinstance(await looking, int)
     await database.close()

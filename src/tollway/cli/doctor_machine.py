@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from tollway.admin.findings import Finding, failed, judge_files, judge_modes, judge_room, judge_workers, ok
 from tollway.app import JOURNALS
-from tollway.cli.open_files import open_files_max
 from tollway.http.listener import check_unused
+from tollway.http.open_files import open_files_max
 from tollway.settings import Settings
 from tollway.storage.journal.dead import damaged_in
 

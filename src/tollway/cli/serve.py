@@ -10,9 +10,9 @@ from typing import NoReturn
 import typer
 
 from tollway.cli.malloc import keep_freed_memory
-from tollway.cli.open_files import allow_open_files
 from tollway.cli.supervisor import Supervisor
 from tollway.cli.worker import run_worker
+from tollway.http.open_files import allow_open_files
 from tollway.settings import SettingsError, load
 
 

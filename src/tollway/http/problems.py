@@ -75,19 +75,12 @@ def spread_s(wait_s: int, roll: float) -> int:
 
 def problem_headers(problem: Problem, request_id: str) -> bytes:
     """Header lines of an error answer, each ended by CR LF."""
-    wait_s = retry_after_s(problem)
-    retry = b"retry-after: %d\r\n" % wait_s if wait_s else b""
-    quota = problem.quota
-    if quota:  # guarantees O3
-        retry += b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: 0\r\nx-ratelimit-reset: %d\r\n" % (
-            quota.limit,
-            quota.resets_in_s,
-        )
-    return b"content-type: application/json\r\n%bx-request-id: %b\r\n" % (retry, request_id.encode())
+    waiting = "".join(f"{name}: {value}\r\n" for name, value in waiting_headers(problem).items())
+    return f"content-type: application/json\r\n{waiting}x-request-id: {request_id}\r\n".encode()
 
 
 def waiting_headers(problem: Problem) -> dict[str, str]:
-    """What an error answer of the ASGI side says of when to come again."""
+    """What an error answer says of when to come again (guarantees O3)."""
     wait_s = retry_after_s(problem)
     headers = {"retry-after": str(wait_s)} if wait_s else {}
     quota = problem.quota

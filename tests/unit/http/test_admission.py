@@ -29,12 +29,12 @@ class World:
         self.clock = Clock()
         self.deadlines = Deadlines(self.clock)
         self.queue = AdmissionQueue(most, wait_s, self.deadlines, self._turn_away)
-        self.clients: list[FakeClient] = []
+        self.clients: list[Client] = []
         self.ended: list[tuple[int, Problem]] = []
 
     def _turn_away(self, client: Client, problem: Problem) -> None:
         assert client.listener is None
-        self.ended.append((self.clients.index(client), problem))  # type: ignore[arg-type]
+        self.ended.append((self.clients.index(client), problem))
 
     def come(self, *requests: Inbound) -> None:
         for inbound in requests:
@@ -52,7 +52,7 @@ class World:
 
     @property
     def waiting(self) -> list[int]:
-        return [self.clients.index(one.client) for one in self.queue.waiting]  # type: ignore[arg-type]
+        return [self.clients.index(one.client) for one in self.queue.waiting]
 
 
 def test_first_come_first_served() -> None:
@@ -138,7 +138,7 @@ def test_everybody_has_one_outcome(steps: list[str], most: int) -> None:
         elif world.waiting and step == "l":
             world.leave(world.waiting[-1])
         elif world.waiting:
-            taken.append(world.clients.index(world.queue.take().client))  # type: ignore[arg-type]
+            taken.append(world.clients.index(world.queue.take().client))
         assert len(world.waiting) <= most
         assert world.waiting == sorted(world.waiting)
         assert (world.queue.deadline == NEVER) == (not world.waiting)
