@@ -4,8 +4,9 @@ A part of the composition root (`app.py`), shared with `tollway sync`: settings 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from tollway.admin.model_page import ModelPages
@@ -19,8 +20,8 @@ from tollway.catalog.defaults import (
     Defaults,
     Restricted,
     defaults_for_all,
-    defaults_of_organization,
     defaults_of_user,
+    defaults_within,
 )
 from tollway.catalog.listing import Known, Listing, list_models
 from tollway.catalog.model import Price
@@ -35,6 +36,7 @@ from tollway.http.callers import Callers
 from tollway.http.catalog import CatalogServices, Page, page
 from tollway.http.catalog_details import DetailServices
 from tollway.http.cron import CronServices
+from tollway.identity.caller import NO_LIST, Caller
 from tollway.identity.policy import policy_of
 from tollway.kept_secret import secret_text
 from tollway.observability.logs import get_log
@@ -83,6 +85,10 @@ class CatalogFeed:
         self._built_at = float("-inf")
         self._refreshing = asyncio.Lock()
         self._listing = Listing(())
+        offered = SqlOffered(database) if settings.custom_upstreams.enabled else None
+        self._pages = ModelPages(
+            lambda: self._listing, self.classification, offered, self.serving, SqlAssignedLlms(database)
+        )
         self._public: Page | None = None
         self._ids: frozenset[str] = frozenset()
         self._schedule: Schedule | None = None
@@ -114,13 +120,9 @@ class CatalogFeed:
         return self._reader.serving if self._settings.catalog.allow_by_provider else nobody
 
     def pages(self, callers: Callers) -> CatalogServices:
-        offered = SqlOffered(self._database) if self._settings.custom_upstreams.enabled else None
-        pages = ModelPages(
-            lambda: self._listing, self.classification, offered, self.serving, SqlAssignedLlms(self._database)
-        )
         return CatalogServices(
             public=lambda: self._public,
-            own=pages.own,
+            own=self._pages.own,
             callers=callers,
             synced=self._reader.read,
         )
@@ -132,27 +134,39 @@ class CatalogFeed:
             synced=self._reader.read,
             exists=self._exists,
             of_everybody=lambda: defaults_for_all(self._preset, is_free),
-            of_user=lambda user_id: defaults_of_user(self._preset, is_free, user_id),
-            of_organization=self._defaults_of,
+            of_caller=self._defaults_of_caller,
+            of_organization=self._defaults_of_organization,
         )
 
-    async def _defaults_of(self, organization_id: str) -> Defaults | None:
+    async def _defaults_of_caller(self, caller: Caller) -> Defaults | None:
+        if caller.organization_id:  # of the key, for none was named
+            return await self._defaults_of_organization(caller.organization_id, caller.key_models)
+        theirs = defaults_of_user(self._preset, self._is_free, caller.user_id)
+        if not caller.key_models:
+            return theirs
+        chosen = theirs.defaultModel if theirs else ""
+        return self._defaults_within(
+            sorted(caller.key_models), chosen, partial(self._pages.admits, None, caller.key_models)
+        )
+
+    async def _defaults_of_organization(
+        self, organization_id: str, of_key: frozenset[str] = NO_LIST
+    ) -> Defaults | None:
         found = await SqlAdmin(self._database).find_organizations(organization_id)
         if not found:
             return None
         settings, policy = found[0].settings, policy_of(found[0].plan, found[0].settings)
-        kind_of, synced = self.classification.kind_of, self._reader.latest
-
-        def admits(model: str) -> bool:
-            required = kind_of(model).required_providers
-            return policy is None or policy.admits(model, required, self.serving(model))
-
-        restricted = Restricted(
-            settings.model_allow_list if policy and policy.allowed_models else (), settings.default_model or "", admits
+        named = settings.model_allow_list if policy and policy.allowed_models else ()
+        return self._defaults_within(
+            sorted(of_key) or named, settings.default_model or "", partial(self._pages.admits, policy, of_key)
         )
+
+    def _defaults_within(self, named: Sequence[str], chosen: str, admits: Callable[[str], bool]) -> Defaults | None:
         listed = [one.id for one in self._listing.entries if not one.targets]
+        synced = self._reader.latest
         indexed = synced.index if synced else ()
-        return defaults_of_organization(restricted, self._preset, self._is_free, self._exists, indexed, listed)
+        restricted = Restricted(named, chosen, admits)
+        return defaults_within(restricted, self._preset, self._is_free, self._exists, indexed, listed)
 
     def _exists(self, model_id: str) -> bool:
         """Of a catalog that nothing is known of, everything is believed (catalog-and-clients A.6.3)."""

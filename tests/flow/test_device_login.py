@@ -19,7 +19,6 @@ from flow.programs import Gateway
 from flow.raw import ask, get
 from flow.terminal import INTERRUPT, Terminal
 from tollway import __version__
-from tollway.http.callers import AUTHENTICATION_REQUIRED
 from tollway.http.device_login import CODES
 from tollway.identity.caller import Role
 
@@ -94,7 +93,7 @@ def test_a_person_approves_it_on_the_page(tmp_path: Path, gateway: Gateway, desk
     desk.organization((account, Role.MEMBER))
     terminal, url = begun(machine, gateway)
     *_, refused = pressed(gateway, url, "tw_live_wrong", "continue", "approve")
-    assert (refused["status"], refused["steps"], refused["asked"]) == (AUTHENTICATION_REQUIRED, [True, False], [])
+    assert (refused["status"], refused["steps"], refused["asked"]) == ("This key is not accepted.", [True, False], [])
     *_, shown, approved = pressed(gateway, url, f" {account.key} ", "continue", "approve")
     assert (shown["agent"], shown["address"]) == (f"tollway/{__version__}", "127.0.0.1")
     assert approved["status"] == APPROVED

@@ -95,6 +95,21 @@ def test_over_http_and_a_limited_key_does_not_free_itself(gateway: Gateway, acco
     check_change(monotonic, lambda: True, answers(gateway, limited)[1])
 
 
+def test_clients_begin_with_a_model_that_their_key_is_for(gateway: Gateway, accounts: Accounts) -> None:
+    desk, account = Desk(gateway, accounts), accounts.create()
+
+    def begins_with(*models: str) -> tuple[int, Any]:
+        made = desk.call(account, "POST", "/keys", {"model_allow_list": list(models)})
+        headers = bearer(replace(account, key=made.json["key"]))
+        answer = ask_raw(gateway, request(b"", b"/api/defaults", headers, b"GET"))
+        return answer.status, answer.json.get("defaultModel")
+
+    assert begins_with("other/*", "sim/echo") == (200, "sim/echo")
+    status, model = begins_with("sim/*")
+    assert (status, model.partition("/")[0]) == (200, "sim")
+    assert begins_with("other/*")[0] == 409
+
+
 def test_the_last_use_is_shown_and_a_refusal_is_none(gateway: Gateway, accounts: Accounts) -> None:
     account = accounts.create()
     assert shown(gateway, account)["last_used_at"] is None

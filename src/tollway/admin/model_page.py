@@ -76,11 +76,10 @@ class ModelPages:
         listed = self.listing().entries
         if policy is None and not of_key:
             return listed
-        return tuple(
-            one for one in listed if all(self._admits(policy, of_key, id_) for id_ in one.targets or (one.id,))
-        )
+        return tuple(one for one in listed if all(self.admits(policy, of_key, id_) for id_ in one.targets or (one.id,)))
 
-    def _admits(self, policy: OrganizationPolicy | None, of_key: frozenset[str], model_id: str) -> bool:
+    def admits(self, policy: OrganizationPolicy | None, of_key: frozenset[str], model_id: str) -> bool:
+        """As on the request path. `model_id`: lower-cased."""
         serving = self.serving(model_id)
         if not allows(of_key, model_id, serving):
             return False

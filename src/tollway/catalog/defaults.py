@@ -19,8 +19,8 @@ class Defaults(Struct, frozen=True):
 
 
 class Restricted(Struct, frozen=True):
-    """What an organization has decided. `allow_list` is empty where its plan has none; `default_model` is empty where
-    nobody chose one; `admits` is the same as on the request path."""
+    """What an organization, or whoever made a key, has decided. `allow_list` is empty where all is allowed, or the plan
+    has none; `default_model` is empty where nobody chose one; `admits` is the same as on the request path."""
 
     allow_list: Sequence[str]
     default_model: str
@@ -42,7 +42,7 @@ def defaults_of_user(preset: Preset, is_free: Callable[[str], bool], user_id: st
     return Defaults(choices[place], next(_free(preset, is_free), choices[place]))
 
 
-def defaults_of_organization(
+def defaults_within(
     restricted: Restricted,
     preset: Preset,
     is_free: Callable[[str], bool],
@@ -51,7 +51,7 @@ def defaults_of_organization(
     listed: Iterable[str],
 ) -> Defaults | None:
     """`exists`: whether the catalog has the model; `indexed` and `listed`: ids of the policy index and of the list.
-    None: the organization allows nothing that there is."""
+    None: nothing that there is is allowed."""
     model = next(_candidates(restricted, preset, exists, indexed, listed), None)
     if model is None:
         return None

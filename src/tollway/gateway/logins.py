@@ -9,6 +9,7 @@ from math import ceil
 from typing import Final
 
 from tollway.errors import Code, Problem, Quota
+from tollway.identity.caller import Refusal
 from tollway.limits.addresses import login_name
 from tollway.limits.failed_logins import FailedLogins
 from tollway.observability.logs import get_log
@@ -47,9 +48,10 @@ class Logins:
         quota = Quota(self._per_minute, seconds)
         return Problem(Code.RATE_LIMITED, "failed logins", retry_after_s=seconds, shown=TOO_MANY, quota=quota)
 
-    def count(self, address: str) -> None:
-        """A credential was shown and is not good."""
-        if not self._per_minute:
+    def count(self, address: str, refusal: Refusal, *, is_repeated: bool) -> None:
+        """A credential was shown and is not good. `is_repeated`: it is still known why. Whoever goes on with what was
+        theirs, and has run out or was taken back, guesses nothing and costs no look-up: that is counted once."""
+        if not self._per_minute or (is_repeated and refusal.user_id):
             return
         key = self._key(address)
         if self._failed.add(key, self._now()):

@@ -74,7 +74,7 @@ class Callers:
             return person
         if not is_uuid(organization):
             return Denied(400, BAD_ORGANIZATION)
-        member = await self._ask(credential, organization)
+        member = await self._ask(credential, organization, self._authenticator.known(credential, organization))
         if isinstance(member, Caller):
             return member
         if await self._has_organization(organization.lower()):
@@ -95,15 +95,14 @@ class Callers:
         too_many = None if self._authenticator.was_good(credential, "") else self._logins.refusal(address)
         if too_many:
             return Denied(too_many.http_status, too_many.shown or too_many.entry.message, too_many)
-        person = await self._ask(credential, "")
+        person = await self._ask(credential, "", known)
         if isinstance(person, Caller):
             return person
-        self._logins.count(address)
+        self._logins.count(address, person, is_repeated=known is not None)
         return Denied(401, AUTHENTICATION_REQUIRED)
 
-    async def _ask(self, credential: str, organization: str) -> Caller | Refusal:
-        verdict = self._authenticator.known(credential, organization)
-        verdict = verdict or await self._authenticator.authenticate(credential, organization)
+    async def _ask(self, credential: str, organization: str, known: Caller | Refusal | None) -> Caller | Refusal:
+        verdict = known or await self._authenticator.authenticate(credential, organization)
         if isinstance(verdict, Refusal):
             _log.warning("AUTH-FAIL", user=verdict.user_id or "?", reason=verdict.reason)
         return verdict

@@ -21,6 +21,7 @@ from tollway.http.routes import DROP_IN_PREFIXES
 from tollway.identity.caller import Caller
 
 NOTHING_ALLOWED: Final = {"error": "No valid models are allowed by this organization's allow list."}
+NOTHING_FOR_KEY: Final = {"error": "No valid models are allowed by the list of this key, or of its organization."}
 NO_DEFAULTS: Final = {"error": "No default models are configured."}
 NOT_FOUND: Final = {"error": {"message": "Not Found", "code": 404}}
 USE_THE_ORGANIZATIONS: Final = {"error": "Ask the organization's own list: /api/organizations/{id}/models"}
@@ -37,14 +38,14 @@ _read: Final = Decoder(_Question).decode
 
 @dataclass(frozen=True, slots=True)
 class DetailServices:
-    """`exists(id)`: whether the catalog has the model; of an empty catalog everything is believed. `of_everybody` and
-    `of_user(user id)`: what clients begin with; `of_organization(id)` as well, None where nothing is allowed."""
+    """`exists(id)`: whether the catalog has the model; of an empty catalog everything is believed. `of_everybody`,
+    `of_caller` and `of_organization(id)`: what clients begin with; None where nothing is allowed, or configured."""
 
     callers: Callers
     synced: Callable[[], Awaitable[Synced | None]]
     exists: Callable[[str], bool]
     of_everybody: Callable[[], Defaults | None]
-    of_user: Callable[[str], Defaults | None]
+    of_caller: Callable[[Caller], Awaitable[Defaults | None]]
     of_organization: Callable[[str], Awaitable[Defaults | None]]
 
 
@@ -72,7 +73,10 @@ def add_catalog_details(api: FastAPI, services: DetailServices) -> None:
     async def defaults(request: Request) -> Response:
         caller = await services.callers.identify(request) if "authorization" in request.headers else None
         if isinstance(caller, Caller):
-            return _defaults(services.of_user(caller.user_id), {"cache-control": PRIVATE})
+            found = await services.of_caller(caller)
+            if found is None and (caller.key_models or caller.organization_id):
+                return JSONResponse(NOTHING_FOR_KEY, status_code=409)
+            return _defaults(found, {"cache-control": PRIVATE})
         return _defaults(services.of_everybody(), {"vary": VARY})
 
     async def organization_defaults(request: Request, organization_id: str) -> Response:

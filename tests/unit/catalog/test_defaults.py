@@ -7,8 +7,8 @@ from tollway.catalog.defaults import (
     Defaults,
     Restricted,
     defaults_for_all,
-    defaults_of_organization,
     defaults_of_user,
+    defaults_within,
 )
 from tollway.catalog.preset import Preset
 
@@ -29,7 +29,7 @@ def of_organization(
     listed: Sequence[str] = (),
 ) -> str | None:
     restricted = Restricted(allow_list, chosen, lambda one: not allow_list or one in allowed)
-    found = defaults_of_organization(restricted, PRESET, is_free, lambda one: one in there, indexed, listed)
+    found = defaults_within(restricted, PRESET, is_free, lambda one: one in there, indexed, listed)
     return found.defaultModel if found else None
 
 

@@ -60,7 +60,7 @@ def identify(
     """`bad`: so many bad credentials came before, from the same address."""
     logins = Logins(SETTINGS, b"", Metrics(), Clock())
     for _ in range(bad):
-        logins.count("192.0.2.1")
+        logins.count("192.0.2.1", Refusal("unknown key"), is_repeated=False)
     headers = [(b"authorization", authorization.encode())] if authorization is not None else []
     request = Request({"type": "http", "headers": headers})
 

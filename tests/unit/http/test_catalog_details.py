@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,13 +28,16 @@ def send(
         assert organization_id == "org"
         return defaults  # type: ignore[no-any-return]
 
+    async def of_caller(caller: Caller) -> Defaults | None:
+        return Defaults(caller.user_id, "free") if defaults else None
+
     api = FastAPI()
     services = DetailServices(
         callers=Known(verdict),
         synced=latest,
         exists=lambda one: one == "known/model",
         of_everybody=lambda: defaults,
-        of_user=lambda user_id: Defaults(user_id, "free"),
+        of_caller=of_caller,
         of_organization=of_organization,
     )
     add_catalog_details(api, services)
@@ -83,6 +87,13 @@ def test_what_clients_begin_with() -> None:
     own = send("GET", "/api/defaults", authorization="Bearer k")
     assert (own.json["defaultModel"], own.headers["cache-control"]) == (CALLER.user_id, "private, no-store")
     assert send("GET", "/api/defaults", defaults=None).status == 404
+    assert send("GET", "/api/defaults", defaults=None, authorization="Bearer k").status == 404
+    for bound in ({"key_models": frozenset({"a/b"})}, {"organization_id": "org"}):
+        refused = send(
+            "GET", "/api/defaults", defaults=None, verdict=replace(CALLER, **bound), authorization="Bearer k"
+        )
+        assert refused.status == 409
+        assert "key" in refused.json["error"]
 
 
 def test_what_clients_of_members_begin_with() -> None:

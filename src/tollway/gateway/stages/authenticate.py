@@ -37,7 +37,7 @@ def run(exchange: Exchange, services: Services) -> Caller | Problem | Awaitable[
         if too_many:
             return too_many
     if isinstance(verdict, Refusal):
-        _note_refusal(verdict, exchange.address, services)
+        _note_refusal(verdict, exchange.address, services, is_repeated=True)
         return None
     return _ask(credential, organization, exchange.address, services)
 
@@ -49,10 +49,10 @@ async def _ask(credential: str, organization: str, address: str, services: Servi
         return Problem(Code.LEDGER_UNAVAILABLE, str(error), retry_after_s=1)
     if isinstance(verdict, Caller):
         return verdict
-    _note_refusal(verdict, address, services)
+    _note_refusal(verdict, address, services, is_repeated=False)
     return None
 
 
-def _note_refusal(refusal: Refusal, address: str, services: Services) -> None:
-    services.logins.count(address)
+def _note_refusal(refusal: Refusal, address: str, services: Services, *, is_repeated: bool) -> None:
+    services.logins.count(address, refusal, is_repeated=is_repeated)
     _log.warning("AUTH-FAIL", user=refusal.user_id or "?", reason=refusal.reason)

@@ -119,3 +119,14 @@ def test_an_address_with_too_many_bad_credentials(later: bool) -> None:
         assert await ask(unknown) is CALLER
 
     asyncio.run(work())
+
+
+def test_a_lapsed_credential_that_is_shown_again_locks_nobody_out() -> None:
+    async def work() -> None:
+        lapsed = FakeAuthenticator(Refusal("expired key", "ann"))  # known: its verdict is in memory
+        there = services(authenticator=lapsed, settings=parse({"limits": {"failed_logins_per_minute": 2}}))
+        for _ in range(9):
+            assert await settled(authenticate.run(addressed(KEY), there)) is None
+        assert there.logins.refusal(addressed(KEY).address) is None
+
+    asyncio.run(work())
