@@ -10,6 +10,7 @@ from typing import TypeVar
 from flow.accounts import Accounts
 from flow.conversation import Conversation
 from flow.journals import wait_until_settled
+from flow.ports import lasting_port
 from flow.programs import Gateway, Sim, settings_for
 from tollway.storage.journal.dead import journals_in
 from tollway.storage.sql.admin.store import SqlAdmin
@@ -17,7 +18,6 @@ from tollway.storage.sql.database import Database
 
 T = TypeVar("T")
 WORKERS = 2  # of each node
-ANY_PORT = '"127.0.0.1:0"'
 # Each node would make these by itself otherwise, and then know neither the other's keys nor its addresses.
 SHARED_SECRETS = """
 key_pepper = "a pepper that both nodes have, of 32 or more"
@@ -33,7 +33,9 @@ class Deployment:
         self._folders = [folder / name for name in ("a", "b")]
         states = [folder / "state"] * 2 if shared_state else self._folders
         top = f"workers = {WORKERS}\ndatabase_pool_size = 3\n{SHARED_SECRETS}\n{top}"
-        self._texts = [settings_for(state, sim.url, database_url=database_url, top=top) for state in states]
+        self._texts = [
+            settings_for(state, sim.url, database_url=database_url, top=top, port=lasting_port()) for state in states
+        ]
         self.state_dirs = list(dict.fromkeys(states))
         self.database_url = database_url
         self.nodes: list[Gateway] = []
@@ -55,8 +57,7 @@ class Deployment:
 
     def start_again(self, index: int) -> None:
         """After its process has ended: a new one, where the old one served."""
-        text = self._texts[index].replace(ANY_PORT, f'"127.0.0.1:{self.nodes[index].port}"')
-        self.nodes[index] = Gateway(self._folders[index], text)
+        self.nodes[index] = Gateway(self._folders[index], self._texts[index])
 
 
 class NodesAccounts(Accounts):

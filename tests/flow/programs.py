@@ -166,6 +166,7 @@ def settings_for(
     models: str = "",
     top: str = "",
     is_patient: bool = True,
+    port: int = 0,
 ) -> str:
     """A complete tollway.toml: one stand-in provider `sim` that reports cost, one (`plain`) that does not.
 
@@ -175,7 +176,7 @@ def settings_for(
     patient = "[breaker]\nfailures_in_a_row = 0\ncalls_min = 0\n" if is_patient else ""
     database_url = database_url or f"sqlite:///{folder}/tollway.db"
     return f"""
-listen = "127.0.0.1:0"
+listen = "127.0.0.1:{port}"
 state_dir = "{folder}"
 database_url = "{database_url}"
 {top}

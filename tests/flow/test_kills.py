@@ -13,6 +13,7 @@ from flow.accounts import Accounts
 from flow.conversation import Conversation, chat
 from flow.journals import wait_for_quiet
 from flow.load import MODELS, Load, Target
+from flow.ports import lasting_port
 from flow.programs import Gateway, Sim, settings_for
 from flow.reckoning import PLENTY, compare, leased, rows_of
 from flow.scale import scaled
@@ -25,8 +26,7 @@ REPLAYED_WITHIN_S = 30
 
 def settings(folder: Path, sim: Sim, database_url: str, port: int) -> str:
     top = "workers = 2\n[limits]\nin_flight_per_account = 1000\nin_flight_per_key = 1000"
-    text = settings_for(folder, sim.url, database_url=database_url, top=top)
-    return text.replace('listen = "127.0.0.1:0"', f'listen = "127.0.0.1:{port}"')
+    return settings_for(folder, sim.url, database_url=database_url, top=top, port=port)
 
 
 def kill_workers(gateway: Gateway, dice: Random, kills: int) -> None:
@@ -41,7 +41,7 @@ def kill_workers(gateway: Gateway, dice: Random, kills: int) -> None:
 def test_nothing_is_lost_or_charged_twice(database_url: str, tmp_path: Path, seed: int) -> None:
     sim = Sim(tmp_path / "sim")
     folder = tmp_path / "gateway"
-    gateway = Gateway(folder, settings(folder, sim, database_url, 0))
+    gateway = Gateway(folder, settings(folder, sim, database_url, lasting_port()))
     try:
         accounts = Accounts(gateway.config)
         account = accounts.create(microdollars=PLENTY)

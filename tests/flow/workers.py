@@ -32,9 +32,8 @@ def wait_until_served(gateway: Gateway) -> None:
 
 def kill_everything(gateway: Gateway) -> None:
     """Supervisor and workers at once, like a machine that loses its power but keeps its page cache."""
-    workers = workers_of(gateway)
-    os.kill(gateway.pid, signal.SIGSTOP)  # it must not start new ones
-    for pid in workers:
+    os.kill(gateway.pid, signal.SIGSTOP)  # it must not start new ones, once they are looked for
+    for pid in workers_of(gateway):
         os.kill(pid, signal.SIGKILL)
     gateway.kill()
 
