@@ -163,7 +163,6 @@ class Worker:
         show_money(metrics, self._slices, self._settlement, self._journal.health)
         metrics.open_breakers.set_function(self.services.breakers.open_count)
         metrics.in_flight.set_function(lambda: self.edge.in_flight)
-        metrics.waiting.set_function(lambda: self.edge.waiting)
         metrics.set_aside.set_function(lambda: len(set_aside_in(self._journals)))
 
     def _prepare_upstreams(self, preset: Preset) -> None:

@@ -22,6 +22,7 @@ TIMEOUTS: Mapping[str, float] = {
     "stream_s": 4,
     "drain_s": 3,
 }
+WAITING = 'tollway_bound_current{bound="queue"}'  # a metric: requests that wait for a place
 MODELS = """
 [[models]]
 id = "abort/story"
@@ -99,7 +100,7 @@ def held_by(accounts: Accounts, account: Account) -> int:
 
 
 def gauge(gateway: Gateway, name: str) -> float:
-    """A metric without labels, as `/metrics` tells it."""
+    """A metric, with its labels if it has any, as `/metrics` tells it."""
     with urlopen(f"{gateway.url}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     return next(float(line.split(" ")[1]) for line in lines if line.startswith(f"{name} "))

@@ -11,7 +11,7 @@ from flow.accounts import Accounts
 from flow.crowd import Crowd
 from flow.patience import until
 from flow.programs import Gateway, Sim, settings_for
-from flow.quick import gauge
+from flow.quick import WAITING, gauge
 from flow.scale import scaled
 
 CAPACITY = scaled(8, 64)  # requests at once
@@ -47,7 +47,7 @@ def check_replies(crowd: Crowd) -> None:
 def check_recovery(gateway: Gateway, accounts: Accounts) -> None:
     """Nothing is under way or waits any more, and everybody is served at once."""
     ended = monotonic()
-    until(lambda: gauge(gateway, "tollway_in_flight") == gauge(gateway, "tollway_waiting") == 0)
+    until(lambda: gauge(gateway, "tollway_in_flight") == gauge(gateway, WAITING) == 0)
     crowd = Crowd(gateway, LOAD)
     asyncio.run(crowd.all_served([accounts.create()], CAPACITY // 2, 1))
     assert monotonic() - ended < RECOVERY_S

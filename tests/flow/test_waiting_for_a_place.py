@@ -10,7 +10,7 @@ from flow.accounts import Accounts
 from flow.conversation import Conversation, chat
 from flow.patience import until
 from flow.programs import Gateway, Sim, settings_for
-from flow.quick import gauge
+from flow.quick import WAITING, gauge
 from flow.raw import ask, get
 
 SLOW = {"chunks": 400, "delay_ms": 20}  # seconds, unless its client leaves
@@ -36,7 +36,7 @@ def test_requests_wait_for_a_place(gateway: Gateway) -> None:
     account = Accounts(gateway.config).create()
 
     def wait_for(waiting: int) -> None:
-        until(lambda: gauge(gateway, "tollway_waiting") == waiting)
+        until(lambda: gauge(gateway, WAITING) == waiting)
 
     with (
         Conversation(gateway) as slow,
@@ -77,7 +77,7 @@ def test_a_worker_that_drains_lets_nobody_wait(gateway: Gateway) -> None:
         slow.ask(account, chat("sim/story", True, {"chunks": 40, "delay_ms": 20}))
         slow.read_until(b"data: ")
         waits.ask(account, chat())
-        until(lambda: gauge(gateway, "tollway_waiting") == 1)
+        until(lambda: gauge(gateway, WAITING) == 1)
         gateway.signal(signal.SIGTERM)
         refused = waits.read_answer()
         assert (refused.status, refused.json["error"]["code"]) == (503, "draining")

@@ -114,9 +114,6 @@ class Metrics:
             self.registry,
         )
         self.in_flight = Gauge("tollway_in_flight", "Requests under way.", registry=self.registry)
-        self.waiting = Gauge(
-            "tollway_waiting", "Requests that wait for a place among those under way.", registry=self.registry
-        )
         self.connections = Gauge("tollway_connections", "Open client connections.", registry=self.registry)
         self._add_money()
         self.drains = Gauge(
