@@ -58,7 +58,7 @@ vectors: $(STAMPS)/dev  ## how many test vectors of each specification page pass
 
 campaign: $(STAMPS)/dev  ## the long proofs: a thousand kills, 500 clients that never read, 10⁵ random steps (about an hour)
 	$(SAY) "Running the campaign: kills under load, caps, disconnects, slow readers, random scenarios on both databases"
-	@TOLLWAY_CAMPAIGN=1 SIMULATIONS=334 $(TESTS) -o faulthandler_timeout=1800 -rA -s tests/flow/test_kills.py tests/flow/test_databases.py \
+	@TOLLWAY_CAMPAIGN=1 SIMULATIONS=334 $(TESTS) -o faulthandler_timeout=1800 -rA tests/flow/test_kills.py tests/flow/test_databases.py \
 	  tests/flow/test_disconnects.py tests/flow/test_backpressure.py tests/contract/test_simulation.py tests/contract/test_concurrency.py $(ARGS)
 
 bench: $(STAMPS)/dev  ## measure speed, side by side with a plain proxy
