@@ -15,7 +15,7 @@ from tollway.admin.model_page import ModelPages
 from tollway.admin.snapshot_reading import SnapshotReader
 from tollway.billing.store import StoreUnavailableError
 from tollway.catalog.classification import Classification
-from tollway.catalog.defaults import Defaults, Restricted, defaults_of_organization
+from tollway.catalog.defaults import Defaults, Restricted, defaults_within
 from tollway.catalog.listing import Listing
 from tollway.catalog.preset import AutoModel, AutoTarget, Preset
 from tollway.errors import Code, Problem
@@ -169,7 +169,7 @@ def defaults(
         return restricted is None or restricted.admits(id_)
 
     is_free = Classification(KILO).kind_of
-    return defaults_of_organization(
+    return defaults_within(
         Restricted(entries, default_model, admits),
         KILO,
         lambda id_: is_free(id_).is_free,
