@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -192,7 +193,7 @@ def test_what_covers_three_admits_three_of_two_hundred(nodes: Deployment, sim: S
         return await asyncio.gather(*(post_together(nodes.nodes, headers, DEAR, 200) for headers in all_headers))
 
     for statuses in asyncio.run(ask_all()):
-        assert sorted(statuses) == [200] * 3 + [402] * 197
+        assert Counter(statuses) == {200: 3, 402: 197}
     assert sim.requests() - before == 3 * 3, "an upstream saw a request that was not admitted"
     assert accounts.differences() == ()
 
@@ -202,7 +203,7 @@ def test_a_free_model_is_given_away_as_often_as_it_says(nodes: Deployment, sim: 
     body = chat(FREE)
     before = sim.requests()
     statuses = asyncio.run(post_together(nodes.nodes, account.headers, body, 40))
-    assert sorted(statuses) == [200] * FREE_COUNT + [429] * (40 - FREE_COUNT)
+    assert Counter(statuses) == {200: FREE_COUNT, 429: 40 - FREE_COUNT}
     assert sim.requests() - before == FREE_COUNT
     assert [ask(node, account, body).status for node in nodes.nodes] == [429, 429]
 
@@ -265,7 +266,7 @@ def test_what_is_taken_away_is_refused_everywhere_in_time(request: pytest.Fixtur
         time.sleep(ACTS_WITHIN_S)
         for headers, expected in zip(all_headers, (401, 401, 402, 404), strict=True):
             statuses = asyncio.run(post_together(deployment.nodes, headers, chat(), 40))
-            assert statuses == [expected] * 40  # enough of them that each worker has some
+            assert Counter(statuses) == {expected: 40}  # enough of them that each worker has some
     finally:
         for watch in watches:
             watch.stop()

@@ -36,6 +36,7 @@ LAYERS = (
         "kept_secret",
         "call_defaults",
         "deadlines",
+        "single_flight",
         "steps",
         "__init__",
     ),

@@ -4,7 +4,6 @@ An outage leaves a gateway visible and empty, or with its old list; nothing here
 Source: catalog-and-clients C.4 to C.7.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -16,6 +15,7 @@ from tollway.catalog.client_model import ConfiguredModelError, ModelMap, with_co
 from tollway.client.errors import ClientError
 from tollway.client.freshness import Kept, list_id, list_prefix
 from tollway.client.gateways import Gateway
+from tollway.single_flight import SingleFlight
 
 _OK: Final = range(200, 300)
 _UNAUTHORIZED: Final = 401
@@ -96,7 +96,7 @@ class ModelLists:
         self._beside = beside
         self._is_offline = is_offline
         self._kept: dict[str, Kept] = {}
-        self._in_flight: dict[str, asyncio.Future[_Fetched]] = {}
+        self._in_flight = SingleFlight[_Fetched]()
 
     async def of(self, gateway: Gateway, *, is_named: bool = False, refresh: bool = False) -> Listed:
         """What this gateway offers. is_named: the user named it just now. refresh: a fresh list does not do.
@@ -149,17 +149,11 @@ class ModelLists:
 
     async def _fetch_once(self, gateway: Gateway, key: str) -> _Fetched:
         """However many ask, one request is under way; all of them get its answer."""
-        under_way = self._in_flight.get(key)
-        if under_way:
-            return await asyncio.shield(under_way)
-        answer = self._in_flight[key] = asyncio.get_running_loop().create_future()
-        fetched = _Fetched(None, f"{gateway.name}: the request was given up")
-        try:
-            fetched = await self._fetch(gateway)
-            self._keep(key, fetched)
-        finally:
-            del self._in_flight[key]
-            answer.set_result(fetched)
+        return await self._in_flight.ask(key, lambda: self._fetch_and_keep(gateway, key))
+
+    async def _fetch_and_keep(self, gateway: Gateway, key: str) -> _Fetched:
+        fetched = await self._fetch(gateway)
+        self._keep(key, fetched)
         return fetched
 
     async def _fetch(self, gateway: Gateway) -> _Fetched:

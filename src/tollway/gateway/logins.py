@@ -49,8 +49,9 @@ class Logins:
         return Problem(Code.RATE_LIMITED, "failed logins", retry_after_s=seconds, shown=TOO_MANY, quota=quota)
 
     def count(self, address: str, refusal: Refusal, *, is_repeated: bool) -> None:
-        """A credential was shown and is not good. `is_repeated`: it is still known why. Whoever goes on with what was
-        theirs, and has run out or was taken back, guesses nothing and costs no look-up: that is counted once."""
+        """A credential was shown and is not good. `is_repeated`: it is still known why, or being asked. Whoever goes on
+        with what was theirs, and has run out or was taken back, guesses nothing and costs no look-up: that is counted
+        once."""
         if not self._per_minute or (is_repeated and refusal.user_id):
             return
         key = self._key(address)

@@ -95,10 +95,11 @@ class Callers:
         too_many = None if self._authenticator.was_good(credential, "") else self._logins.refusal(address)
         if too_many:
             return Denied(too_many.http_status, too_many.shown or too_many.entry.message, too_many)
+        is_repeated = known is not None or self._authenticator.is_asking(credential, "")
         person = await self._ask(credential, "", known)
         if isinstance(person, Caller):
             return person
-        self._logins.count(address, person, is_repeated=known is not None)
+        self._logins.count(address, person, is_repeated=is_repeated)
         return Denied(401, AUTHENTICATION_REQUIRED)
 
     async def _ask(self, credential: str, organization: str, known: Caller | Refusal | None) -> Caller | Refusal:

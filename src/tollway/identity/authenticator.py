@@ -22,6 +22,7 @@ from tollway.identity.store import IdentityStore, KeyRow, MembershipRow, UserRow
 from tollway.identity.tokens import TokenRules, pepper_matches, read_token
 from tollway.ids import is_uuid
 from tollway.settings import Settings
+from tollway.single_flight import SingleFlight
 
 STALE_AFTER_S: Final = 5.0  # the revocation bound of guarantees K4
 REFUSALS_KEPT_MAX: Final = 10_000
@@ -93,6 +94,7 @@ class Authenticator:
         self._callers: dict[bytes, Kept] = {}
         self._refusals: dict[bytes, Kept] = {}
         self._once_good: dict[bytes, None] = {}  # credentials, whatever became of their verdicts
+        self._asking = SingleFlight[Caller | Refusal]()
         self._revision: int | None = None
         self._generation = 0
         self._fresh_until = 0.0
@@ -118,12 +120,26 @@ class Authenticator:
         """Whether the last verdict about it was a caller, even one that counts no more."""
         return _cache_key(credential, organization) in self._once_good
 
+    def is_asking(self, credential: str, organization: str) -> bool:
+        """Whether the database is being asked about it, so that `authenticate` would wait for that answer."""
+        return self._question(_cache_key(credential, organization)) in self._asking
+
     async def authenticate(self, credential: str, organization: str) -> Caller | Refusal:
-        """Ask the database and keep the verdict. Raises StoreUnavailableError."""
+        """Ask the database, once for all who ask at the same time, and keep the verdict. Raises
+        StoreUnavailableError."""
+        key = _cache_key(credential, organization)
+        return await self._asking.ask(self._question(key), lambda: self._ask(key, credential, organization))
+
+    def _question(self, key: bytes) -> tuple[bytes, int, int]:
+        """Equal while an answer may be shared: nothing is known to have changed since it was asked for, and that was
+        less than STALE_AFTER_S ago, so that it is no staler than a kept verdict may be."""
+        return key, self._generation, int(self._monotonic() // STALE_AFTER_S)
+
+    async def _ask(self, key: bytes, credential: str, organization: str) -> Caller | Refusal:
         generation = self._generation
         verdict, seconds = await self._decide(credential, organization)
         if generation == self._generation:  # nothing was changed while the database was asked
-            self._keep(_cache_key(credential, organization), verdict, seconds)
+            self._keep(key, verdict, seconds)
         return verdict
 
     async def refresh(self) -> None:

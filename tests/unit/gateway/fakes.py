@@ -298,6 +298,10 @@ class FakeAuthenticator(Authenticator):
         self.verdict, self.later, self.away = verdict, later, away
         self.asked: list[tuple[str, str]] = []
         self.once_good = False
+        self.under_way = False
+
+    def is_asking(self, credential: str, organization: str) -> bool:
+        return self.under_way
 
     def was_good(self, credential: str, organization: str) -> bool:
         return self.once_good

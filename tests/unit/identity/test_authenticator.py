@@ -563,3 +563,101 @@ def test_what_was_good_is_bounded() -> None:
     world.ask(KEY, ORGANIZATION)
     was_good = world.authenticator.was_good
     assert [was_good(KEY, ""), was_good(TOKEN, ""), was_good(KEY, ORGANIZATION)] == [False, True, True]
+
+
+# Many at once
+
+
+class Held:
+    """A look-up that waits for `answer` after its read."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.reached, self.answer = asyncio.Event(), asyncio.Event()
+        store.meanwhile = self._wait
+
+    async def _wait(self) -> None:
+        self.reached.set()
+        await self.answer.wait()
+
+
+def meanwhile(world: World, change: Callable[[], Awaitable[None]], second: str = KEY, organization: str = "") -> int:
+    """How many look-ups are made when, after the first one has read and `change` has come, another asks."""
+
+    async def scenario() -> None:
+        held = Held(world.store)
+        first = asyncio.create_task(world.authenticator.authenticate(KEY, ""))
+        await held.reached.wait()
+        await change()
+        held.answer.set()
+        await asyncio.gather(first, world.authenticator.authenticate(second, organization))
+
+    asyncio.run(scenario())
+    return world.store.asked
+
+
+async def nothing() -> None:
+    pass
+
+
+def test_however_many_show_a_credential_at_once_it_is_looked_up_once(world: World) -> None:
+    async def scenario() -> list[Caller | Refusal]:
+        asking = [world.authenticator.authenticate(KEY, "") for _ in range(200)]
+        return await asyncio.gather(*asking)
+
+    verdicts = asyncio.run(scenario())
+    assert world.store.asked == 1
+    assert set(map(id, verdicts)) == {id(world.known())}
+
+
+def test_each_credential_has_its_own_look_up(world: World) -> None:
+    world.store.members = [member()]
+    assert meanwhile(world, nothing) == 1
+    assert meanwhile(World(), nothing, OTHER_KEY) == 2
+    assert meanwhile(World(), nothing, KEY, ORGANIZATION) == 2
+
+
+def test_who_asks_after_a_change_does_not_hear_what_was_read_before_it(world: World) -> None:
+    async def change() -> None:
+        world.store.number += 1
+        await world.authenticator.refresh()
+
+    assert meanwhile(world, change) == 2
+
+
+def test_no_look_up_is_joined_that_began_before_the_bound_of_a_revocation(world: World) -> None:
+    """Unseen changes: the revision cannot be read, or has not been yet."""
+
+    async def pass_time() -> None:
+        world.now += STALE_AFTER_S
+
+    assert meanwhile(world, pass_time) == 2
+
+
+def test_all_who_wait_hear_that_the_database_is_down(world: World) -> None:
+    world.store.down = True
+
+    async def scenario() -> list[Caller | Refusal | BaseException]:
+        asking = [world.authenticator.authenticate(KEY, "") for _ in range(3)]
+        return await asyncio.gather(*asking, return_exceptions=True)
+
+    assert [type(one) for one in asyncio.run(scenario())] == [StoreUnavailableError] * 3
+    assert world.store.asked == 1
+    world.store.down = False
+    assert isinstance(world.ask(), Caller)
+
+
+def test_one_that_gives_up_takes_the_answer_from_nobody(world: World) -> None:
+    async def scenario() -> Caller | Refusal:
+        held = Held(world.store)
+        first = asyncio.create_task(world.authenticator.authenticate(KEY, ""))
+        await held.reached.wait()
+        second = asyncio.create_task(world.authenticator.authenticate(KEY, ""))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert world.authenticator.is_asking(KEY, "")
+        held.answer.set()
+        return await second
+
+    assert isinstance(asyncio.run(scenario()), Caller)
+    assert world.store.asked == 1
+    assert not world.authenticator.is_asking(KEY, "")

@@ -43,13 +43,14 @@ def run(exchange: Exchange, services: Services) -> Caller | Problem | Awaitable[
 
 
 async def _ask(credential: str, organization: str, address: str, services: Services) -> Caller | Problem | None:
+    is_repeated = services.authenticator.is_asking(credential, organization)
     try:
         verdict = await services.authenticator.authenticate(credential, organization)
     except StoreUnavailableError as error:
         return Problem(Code.LEDGER_UNAVAILABLE, str(error), retry_after_s=1)
     if isinstance(verdict, Caller):
         return verdict
-    _note_refusal(verdict, address, services, is_repeated=False)
+    _note_refusal(verdict, address, services, is_repeated=is_repeated)
     return None
 
 

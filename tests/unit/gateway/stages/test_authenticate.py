@@ -121,9 +121,11 @@ def test_an_address_with_too_many_bad_credentials(later: bool) -> None:
     asyncio.run(work())
 
 
-def test_a_lapsed_credential_that_is_shown_again_locks_nobody_out() -> None:
+@pytest.mark.parametrize("later", [False, True], ids=["known", "being asked for"])
+def test_a_lapsed_credential_that_is_shown_again_locks_nobody_out(later: bool) -> None:
     async def work() -> None:
-        lapsed = FakeAuthenticator(Refusal("expired key", "ann"))  # known: its verdict is in memory
+        lapsed = FakeAuthenticator(Refusal("expired key", "ann"), later)
+        lapsed.under_way = later
         there = services(authenticator=lapsed, settings=parse({"limits": {"failed_logins_per_minute": 2}}))
         for _ in range(9):
             assert await settled(authenticate.run(addressed(KEY), there)) is None
