@@ -1,6 +1,7 @@
 """One gateway and one stand-in per test process; every test brings an account of its own."""
 
 import os
+import signal
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -14,6 +15,9 @@ from flow.quick import quick_settings
 from servers.postgres import running
 
 _numbers = count(1)
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would every program they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
