@@ -72,6 +72,7 @@ async def test_the_gateway_sees_what_was_given_and_is_told(database: Database) -
     seen.append(await identity.revision())
     assert await identity.owned(ACME) == Owned()
     assert seen == sorted(set(seen))
+    assert [(await identity.changes(one)).subjects for one in seen[:-1]] == [None] * 4, "whom it was given is not told"
     assert await audited(database) == 2
 
 

@@ -100,7 +100,9 @@ async def test_every_change_is_heard_of_and_noted(admin: SqlAdmin, database: Dat
         admin.remove_upstream(ACME, "1", note("n3")),
     ):
         assert await work
-        revisions.append(await SqlIdentity(database).revision())
+        changes = await SqlIdentity(database).changes(revisions[-1])
+        assert changes.subjects == {ACME_ID}
+        revisions.append(changes.revision)
     assert len(set(revisions)) == 4
     assert {entry.id for entry in await admin.list_audit(ACME_ID, Page())} == {"n1", "n2", "n3"}
 

@@ -62,7 +62,9 @@ async def test_the_gateway_sees_every_change_and_is_told(database: Database) -> 
     seen = [await revision(database)]
 
     async def keys() -> tuple[StoredKey, ...]:
-        seen.append(await revision(database))
+        changes = await identity.changes(seen[-1])
+        assert changes.subjects == {ANN.id}
+        seen.append(changes.revision)
         return (await identity.owned(ANN)).keys
 
     assert await admin.add_own_key(key("1"), SEALED, None)

@@ -228,6 +228,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/migrations/versions/r0020_guarded_llms.py": _SCHEMA,
     "storage/migrations/versions/r0021_key_models.py": _SCHEMA,
     "storage/migrations/versions/r0022_device_requesters.py": _SCHEMA,
+    "storage/migrations/versions/r0023_identity_changes.py": _SCHEMA,
     "storage/sql/admin/invitations.py": _SQL,
     "storage/sql/admin/members.py": _SQL,
     "storage/sql/admin/usage.py": _SQL,

@@ -28,7 +28,7 @@ from tollway.identity.bearer import read_bearer
 from tollway.identity.caller import Caller, Refusal, Role
 from tollway.identity.email_domains import is_blocked, read_domains
 from tollway.identity.owned import Owned, Owner
-from tollway.identity.store import KeyRow, MembershipRow, UserRow
+from tollway.identity.store import Changes, KeyRow, MembershipRow, UserRow
 from tollway.identity.tokens import TokenRules, read_token
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
@@ -145,8 +145,8 @@ class OneUser:
     async def owned(self, _: Owner) -> Owned:
         return Owned()
 
-    async def revision(self) -> int:
-        return 1
+    async def changes(self, since: int | None) -> Changes:
+        return Changes(1, frozenset())
 
 
 USER = UserRow("user-1", "u@example.org", "p1", None)

@@ -1,9 +1,9 @@
 """Turns credentials into callers, with verdicts kept in memory.
 
 A verdict lives at most 60 s and ends with the token or key it is about. Every change to users, keys, organizations or
-memberships raises a revision in the database; `refresh` looks for it and drops all verdicts, so a revocation acts
-within one poll (guarantees A2, K4). While the revision cannot be read no verdict is used: refusing is better than
-serving the revoked.
+memberships raises a revision in the database and says whom it is about; `refresh` looks for it and drops the verdicts
+about those, so a revocation acts within one poll (guarantees A2, K4) and nobody else is looked up again. While the
+revision cannot be read no verdict is used: refusing is better than serving the revoked.
 """
 
 from collections.abc import Callable
@@ -47,13 +47,12 @@ class AuthenticatorRules:
     text_permissions: TextPermissions = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Kept:
     """A verdict in memory. Only `Authenticator.verdict_of` tells whether it still counts."""
 
     verdict: Caller | Refusal
-    until: float  # monotonic seconds
-    generation: int  # of all that the database says about identities
+    until: float  # monotonic seconds; 0 when it was dropped
 
 
 def rules_of(settings: Settings) -> AuthenticatorRules:
@@ -96,7 +95,7 @@ class Authenticator:
         self._once_good: dict[bytes, None] = {}  # credentials, whatever became of their verdicts
         self._asking = SingleFlight[Caller | Refusal]()
         self._revision: int | None = None
-        self._generation = 0
+        self._generation = 0  # of all that the database says about identities
         self._fresh_until = 0.0
 
     def known(self, credential: str, organization: str) -> Caller | Refusal | None:
@@ -112,9 +111,7 @@ class Authenticator:
     def verdict_of(self, kept: Kept) -> Caller | Refusal | None:
         """The verdict, or None when the database must be asked anew."""
         now = self._monotonic()
-        if now < kept.until and now < self._fresh_until and kept.generation == self._generation:
-            return kept.verdict
-        return None
+        return kept.verdict if now < kept.until and now < self._fresh_until else None
 
     def was_good(self, credential: str, organization: str) -> bool:
         """Whether the last verdict about it was a caller, even one that counts no more."""
@@ -145,13 +142,19 @@ class Authenticator:
     async def refresh(self) -> None:
         """Look for changes; call at least every few seconds. Raises StoreUnavailableError."""
         asked_at = self._monotonic()
-        revision = await self._store.revision()
-        if revision != self._revision:
-            self._revision = revision
+        changes = await self._store.changes(self._revision)
+        if changes.revision != self._revision:
+            self._revision = changes.revision
             self._generation += 1
-            self._callers.clear()
-            self._refusals.clear()
+            self._drop(changes.subjects)
         self._fresh_until = asked_at + STALE_AFTER_S
+
+    def _drop(self, subjects: frozenset[str] | None) -> None:
+        """What is kept about these, or all; and every refusal, since it may be about somebody who was not there."""
+        for kept, whose in ((self._callers, subjects), (self._refusals, None)):
+            dropped = [key for key, one in kept.items() if whose is None or _is_about(one.verdict, whose)]
+            for key in dropped:
+                kept.pop(key).until = 0.0
 
     def _keep(self, key: bytes, verdict: Caller | Refusal, seconds: float) -> None:
         self._callers.pop(key, None)
@@ -165,7 +168,7 @@ class Authenticator:
         kept, most = (self._callers, self._rules.callers_max) if is_caller else (self._refusals, REFUSALS_KEPT_MAX)
         if len(kept) >= most:
             kept.pop(next(iter(kept)))  # oldest first; refusals cannot push callers out
-        kept[key] = Kept(verdict, self._monotonic() + min(seconds, self._rules.cache_s), self._generation)
+        kept[key] = Kept(verdict, self._monotonic() + min(seconds, self._rules.cache_s))
 
     async def _decide(self, credential: str, organization: str) -> tuple[Caller | Refusal, float]:
         """The verdict and how many seconds it may live."""
@@ -241,6 +244,10 @@ class Authenticator:
             keeps_requests=kept.request_log_days is not None,
         )
         return _one_of_equals(caller)
+
+
+def _is_about(verdict: Caller | Refusal, subjects: frozenset[str]) -> bool:
+    return verdict.user_id in subjects or (isinstance(verdict, Caller) and verdict.organization_id in subjects)
 
 
 def _policy_for(member: MembershipRow) -> OrganizationPolicy | None:

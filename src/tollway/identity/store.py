@@ -60,6 +60,15 @@ class MembershipRow:
     require_seats: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """`revision` is another number after every change. `subjects` are the users and organizations that changed, with
+    whatever is theirs; None: it may be anybody."""
+
+    revision: int
+    subjects: frozenset[str] | None
+
+
 class IdentityStore(Protocol):
     """Raises StoreUnavailableError when the database cannot answer."""
 
@@ -75,7 +84,7 @@ class IdentityStore(Protocol):
         """What is enabled of all that the owner brings along."""
         ...
 
-    async def revision(self) -> int:
-        """A number that grows whenever any user, key, payment, organization, membership, limit, own key or custom
-        upstream changes; caches are dropped when it does."""
+    async def changes(self, since: int | None) -> Changes:
+        """What has changed of any user, key, payment, organization, membership, limit, own key or custom upstream
+        since the revision `since`; None: since ever."""
         ...

@@ -307,7 +307,7 @@ class FakeAuthenticator(Authenticator):
         return self.once_good
 
     def find(self, credential: str, organization: str) -> Kept | None:
-        return None if self.later or self.verdict is None else Kept(self.verdict, inf, 0)
+        return None if self.later or self.verdict is None else Kept(self.verdict, inf)
 
     def verdict_of(self, kept: Kept) -> Caller | Refusal | None:
         return kept.verdict

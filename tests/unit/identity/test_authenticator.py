@@ -15,7 +15,7 @@ from tollway.identity.keys import hash_key, make_key
 from tollway.identity.organization import OrganizationSettings
 from tollway.identity.owned import Owned, Owner, OwnerKind, StoredKey
 from tollway.identity.policy import policy_of
-from tollway.identity.store import KeyRow, MembershipRow, UserRow
+from tollway.identity.store import Changes, KeyRow, MembershipRow, UserRow
 from tollway.identity.tokens import TokenRules
 from tollway.money import Microdollars
 from unit.identity.test_tokens import HEADER, NOW, PAYLOAD, SECRET, sign
@@ -68,6 +68,7 @@ class FakeStore:
     members: list[MembershipRow] = field(default_factory=list)
     owned_by: dict[Owner, Owned] = field(default_factory=dict)
     number: int = 7
+    changed: frozenset[str] | None = None  # whom the change to `number` was about
     asked: int = 0
     down: bool = False
     meanwhile: Callable[[], Awaitable[None]] | None = None
@@ -86,10 +87,10 @@ class FakeStore:
     async def owned(self, owner: Owner) -> Owned:
         return self.owned_by.get(owner, Owned())
 
-    async def revision(self) -> int:
+    async def changes(self, since: int | None) -> Changes:
         if self.down:
             raise StoreUnavailableError("down")
-        return self.number
+        return Changes(self.number, self.changed)
 
     async def _answer(self, row: T) -> T:
         self.asked += 1
@@ -112,6 +113,12 @@ class World:
 
     def refresh(self) -> None:
         asyncio.run(self.authenticator.refresh())
+
+    def change(self, *subjects: str) -> None:
+        """Something about these, heard of."""
+        self.store.number += 1
+        self.store.changed = frozenset(subjects)
+        self.refresh()
 
     def ask(self, credential: str = KEY, organization: str = "") -> Caller | Refusal:
         return asyncio.run(self.authenticator.authenticate(credential, organization))
@@ -376,6 +383,42 @@ def test_a_new_revision_drops_verdicts(world: World, credential: str) -> None:
     assert world.known(credential) is None
 
 
+@pytest.mark.parametrize(
+    ("organization", "subject"),
+    [("", "user-1"), (ORGANIZATION, "user-1"), (ORGANIZATION, ORGANIZATION)],
+    ids=["user", "member", "organization"],
+)
+def test_a_change_drops_the_verdicts_about_its_subject(world: World, organization: str, subject: str) -> None:
+    world.store.members = [member()]
+    world.ask(KEY, organization)
+    kept = world.authenticator.find(KEY, organization)
+    world.change(subject)
+    assert kept
+    assert world.authenticator.verdict_of(kept) is None
+    assert world.known(KEY, organization) is None
+
+
+@pytest.mark.parametrize(
+    ("organization", "subject"), [("", "user-2"), ("", ORGANIZATION), (ORGANIZATION, "another organization")]
+)
+def test_a_change_of_others_drops_no_caller(world: World, organization: str, subject: str) -> None:
+    world.store.members = [member()]
+    caller = world.ask(KEY, organization)
+    kept = world.authenticator.find(KEY, organization)
+    world.change(subject)
+    assert kept
+    assert world.authenticator.verdict_of(kept) is caller
+    assert world.known(KEY, organization) is caller
+
+
+@pytest.mark.parametrize(("credential", "organization"), [(OTHER_KEY, ""), (KEY, ORGANIZATION), (TOKEN[:-1], "")])
+def test_any_change_drops_refusals(world: World, credential: str, organization: str) -> None:
+    """They may be about what was not there yet, whose id nobody knows."""
+    assert isinstance(world.ask(credential, organization), Refusal)
+    world.change("user-2")
+    assert world.known(credential, organization) is None
+
+
 def test_a_caller_of_whom_nothing_changed_is_the_same_one(world: World) -> None:
     """What is kept by caller, budgets for one, is found without comparing them."""
     before = world.ask()
@@ -435,13 +478,13 @@ def test_before_the_first_refresh_no_verdict_is_used() -> None:
 
 def test_a_slow_refresh_counts_from_when_it_asked(world: World) -> None:
     world.ask()
-    slow = world.store.revision
+    slow = world.store.changes
 
-    async def revision() -> int:
+    async def changes(since: int | None) -> Changes:
         world.now += 4
-        return await slow()
+        return await slow(since)
 
-    world.store.revision = revision  # type: ignore[method-assign]  # a look-up that takes four seconds
+    world.store.changes = changes  # type: ignore[method-assign]  # a look-up that takes four seconds
     world.refresh()
     world.now += 0.9
     assert world.known() is not None

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from tollway.admin.device_logins import PENDING_MAX, LoginState, NewLogin, StoredLogin
 from tollway.identity.store import KeyRow
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
+from tollway.storage.sql.admin.rows import SqlSubject
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.management_tables import device_logins
 from tollway.storage.sql.tables import api_keys, users
@@ -109,7 +110,7 @@ class SqlDeviceLogins(SqlSubject):
             if user is None:
                 return None
             insert_missing(connection, api_keys, {**row, "user_id": user.id})
-            bump_identity(connection)
+            note_change(connection, user.id)
             given.append((str(user.id), str(user.email)))
             return given[-1]
 

@@ -17,9 +17,9 @@ from tollway.clock import utc_now
 from tollway.ids import new_id
 from tollway.money import Microdollars
 from tollway.storage.sql import budgets
-from tollway.storage.sql.admin.rows import bump_identity
 from tollway.storage.sql.credit_rows import book_expiry
 from tollway.storage.sql.database import Database
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.tables import UNEXPIRED, credit_transactions
 
 EXPIRED_CATEGORY: Final = "credits_expired"
@@ -106,7 +106,7 @@ def _expire_account(connection: Connection, account: BudgetRef, now: datetime, i
         if credit_id not in expired.left:
             connection.execute(_RAISE, {"credit_id": credit_id, "baseline": baseline})
     if expired.left:
-        bump_identity(connection)
+        note_change(connection, account.owner)
     return len(expired.left)
 
 

@@ -8,15 +8,15 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, select
 from tollway.identity.caller import Role
 from tollway.identity.organization import read_settings
 from tollway.identity.owned import Owned, Owner
-from tollway.identity.store import KeyRow, MembershipRow, UserRow
+from tollway.identity.store import Changes, KeyRow, MembershipRow, UserRow
 from tollway.money import Microdollars
 from tollway.storage.sql.accounting_tables import subscription_items
 from tollway.storage.sql.database import Database
+from tollway.storage.sql.identity_changes import read_changes, read_revision
 from tollway.storage.sql.owned import read_owned
 from tollway.storage.sql.tables import (
     api_keys,
     credit_transactions,
-    deployment,
     member_limits,
     memberships,
     organizations,
@@ -78,7 +78,6 @@ _MEMBERSHIP: Final = (
         organizations.c.deleted_at.is_(None),
     )
 )
-_REVISION: Final = select(deployment.c.value).where(deployment.c.key == "identity_revision")
 
 
 def key_row(values: Sequence[Any]) -> KeyRow:
@@ -124,14 +123,17 @@ class SqlIdentity:
         return await self._database.read(lambda connection: read_owned(connection, owner))
 
     async def revision(self) -> int:
-        row = await self._first(_REVISION, is_patient=True)
-        return 0 if row is None else int(row.value)
+        """A number that grows with every change."""
+        return await self._database.read(read_revision, is_patient=True)
 
-    async def _first(self, statement: Select[Any], *, is_patient: bool = False, **values: str) -> Row[Any] | None:
+    async def changes(self, since: int | None) -> Changes:
+        return await self._database.read(lambda connection: read_changes(connection, since), is_patient=True)
+
+    async def _first(self, statement: Select[Any], **values: str) -> Row[Any] | None:
         def work(connection: Connection) -> Row[Any] | None:
             return connection.execute(statement, values).first()
 
-        return await self._database.read(work, is_patient=is_patient)
+        return await self._database.read(work)
 
 
 def _user_row(values: Sequence[Any]) -> UserRow:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, column, inspect, select, table
 
 from tollway.storage.sql.database import Database
 
-SCHEMA_HEAD: Final = "0022_device_requesters"  # the newest revision in storage/migrations/versions; a test compares
+SCHEMA_HEAD: Final = "0023_identity_changes"  # the newest revision in storage/migrations/versions; a test compares
 
 _version: Final = table("alembic_version", column("version_num"))
 

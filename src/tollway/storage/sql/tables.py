@@ -350,3 +350,12 @@ deployment: Final = Table(
     Column("key", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
+
+# `subject`: the user or organization that the change with this number of identity_revision is about; a number without
+# rows is about anybody. The newest are kept (`identity_changes.py`).
+identity_changes: Final = Table(
+    "identity_changes",
+    metadata,
+    Column("revision", BigInteger, primary_key=True),
+    Column("subject", Text, primary_key=True),
+)

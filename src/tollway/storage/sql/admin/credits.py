@@ -9,9 +9,10 @@ from tollway.billing.ledger import PAYMENTS, BudgetKind, BudgetRef, EntryKind, P
 from tollway.money import Microdollars
 from tollway.storage.sql import budgets
 from tollway.storage.sql.admin.audit import write_audit
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
+from tollway.storage.sql.admin.rows import SqlSubject, newest_first
 from tollway.storage.sql.credit_rows import book_credit
 from tollway.storage.sql.entries import post
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import credit_transactions
 
@@ -52,7 +53,7 @@ class SqlCredits(SqlSubject):
             if credited is None:
                 return _booked_before(connection, account, credit)
             write_audit(connection, audit)
-            bump_identity(connection)
+            note_change(connection, credit.user_id or account.owner)
             return Credited(credit, _balance(account, credited))
 
         return await self._database.write(work)
@@ -72,7 +73,7 @@ class SqlCredits(SqlSubject):
             refunded = budgets.credit(connection, account, credit.amount_microdollars, credit.created_at)
             post(connection, credit.id, [posting], credit.created_at, memo=credit.description)
             write_audit(connection, audit)
-            bump_identity(connection)
+            note_change(connection, credit.user_id or account.owner)
             return _balance(account, refunded)
 
         return await self._database.write(work)

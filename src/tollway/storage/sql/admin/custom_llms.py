@@ -11,7 +11,8 @@ from tollway.admin.records import AuditEntry, Page
 from tollway.errors import Problem
 from tollway.identity.sealing import Sealed
 from tollway.storage.sql.admin.audit import write_audit
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
+from tollway.storage.sql.admin.rows import SqlSubject, newest_first
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.llm_tables import custom_llm_organizations, custom_llms
 
@@ -120,7 +121,7 @@ def _values(row: CustomLlm) -> dict[str, Any]:
 def _write(connection: Connection, audits: Iterable[AuditEntry]) -> None:
     for audit in audits:
         write_audit(connection, audit)
-    bump_identity(connection)
+    note_change(connection)  # whom it was assigned to, and is now
 
 
 def _reassign(connection: Connection, public_id: str, before: Iterable[str], after: Iterable[str]) -> None:

@@ -17,8 +17,9 @@ from tollway.admin.store import Erasure
 from tollway.identity.caller import Role
 from tollway.storage.sql.accounting_tables import subscriptions
 from tollway.storage.sql.admin.erased_usage import forget_particulars, shared_origins
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
+from tollway.storage.sql.admin.rows import SqlSubject
 from tollway.storage.sql.audit_tables import audit_log
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.management_tables import device_logins, invitations, stored_answers
 from tollway.storage.sql.observation_tables import analytics_events, api_metrics
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
@@ -146,7 +147,7 @@ class SqlErasure(SqlSubject):
             forget_particulars(connection, user_id, shared)
             connection.execute(_REVOKE, {**who, "now": now})
             connection.execute(_ANONYMISE, {**who, **_pseudonym(user_id, pepper, now)})
-            bump_identity(connection)
+            note_change(connection, user_id)
             return Erasure.DONE
 
         return await self._database.write(work)

@@ -10,7 +10,8 @@ from tollway.admin.records import AuditEntry, Invitation, Member, Page, User
 from tollway.admin.store import Inviting
 from tollway.identity.caller import Role
 from tollway.storage.sql.admin.audit import write_audit
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
+from tollway.storage.sql.admin.rows import SqlSubject, newest_first
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.management_tables import invitations
 from tollway.storage.sql.tables import memberships, organizations, users
@@ -122,7 +123,7 @@ class SqlInvitations(SqlSubject):
             is_new = insert_missing(connection, memberships, _membership(found, user, membership_id, now))
             if is_new:
                 write_audit(connection, audit(found))
-                bump_identity(connection)
+                note_change(connection, user.id)
             earlier.append(Member(found.organization_id, user.id, user.email, found.role, None, user.is_bot))
             return earlier[-1]
 

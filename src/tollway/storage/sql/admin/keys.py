@@ -10,7 +10,8 @@ from tollway.admin.records import ApiKey, AuditEntry, KeyScope, Page
 from tollway.billing.ledger import BudgetKind
 from tollway.identity.store import KeyRow
 from tollway.storage.sql.admin.audit import write_audit
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, matches, newest_first
+from tollway.storage.sql.admin.rows import SqlSubject, matches, newest_first
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import api_keys, budgets, memberships, organizations
 
@@ -73,7 +74,7 @@ class SqlKeys(SqlSubject):
                 return False
             if insert_missing(connection, api_keys, row):
                 write_audit(connection, audit)
-            bump_identity(connection)
+            note_change(connection, key.user_id)
             return True
 
         return await self._database.write(work)
@@ -107,12 +108,13 @@ class SqlKeys(SqlSubject):
         change = update(api_keys).where(*which, api_keys.c.revoked_at.is_(None)).values(**values)
 
         def work(connection: Connection) -> ApiKey | None:
-            if connection.execute(change).rowcount:
-                write_audit(connection, audit)
-                bump_identity(connection)
-            elif "revoked_at" not in values:
+            is_changed = connection.execute(change).rowcount > 0
+            if not is_changed and "revoked_at" not in values:
                 return None
             row = connection.execute(_SHOWN.where(*which)).first()
+            if row is not None and is_changed:
+                write_audit(connection, audit)
+                note_change(connection, row.user_id)
             return None if row is None else _key(row)
 
         return await self._database.write(work)
@@ -120,9 +122,11 @@ class SqlKeys(SqlSubject):
     async def revoke_key(self, key_id: str, now: datetime) -> ApiKey | None:
         def work(connection: Connection) -> ApiKey | None:
             connection.execute(_REVOKE, {"key_id": key_id, "now": now})
-            bump_identity(connection)
             row = connection.execute(_BY_ID, {"key_id": key_id}).first()
-            return None if row is None else _key(row)
+            if row is None:
+                return None
+            note_change(connection, row.user_id)
+            return _key(row)
 
         return await self._database.write(work)
 

@@ -9,7 +9,8 @@ from tollway.admin.records import AuditEntry, Member
 from tollway.admin.store import Removal
 from tollway.identity.caller import Role
 from tollway.storage.sql.admin.audit import write_audit
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
+from tollway.storage.sql.admin.rows import SqlSubject
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import member_limits, memberships, organizations, users
 
@@ -74,7 +75,7 @@ class SqlMembers(SqlSubject):
         def work(connection: Connection) -> bool:
             if insert_missing(connection, memberships, row):
                 write_audit(connection, audit)
-                bump_identity(connection)
+                note_change(connection, member.user_id)
                 return True
             return connection.execute(_MEMBERSHIP_ID, who).scalar() == membership_id  # an earlier try of ours
 
@@ -102,7 +103,7 @@ class SqlMembers(SqlSubject):
             connection.execute(_LIFT, who)
             connection.execute(_REMOVE, who)
             write_audit(connection, audit)
-            bump_identity(connection)
+            note_change(connection, user_id)
             return Removal.DONE
 
         return await self._database.write(work)
@@ -119,7 +120,7 @@ class SqlMembers(SqlSubject):
             if connection.execute(_CHANGE_ROLE, {**values, "new": role.value, "now": now}).rowcount != 1:
                 return Removal.CHANGED if member.user_id in roles else Removal.NO_MEMBER
             write_audit(connection, audit)
-            bump_identity(connection)
+            note_change(connection, member.user_id)
             return Removal.DONE
 
         return await self._database.write(work)
@@ -136,7 +137,7 @@ class SqlMembers(SqlSubject):
                 insert_missing(connection, member_limits, row)
             if is_member:
                 write_audit(connection, audit)
-            bump_identity(connection)
+            note_change(connection, member.user_id)
 
         await self._database.write(work)
 

@@ -18,7 +18,8 @@ from tollway.admin.store import AuditOf
 from tollway.identity.caller import Role
 from tollway.identity.organization import merge_settings, read_settings
 from tollway.storage.sql.admin.audit import write_audit
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
+from tollway.storage.sql.admin.rows import SqlSubject, newest_first
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.llm_tables import custom_llm_organizations
 from tollway.storage.sql.own_tables import byok_keys, custom_upstreams
@@ -74,7 +75,7 @@ class SqlOrganizations(SqlSubject):
                 if founder:
                     insert_missing(connection, memberships, _owner_row(organization, founder))
                 write_audit(connection, audit)
-                bump_identity(connection)
+                note_change(connection, organization.id)
             return True
 
         return await self._database.write(work)
@@ -105,7 +106,7 @@ class SqlOrganizations(SqlSubject):
                 return None
             values = {**changed, "settings": merge_settings(row.settings, change.settings), "updated_at": now}
             connection.execute(update(organizations).where(organizations.c.id == organization_id).values(values))
-            bump_identity(connection)
+            note_change(connection, organization_id)
             after = _organization(connection.execute(_BY_ID, {"id": organization_id}).one())
             write_audit(connection, audit(_organization(row), after) if audit else None)
             return after
@@ -126,7 +127,7 @@ class SqlOrganizations(SqlSubject):
                 for statement in _THEIRS:
                     connection.execute(statement, {"organization": organization_id})
                 write_audit(connection, audit)
-                bump_identity(connection)
+                note_change(connection, organization_id)
 
         await self._database.write(work)
 

@@ -10,7 +10,8 @@ from tollway.admin.records import AuditEntry, StoredOwnKey
 from tollway.identity.owned import Owner, OwnerKind
 from tollway.identity.sealing import Sealed
 from tollway.storage.sql.admin.audit import write_audit
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
+from tollway.storage.sql.admin.rows import SqlSubject
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.own_tables import byok_keys
 
@@ -54,7 +55,7 @@ class SqlOwnKeys(SqlSubject):
             if not insert_missing(connection, byok_keys, values):
                 return _find(connection, row.owner, row.id) is not None  # an earlier try of ours
             write_audit(connection, audit)
-            bump_identity(connection)
+            note_change(connection, row.owner.id)
             return True
 
         return await self._database.write(work)
@@ -78,23 +79,23 @@ class SqlOwnKeys(SqlSubject):
         def work(connection: Connection) -> bool:
             nonlocal tries
             tries += 1
-            return _make(connection, change, audit) or tries > 1  # an earlier try of ours
+            return _make(connection, owner, change, audit) or tries > 1  # an earlier try of ours
 
         return await self._database.write(work)
 
     async def _change(self, owner: Owner, key_id: str, change: Update, audit: AuditEntry | None) -> StoredOwnKey | None:
         def work(connection: Connection) -> StoredOwnKey | None:
-            return _find(connection, owner, key_id) if _make(connection, change, audit) else None
+            return _find(connection, owner, key_id) if _make(connection, owner, change, audit) else None
 
         return await self._database.write(work)
 
 
-def _make(connection: Connection, change: Update | Delete, audit: AuditEntry | None) -> bool:
+def _make(connection: Connection, owner: Owner, change: Update | Delete, audit: AuditEntry | None) -> bool:
     """Whether there was something to change."""
     if connection.execute(change).rowcount != 1:
         return False
     write_audit(connection, audit)
-    bump_identity(connection)
+    note_change(connection, owner.id)
     return True
 
 

@@ -1,14 +1,11 @@
-"""What the four subjects share: the identity revision and pages of listings."""
+"""What the four subjects share: their database, and pages of listings."""
 
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, or_, select, tuple_, update
+from sqlalchemy import Select, Table, bindparam, or_, select, tuple_
 
 from tollway.admin.records import Page
 from tollway.storage.sql.database import Database
-from tollway.storage.sql.tables import deployment
-
-_BUMP: Final = update(deployment).where(deployment.c.key == "identity_revision").values(value=deployment.c.value + 1)
 
 
 class SqlSubject:
@@ -16,11 +13,6 @@ class SqlSubject:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-
-def bump_identity(connection: Connection) -> None:
-    """Tell every process, through the revision they poll, to drop what they cached about identities."""
-    connection.execute(_BUMP)
 
 
 def newest_first(statement: Select[Any], table: Table, page: Page, id_name: str = "id") -> Select[Any]:

@@ -11,7 +11,8 @@ from tollway.admin.upstreams import TAKEN
 from tollway.errors import Code, Problem
 from tollway.identity.owned import Owner, OwnerKind
 from tollway.storage.sql.admin.audit import write_audit
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity
+from tollway.storage.sql.admin.rows import SqlSubject
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.own_tables import custom_upstreams
 from tollway.storage.sql.tables import organizations, users
@@ -87,7 +88,7 @@ class SqlUpstreams(SqlSubject):
                 return Addition.FULL
             insert_missing(connection, custom_upstreams, values)
             write_audit(connection, audit)
-            bump_identity(connection)
+            note_change(connection, new.owner.id)
             return Addition.DONE
 
         return await self._database.write(work)
@@ -108,7 +109,7 @@ class SqlUpstreams(SqlSubject):
                 return Problem(Code.CONFLICT, TAKEN, shown=TAKEN)
             connection.execute(_CHANGE.values(_values(after)), who)
             write_audit(connection, audit)
-            bump_identity(connection)
+            note_change(connection, owner.id)
             return after.upstream
 
         return await self._database.write(work)
@@ -120,7 +121,7 @@ class SqlUpstreams(SqlSubject):
             if connection.execute(_REMOVE, who).rowcount != 1:
                 return False
             write_audit(connection, audit)
-            bump_identity(connection)
+            note_change(connection, owner.id)
             return True
 
         return await self._database.write(work)

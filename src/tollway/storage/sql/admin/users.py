@@ -9,7 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from tollway.admin.records import SOFT_DELETED, Page, User, UserChange
 from tollway.identity.anonymous import is_anonymous_id
-from tollway.storage.sql.admin.rows import SqlSubject, bump_identity, newest_first
+from tollway.storage.sql.admin.rows import SqlSubject, newest_first
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.insertion import insert_missing
 from tollway.storage.sql.tables import users
 
@@ -57,7 +58,7 @@ class SqlUsers(SqlSubject):
 
         def work(connection: Connection) -> bool:
             if insert_missing(connection, users, row):
-                bump_identity(connection)
+                note_change(connection, user.id)
                 return True
             return connection.execute(_BY_ID, {"user_id": user.id}).first() is not None  # an earlier try of ours
 
@@ -84,7 +85,7 @@ class SqlUsers(SqlSubject):
 
         def work(connection: Connection) -> User | None:
             connection.execute(_LIVING.values({**values, "updated_at": now}), {"user_id": user_id})
-            bump_identity(connection)
+            note_change(connection, user_id)
             row = connection.execute(_BY_ID, {"user_id": user_id}).first()
             return None if row is None else _user(row)
 
@@ -105,7 +106,7 @@ class SqlUsers(SqlSubject):
     async def _change_user(self, statement: Update, user_id: str, values: Mapping[str, Any]) -> User | None:
         def work(connection: Connection) -> User | None:
             connection.execute(statement, {**values, "user_id": user_id})
-            bump_identity(connection)
+            note_change(connection, user_id)
             row = connection.execute(_BY_ID, {"user_id": user_id}).first()
             return None if row is None else _user(row)
 
