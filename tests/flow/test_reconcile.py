@@ -24,7 +24,7 @@ from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
 
 CREDIT = 10_000_000
-PATIENCE_S = 20
+PATIENCE_S = 60  # the books are read seldomer the longer that takes
 LONG = chat("sim/story", True, {"chunks": 2_000, "delay_ms": 5})
 TOLD = "generation_lookup = true\nstops_billing_on_abort = true"
 
