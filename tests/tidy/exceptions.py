@@ -187,6 +187,7 @@ WITHOUT_UNIT_TEST: dict[str, str] = {
     "storage/sql/first_usages.py": _SQL,
     "storage/sql/free_use.py": _SQL,
     "storage/sql/identity.py": _SQL,
+    "storage/sql/identity_changes.py": _SQL,
     "storage/sql/insertion.py": _SQL,
     "storage/sql/leases.py": _SQL,
     "storage/sql/llm_tables.py": _SCHEMA,

@@ -14,9 +14,9 @@ from tollway.admin.records import OrganizationChange, Page
 from tollway.errors import Problem
 from tollway.identity.caller import Role
 from tollway.ids import new_id
-from tollway.storage.sql.admin.rows import bump_identity
 from tollway.storage.sql.admin.store import SqlAdmin
 from tollway.storage.sql.database import Database
+from tollway.storage.sql.identity_changes import note_change
 from tollway.storage.sql.own_tables import custom_upstreams
 from tollway.storage.sql.tables import usage
 from vectors.upstream import Upstream
@@ -94,7 +94,7 @@ class World:
                 connection.execute(
                     update(custom_upstreams).where(custom_upstreams.c.id == upstream_id).values(**values)
                 )
-                bump_identity(connection)
+                note_change(connection)
 
             await database.write(write)
 
