@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tollway.admin.sync import CatalogSync
 from tollway.catalog.feed.sources import PUBLIC, SITE
@@ -13,14 +13,15 @@ from tollway.providers.feeds import are_at_home, gateway_places
 from tollway.providers.registry import Upstream, site
 from tollway.settings import Settings, SettingsError
 from tollway.storage.lock import open_lock
-from tollway.storage.redis.client import open_client
-from tollway.storage.redis.mirror import RedisMirror
 from tollway.storage.sql.catalog import SqlPrices
 from tollway.storage.sql.database import Database
 from tollway.storage.sql.snapshots import SqlSnapshots
 from tollway.upstream.client import HttpUpstreams
 from tollway.upstream.feeds import HttpSources
 from tollway.upstream.fetch import fetch
+
+if TYPE_CHECKING:
+    from tollway.storage.redis.mirror import RedisMirror
 
 MIRROR_WRITE_S: Final = 2.0
 HEARTBEAT_S: Final = 10.0
@@ -91,11 +92,14 @@ def is_synced(settings: Settings, gateways: Mapping[str, Upstream]) -> bool:
     return bool(gateways) and (wanted == "on" or (wanted == "auto" and are_at_home(gateways.values())))
 
 
-def _mirror(settings: Settings) -> RedisMirror | None:
+def _mirror(settings: Settings) -> "RedisMirror | None":
     """None without Redis. Nothing is contacted yet."""
     address = settings.redis_address()
     if not address:
         return None
+    from tollway.storage.redis.client import open_client  # lazy: 6 MB that only a deployment with Redis needs
+    from tollway.storage.redis.mirror import RedisMirror  # lazy: as above
+
     try:
         client = open_client(address, MIRROR_WRITE_S)
     except ValueError:

@@ -1,6 +1,7 @@
 """What commands load until they are done: nothing their work does not need. bench/startup.py measures the time."""
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,3 +101,13 @@ def test_management_needs_the_database_and_no_server(tmp_path: Path, words: tupl
     loaded(tmp_path, "users", "create", "bob@example.com")
     found = loaded(tmp_path, *words)
     assert not found & ((SERVERS - {"sqlalchemy", "cryptography"}) | TERMINAL | NETWORK)
+
+
+@pytest.mark.parametrize("address", ["", "redis://127.0.0.1:1"], ids=["without Redis", "with Redis"])
+def test_a_server_loads_what_its_workers_share(tmp_path: Path, address: str) -> None:
+    """Before it forks them; here it gets as far as a port that is taken."""
+    environ = {"TOLLWAY_REDIS_URL": address} if address else {}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = loaded(tmp_path, "serve", code=1, TOLLWAY_PORT=str(taken.getsockname()[1]), **environ)
+    assert found >= {"tollway.app", "fastapi", "sqlalchemy"}
+    assert ("redis" in found) is bool(address)

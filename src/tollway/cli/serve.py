@@ -5,6 +5,7 @@ What needs the database is checked by the first worker: a connection must not be
 
 import gc
 import sys
+from importlib import import_module
 from typing import NoReturn
 
 import typer
@@ -19,7 +20,10 @@ from tollway.settings import SettingsError, load
 def serve() -> None:
     """Serve the gateway. Settings: tollway.toml and TOLLWAY_* (docs/reference/settings.md)."""
     try:
-        supervisor = Supervisor(load(), run_worker, _announce)
+        settings = load()
+        if settings.redis_address():
+            import_module("tollway.storage.redis.windows")  # what workers would load for themselves they share
+        supervisor = Supervisor(settings, run_worker, _announce)
     except SettingsError as error:
         _refuse(str(error))
     except OSError as error:

@@ -11,8 +11,6 @@ from tollway.limits.store import Windows
 from tollway.observability.metrics import Metrics
 from tollway.settings import Settings, SettingsError
 from tollway.storage.memory.windows import MemoryWindows
-from tollway.storage.redis.client import open_client
-from tollway.storage.redis.windows import RedisWindows
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,9 @@ def open_windows(settings: Settings, limits: FreeLimits, metrics: Metrics) -> Op
     address = settings.redis_address()
     if not address:
         return OpenWindows(own, own.sweep, _nothing)
+    from tollway.storage.redis.client import open_client  # lazy: 6 MB that only a deployment with Redis needs
+    from tollway.storage.redis.windows import RedisWindows  # lazy: as above
+
     timeout_s = settings.timeouts.redis_s
     try:
         client = open_client(address, timeout_s)
