@@ -108,6 +108,7 @@ def test_a_server_loads_what_its_workers_share(tmp_path: Path, address: str) -> 
     """Before it forks them; here it gets as far as a port that is taken."""
     environ = {"TOLLWAY_REDIS_URL": address} if address else {}
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        found = loaded(tmp_path, "serve", code=1, TOLLWAY_PORT=str(taken.getsockname()[1]), **environ)
+        environ["TOLLWAY_LISTEN"] = f"127.0.0.1:{taken.getsockname()[1]}"
+        found = loaded(tmp_path, "serve", code=1, **environ)
     assert found >= {"tollway.app", "fastapi", "sqlalchemy"}
     assert ("redis" in found) is bool(address)
