@@ -14,6 +14,7 @@ from tollway.cli.malloc import keep_freed_memory
 from tollway.cli.supervisor import Supervisor
 from tollway.cli.worker import run_worker
 from tollway.http.open_files import allow_open_files
+from tollway.providers.registry import load_providers
 from tollway.settings import SettingsError, load
 
 
@@ -21,8 +22,9 @@ def serve() -> None:
     """Serve the gateway. Settings: tollway.toml and TOLLWAY_* (docs/reference/settings.md)."""
     try:
         settings = load()
+        load_providers()  # here, as all that workers would load for themselves, so that they share it
         if settings.redis_address():
-            import_module("tollway.storage.redis.windows")  # what workers would load for themselves they share
+            import_module("tollway.storage.redis.windows")
         supervisor = Supervisor(settings, run_worker, _announce)
     except SettingsError as error:
         _refuse(str(error))

@@ -5,6 +5,7 @@ Records register under the entry-point group `tollway.providers`; nothing that i
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -51,8 +52,12 @@ class Upstream:
     takes_query: bool = True  # the caller's query string is passed on
 
 
-def load_providers() -> dict[str, Provider]:
-    """All registered records by id. Raises SettingsError when two share an id."""
+@cache
+def load_providers() -> Mapping[str, Provider]:
+    """All registered records by id, as they were the first time: it takes 40 ms to look through what is installed.
+
+    Raises SettingsError when two share an id.
+    """
     records: dict[str, Provider] = {}
     for point in entry_points(group=GROUP):
         record: Provider = point.load()

@@ -63,7 +63,7 @@ def test_two_packages_of_one_id_refuse_to_start(monkeypatch: pytest.MonkeyPatch)
     point = EntryPoint("openai", "tollway.providers.openai:PROVIDER", registry.GROUP)
     monkeypatch.setattr(registry, "entry_points", lambda group: [point, point])
     with pytest.raises(SettingsError, match=r"providers\.openai: two installed packages"):
-        load_providers()
+        load_providers.__wrapped__()
 
 
 def test_nothing_is_configured_by_itself() -> None:
