@@ -73,7 +73,7 @@ def test_a_running_usage_is_the_charge(
 def test_leaving_before_there_is_an_answer(
     quick: Gateway, quick_accounts: Accounts, quick_account: Account, sim: Sim, stream: bool
 ) -> None:
-    line = leave_waiting(quick, quick_account, sim, chat("sim/story", stream, {"first_delay_ms": 1_500, "chunks": 10}))
+    line = leave_waiting(quick, quick_account, sim, chat("sim/story", stream, {"first_delay_ms": 800, "chunks": 10}))
     after = aftermath(quick_accounts, quick_account, sim, line["request_id"])
     assert (line["status"], line["client_gone"]) == (499, True)
     assert after.row
